@@ -1,0 +1,67 @@
+// Element types.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace duet {
+
+/// Element type of a tensor. f32 is the working type; f64 is for checks; the others carry indices, labels and masks.
+enum class DType : uint8_t { f32, f64, i32, i64, u8, boolean };
+
+inline constexpr DType f32 = DType::f32;
+inline constexpr DType f64 = DType::f64;
+inline constexpr DType i32 = DType::i32;
+inline constexpr DType i64 = DType::i64;
+inline constexpr DType u8 = DType::u8;
+inline constexpr DType boolean = DType::boolean;
+inline constexpr int kDTypes = 6;
+
+/// Bytes of one element.
+constexpr size_t size_bytes(DType t) {
+  constexpr size_t kSizes[kDTypes] = {4, 8, 4, 8, 1, 1};
+  return kSizes[static_cast<int>(t)];
+}
+
+/// The name that messages use: "f32", "i64", "bool".
+constexpr std::string_view name(DType t) {
+  constexpr std::string_view kNames[kDTypes] = {"f32", "f64", "i32", "i64", "u8", "bool"};
+  return kNames[static_cast<int>(t)];
+}
+
+constexpr bool is_float(DType t) { return t == DType::f32 || t == DType::f64; }
+
+/// The DType of a C++ type: `dtype_of<float> == f32`.
+template <class T>
+inline constexpr DType dtype_of = [] { static_assert(sizeof(T) == 0, "duet has no DType for this C++ type"); }();
+template <> inline constexpr DType dtype_of<float> = DType::f32;
+template <> inline constexpr DType dtype_of<double> = DType::f64;
+template <> inline constexpr DType dtype_of<int32_t> = DType::i32;
+template <> inline constexpr DType dtype_of<int64_t> = DType::i64;
+template <> inline constexpr DType dtype_of<uint8_t> = DType::u8;
+template <> inline constexpr DType dtype_of<bool> = DType::boolean;
+
+/// Calls f with a value of the C++ type that `t` names: `visit(t, [](auto zero) { using T = decltype(zero); … })`.
+template <class F>
+constexpr decltype(auto) visit(DType t, F&& f) {
+  switch (t) {
+    case DType::f32: return f(float{});
+    case DType::f64: return f(double{});
+    case DType::i32: return f(int32_t{});
+    case DType::i64: return f(int64_t{});
+    case DType::u8: return f(uint8_t{});
+    case DType::boolean: break;
+  }
+  return f(bool{});
+}
+
+/// A set of element types, one bit each; ops say with it what they accept.
+using DTypeSet = unsigned;
+constexpr DTypeSet set_of(DType t) { return 1u << static_cast<int>(t); }
+inline constexpr DTypeSet kFloats = set_of(DType::f32) | set_of(DType::f64);
+inline constexpr DTypeSet kNumbers = kFloats | set_of(DType::i32) | set_of(DType::i64) | set_of(DType::u8);
+inline constexpr DTypeSet kAnyDType = kNumbers | set_of(DType::boolean);
+constexpr bool contains(DTypeSet s, DType t) { return (s & set_of(t)) != 0; }
+
+}  // namespace duet

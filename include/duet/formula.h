@@ -1,0 +1,106 @@
+// Formula, the number type that stands for whole tensors: a rule run over it gives the gradient of a gradient.
+#pragma once
+
+#include "duet/grad.h"
+
+namespace duet {
+
+/// A tensor, or a literal of the rule itself.
+struct Formula : math::Number {
+  static constexpr bool kIsDouble = false;
+  using Mask = Formula;  // a bool tensor
+  Tensor tensor;
+  double literal = 0;
+  Saved number;  // a kept C++ number, when kind is one
+
+  Formula() = default;
+  explicit Formula(double v) : literal(v) { number.kind = Operand::Kind::constant; }
+  explicit Formula(Tensor t) : tensor(std::move(t)) {}
+  explicit Formula(const Saved& s) : tensor(s.tensor), number(s) {}
+  Saved saved() const {
+    Saved s = number;
+    s.tensor = tensor;
+    if (s.kind == Operand::Kind::constant) s.float_value = literal;
+    return s;
+  }
+};
+
+template <class... A>
+Formula formula_dispatch(const OpRecord& op, const A&... x) {
+  OperandList list;
+  (list.add(x.saved()), ...);
+  return Formula(Tensor(dispatch(op, list.inputs())));
+}
+
+inline Formula operator+(const Formula& a, const Formula& b) { return formula_dispatch(op<Add>(), a, b); }
+inline Formula operator-(const Formula& a, const Formula& b) { return formula_dispatch(op<Sub>(), a, b); }
+inline Formula operator*(const Formula& a, const Formula& b) { return formula_dispatch(op<Mul>(), a, b); }
+inline Formula operator/(const Formula& a, const Formula& b) { return formula_dispatch(op<Div>(), a, b); }
+inline Formula operator-(const Formula& a) { return formula_dispatch(op<Neg>(), a); }
+inline Formula operator<(const Formula& a, const Formula& b) { return formula_dispatch(op<Lt>(), a, b); }
+inline Formula operator<=(const Formula& a, const Formula& b) { return formula_dispatch(op<Le>(), a, b); }
+inline Formula operator>(const Formula& a, const Formula& b) { return formula_dispatch(op<Gt>(), a, b); }
+inline Formula operator>=(const Formula& a, const Formula& b) { return formula_dispatch(op<Ge>(), a, b); }
+inline Formula operator==(const Formula& a, const Formula& b) { return formula_dispatch(op<Eq>(), a, b); }
+inline Formula operator!=(const Formula& a, const Formula& b) { return formula_dispatch(op<Ne>(), a, b); }
+inline Formula select(const Formula& m, const Formula& a, const Formula& b) {
+  return formula_dispatch(op<Where>(), m, a, b);
+}
+inline Formula fma(const Formula& a, const Formula& b, const Formula& c) { return a * b + c; }
+inline Formula exp(const Formula& x) { return formula_dispatch(op<Exp>(), x); }
+inline Formula log(const Formula& x) { return formula_dispatch(op<Log>(), x); }
+inline Formula sqrt(const Formula& x) { return formula_dispatch(op<Sqrt>(), x); }
+inline Formula rsqrt(const Formula& x) { return formula_dispatch(op<Rsqrt>(), x); }
+inline Formula square(const Formula& x) { return formula_dispatch(op<Square>(), x); }
+inline Formula reciprocal(const Formula& x) { return formula_dispatch(op<Reciprocal>(), x); }
+inline Formula abs(const Formula& x) { return formula_dispatch(op<Abs>(), x); }
+inline Formula sin(const Formula& x) { return formula_dispatch(op<Sin>(), x); }
+inline Formula cos(const Formula& x) { return formula_dispatch(op<Cos>(), x); }
+inline Formula tanh(const Formula& x) { return formula_dispatch(op<Tanh>(), x); }
+inline Formula erf(const Formula& x) { return formula_dispatch(op<Erf>(), x); }
+inline Formula expm1(const Formula& x) { return formula_dispatch(op<Expm1>(), x); }
+inline Formula sigmoid(const Formula& x) { return formula_dispatch(op<Sigmoid>(), x); }
+inline Formula relu(const Formula& x) { return formula_dispatch(op<Relu>(), x); }
+inline Formula gelu_erf(const Formula& x) { return formula_dispatch(op<Gelu>(), x); }
+inline Formula gelu_tanh(const Formula& x) { return formula_dispatch(op<GeluTanh>(), x); }
+
+/// The gradient of a pointwise gradient op: its rule is run again over Formula under a tape of its own, for derivatives,
+/// never for its value.
+template <class Op, unsigned Wanted>
+void vjp_of_vjp(VjpContext& c) {
+  constexpr unsigned used = needed_parameters<Op>(Wanted);
+  TapeImpl tape;
+  std::vector<uint64_t> targets(static_cast<size_t>(c.inputs()), 0);
+  std::vector<std::pair<uint64_t, Tensor>> seeds;
+  Formula parameters[kNeeds<Op>.kCount + 1];
+  for (int p = 0, k = 0; p < kNeeds<Op>.kCount; ++p) {
+    if (!((used >> p) & 1u)) {
+      parameters[p] = Formula(0.0);
+      continue;
+    }
+    Saved s = c.input(k);
+    if (c.wants(k)) {
+      s.tensor = alias(s.tensor);
+      tape.watch(s.tensor.id());
+      targets[static_cast<size_t>(k)] = s.tensor.id();
+    }
+    parameters[p] = Formula(s);
+    ++k;
+  }
+  {
+    TapeScope scope(tape);
+    [&]<int... P>(std::integer_sequence<int, P...>) {
+      auto g = Op::template vjp<Formula>(parameters[P]...);
+      for (int i = 0, k = 0; i < Op::kInputs; ++i)
+        if ((Wanted >> i) & 1u) seeds.emplace_back(result(g, i).tensor.defined() ? result(g, i).tensor.id() : 0, c.dy(k++));
+    }(std::make_integer_sequence<int, kNeeds<Op>.kCount>());
+  }
+  std::vector<Tensor> grads = tape.backward(seeds, targets);
+  for (int k = 0; k < c.inputs(); ++k)
+    if (c.wants(k)) {
+      Tensor& g = grads[static_cast<size_t>(k)];
+      c.set(k, g.defined() ? sum_to(g, c.in_shape(k)) : zeros(c.in_shape(k), c.in_dtype(k)));
+    }
+}
+
+}  // namespace duet

@@ -1,0 +1,117 @@
+// The lives of a function: eager runs it as it is, compile records it at every call and replays a cached plan, freeze
+// records it once and for all. All three have the function's own interface and give the same bits.
+#pragma once
+
+#include <optional>
+
+#include "duet/graph/plan.h"
+#include "duet/random.h"
+#include "duet/tree.h"
+
+namespace duet {
+
+enum class Mode : uint8_t { eager, compiled, frozen };
+std::string_view name(Mode mode);
+
+struct CompileOptions {
+  std::vector<std::string> without = {};  // passes to leave out: {"fuse"}
+};
+
+/// A function that runs eagerly; the same interface as the others, for programs that choose at run time.
+template <class F>
+class Eager {
+ public:
+  explicit Eager(F f) : f_(std::move(f)) {}
+  template <class... A>
+  decltype(auto) operator()(A&&... args) const {
+    return f_(std::forward<A>(args)...);
+  }
+
+ private:
+  mutable F f_;
+};
+
+namespace detail {
+
+struct Nothing {};
+/// What is needed to undo a call: a copy of every tree that f can rebind.
+template <class A>
+auto saved(std::remove_reference_t<A>& arg) {
+  using T = std::remove_cvref_t<A>;
+  if constexpr (std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>> && tree::is_tree<T>())
+    return std::optional<T>(arg);
+  else
+    return Nothing{};
+}
+inline void discount(graph::Trace&, const Nothing&) {}
+template <class T>
+void discount(graph::Trace& trace, const std::optional<T>& copy) {
+  for_each_leaf(*copy, [&](const Tensor& t) { trace.discount(t); });
+}
+template <class A>
+void restore(A&, Nothing&) {}
+template <class A>
+void restore(A& arg, std::optional<A>& copy) {
+  arg = std::move(*copy);
+}
+
+/// Calls f under a recording and runs the plan; arguments are as before when anything throws.
+template <class F, class... A>
+auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
+  using R = decltype(f(std::forward<A>(args)...));
+  auto copies = std::tuple{saved<A>(args)...};
+  try {
+    graph::Recording recording(cache);
+    std::apply([&](const auto&... copy) { (discount(recording.trace(), copy), ...); }, copies);
+    if constexpr (std::is_void_v<R>) {
+      f(std::forward<A>(args)...);
+      recording.finish();
+      return;
+    } else {
+      R result = f(std::forward<A>(args)...);
+      recording.finish();
+      return result;
+    }
+  } catch (...) {
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      (restore(args, std::get<I>(copies)), ...);
+    }(std::index_sequence_for<A...>());
+    throw;
+  }
+}
+
+}  // namespace detail
+
+/// A function that is recorded at every call: host code runs, tensor work is looked up and replayed.
+template <class F>
+class Compiled {
+ public:
+  Compiled(F f, CompileOptions options)
+      : f_(std::move(f)), cache_(std::make_shared<graph::PlanCache>(std::move(options.without))) {}
+
+  /// Calls f. Tensors of arguments taken by reference are rebound at the end; if the call throws they are as before.
+  template <class... A>
+  auto operator()(A&&... args) const {
+    if (thread_state.trace != nullptr) return f_(std::forward<A>(args)...);  // inside another: one graph
+    return detail::compiled_call(f_, *cache_, std::forward<A>(args)...);
+  }
+
+  graph::PlanCache& cache() const { return *cache_; }
+
+ private:
+  mutable F f_;
+  std::shared_ptr<graph::PlanCache> cache_;
+};
+
+/// f, computed when C++ reaches it.
+template <class F>
+Eager<F> eager(F f) {
+  return Eager<F>(std::move(f));
+}
+/// f, recorded at every call and replayed from a cached plan.
+template <class F>
+Compiled<F> compile(F f, CompileOptions options = {}) {
+  return Compiled<F>(std::move(f), std::move(options));
+}
+
+}  // namespace duet

@@ -1,0 +1,102 @@
+// A plan: the kernels of one traced function in order, where every value lives, and nothing left to decide at run time.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "duet/graph/passes.h"
+#include "duet/graph/trace.h"
+
+namespace duet::graph {
+
+struct Executable;  // lib/graph/execute.h: kernels ready to run
+
+/// What a plan costs and saves.
+struct PlanCost {
+  int kernels = 0;
+  int64_t bytes = 0;  // read and written by kernels, from shapes
+};
+
+class Plan {
+ public:
+  /// Runs the passes and lowers. `without` names passes to leave out.
+  Plan(Graph graph, const std::vector<std::string>& without, std::vector<uint64_t> key);
+  /// The specs of the slots and the names of the operations as they were recorded, to tell plans apart.
+  const std::vector<Spec>& slot_specs() const { return slot_specs_; }
+  const std::vector<std::pair<std::string_view, Line>>& recorded() const { return recorded_; }
+  /// The launches, as data.
+  const Executable& executable() const { return *executable_; }
+  ~Plan();
+
+  /// What a run is given: slots and outputs as blocks, numbers as values. A slot may be donated to an output when
+  /// nobody but the caller of run holds it.
+  struct Run {
+    std::span<Block* const> slots;
+    std::span<const uint8_t> donated;  // 1: the slot's storage may be overwritten
+    std::span<const Number8> numbers;
+    std::span<Block* const> outputs;   // pending; get their storage
+  };
+  void run(const Run& run) const;
+
+  const Graph& graph() const { return graph_; }
+  const Report& report() const { return report_; }
+  const MemoryPlan& memory() const { return memory_; }
+  const std::vector<uint64_t>& key() const { return key_; }
+  Spec output_spec(int k) const { return output_specs_[static_cast<size_t>(k)]; }
+  PlanCost cost() const { return cost_; }
+  double compile_us() const { return compile_us_; }
+  size_t size_bytes() const;
+
+ private:
+  struct Workspace;
+  std::unique_ptr<Workspace> take_workspace() const;
+  void give_back(std::unique_ptr<Workspace> w) const;
+
+  Graph graph_;
+  Report report_;
+  MemoryPlan memory_;
+  PlanCost cost_;
+  std::vector<uint64_t> key_;
+  double compile_us_ = 0;
+  std::vector<Spec> slot_specs_, output_specs_;
+  std::vector<std::pair<std::string_view, Line>> recorded_;
+  std::unique_ptr<Executable> executable_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Workspace>> idle_;  // one for each call that ran at the same time
+};
+
+/// Something a compiled function did that is worth knowing: a new plan and why, a split and where.
+struct Event {
+  std::string what;  // "plan", "split"
+  std::string why;
+  Line line;
+};
+
+/// The plans of one compiled function; the least recently used go when their bytes exceed the cap. Thread-safe.
+class PlanCache {
+ public:
+  explicit PlanCache(std::vector<std::string> without = {});
+  /// The plan for the words, made from the graph on a miss.
+  std::shared_ptr<const Plan> find(const Trace& trace, const std::vector<int>& outputs);
+
+  std::vector<std::shared_ptr<const Plan>> plans() const;  // in the order in which they were made
+  std::vector<Event> events() const;
+  void note(Event event);
+  uint64_t hits() const;
+
+  static constexpr size_t kMaxBytes = size_t{64} << 20;
+
+ private:
+  struct Entry {
+    std::shared_ptr<const Plan> plan;
+    uint64_t hash, used, made;
+  };
+  mutable std::mutex mutex_;
+  std::vector<std::string> without_;
+  std::vector<Entry> entries_;
+  std::vector<Event> events_;
+  uint64_t clock_ = 0, hits_ = 0;
+  size_t bytes_ = 0;
+};
+
+}  // namespace duet::graph

@@ -1,0 +1,39 @@
+// New tensors from nothing but a shape.
+#pragma once
+
+#include "duet/ops/op.h"
+
+namespace duet {
+
+struct CreateOps : OpList<struct Full, struct Arange> {};
+
+const OpRecord& builtin(const CreateOps*, int i);
+
+/// One number everywhere (attributes: dtype, extents).
+struct Full : KernelOp<CreateOps, 1> {
+  static constexpr std::string_view name = "full";
+  static constexpr int8_t kDTypeAttr = 0;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+};
+
+/// start, start + step, … (attributes: dtype, count).
+struct Arange : KernelOp<CreateOps, 2> {
+  static constexpr std::string_view name = "arange";
+  static constexpr int8_t kDTypeAttr = 0;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+};
+
+Tensor full(const Shape& shape, const Operand& value, DType dtype = f32);
+Tensor zeros(const Shape& shape, DType dtype = f32, std::source_location line = std::source_location::current());
+Tensor ones(const Shape& shape, DType dtype = f32, std::source_location line = std::source_location::current());
+/// 0, 1, …, n − 1.
+Tensor arange(int64_t n, DType dtype = f32, std::source_location line = std::source_location::current());
+/// start, start + step, … before stop.
+Tensor arange(double start, double stop, double step = 1, DType dtype = f32,
+              std::source_location line = std::source_location::current());
+/// Ones on the diagonal of an n×n matrix of zeros.
+Tensor eye(int64_t n, DType dtype = f32, std::source_location line = std::source_location::current());
+
+}  // namespace duet

@@ -1,0 +1,50 @@
+// Operations with indices in their data. An index out of range is an IndexError, found before anything is written.
+#pragma once
+
+#include "duet/ops/op.h"
+
+namespace duet {
+
+struct IndexOps : OpList<struct Gather, struct ScatterAdd, struct OneHot> {};
+
+const OpRecord& builtin(const IndexOps*, int i);
+
+/// Slices of x along an axis, picked by an integer tensor (attribute: axis); negative indices count from the end.
+struct Gather : KernelOp<IndexOps, 2> {
+  static constexpr std::string_view name = "gather";
+  static constexpr unsigned kFreeIn = 0b10;
+  static constexpr bool kMayThrow = true;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+  static uint64_t needs(unsigned) { return need_input(1); }
+};
+
+/// base with updates added along an axis at the given indices: ((base + u[k1]) + u[k2]) … in ascending k.
+struct ScatterAdd : KernelOp<IndexOps, 3> {
+  static constexpr std::string_view name = "scatter_add";
+  static constexpr unsigned kFreeIn = 0b010;
+  static constexpr bool kMayThrow = true;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+  static uint64_t needs(unsigned wanted) { return (wanted & 4u) ? need_input(1) : 0; }
+};
+
+/// 1 where the class is the label, 0 elsewhere, along a new last axis (attributes: dtype, classes).
+struct OneHot : KernelOp<IndexOps, 1> {
+  static constexpr std::string_view name = "one_hot";
+  static constexpr bool kMayThrow = true;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+};
+
+/// x's slices along `axis` at `index` (any integer dtype): x[…,index,…], the index's axes in place of the axis. Gradient:
+/// scatter_add.
+Tensor gather(const Operand& x, const Operand& index, int axis = 0);
+/// base + updates at index along an axis; an index met twice adds twice, in order.
+Tensor scatter_add(const Operand& base, const Operand& index, const Operand& updates, int axis = 0);
+/// Labels i32[…] to f32[…,classes].
+Tensor one_hot(const Operand& labels, int64_t classes, DType dtype = f32);
+
+}  // namespace duet

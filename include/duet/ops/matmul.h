@@ -1,0 +1,29 @@
+// Matrix multiplication. The order of summation is written down in lib/cpu/gemm.h.
+#pragma once
+
+#include "duet/ops/op.h"
+
+namespace duet {
+
+struct MatmulOps : OpList<struct Matmul> {};
+
+const OpRecord& builtin(const MatmulOps*, int i);
+
+/// The product of matrices f32[…,M,K] and f32[…,K,N]; leading axes broadcast. Transposed views are read in place.
+struct Matmul : KernelOp<MatmulOps, 2> {
+  static constexpr std::string_view name = "matmul";
+  static constexpr OpClass kClass = OpClass::matmul;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  // dA = dY·Bᵀ, dB = Aᵀ·dY
+  static void vjp(VjpContext& c);
+  static uint64_t needs(unsigned wanted) {
+    return ((wanted & 1u) ? need_input(1) : 0) | ((wanted & 2u) ? need_input(0) : 0);
+  }
+};
+
+/// a·b: matrices, stacks of matrices (leading axes broadcast), or vectors, after NumPy's matmul. ShapeError when the
+/// inner axes differ, DTypeError unless both are f32 or both f64.
+Tensor matmul(const Operand& a, const Operand& b);
+
+}  // namespace duet

@@ -1,0 +1,111 @@
+// Operations that move or look at elements without computing, and casts. The views share their input's storage.
+#pragma once
+
+#include "duet/ops/op.h"
+
+namespace duet {
+
+struct MovementOps
+    : OpList<struct Reshape, struct Transpose, struct BroadcastTo, struct Slice, struct Unslice, struct Concat,
+             struct Copy, struct Cast, struct Alias> {};
+
+const OpRecord& builtin(const MovementOps*, int i);
+
+/// The same elements in row-major order under another shape (attributes: the extents). A view where strides allow it.
+struct Reshape : KernelOp<MovementOps, 1> {
+  static constexpr std::string_view name = "reshape";
+  static constexpr OpClass kClass = OpClass::view;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
+  static void vjp(VjpContext& c);
+};
+
+/// Axes in another order (attributes: for each new axis the old one).
+struct Transpose : KernelOp<MovementOps, 1> {
+  static constexpr std::string_view name = "transpose";
+  static constexpr OpClass kClass = OpClass::view;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
+  static void vjp(VjpContext& c);
+};
+
+/// Axes of extent 1 repeated (attributes: the extents).
+struct BroadcastTo : KernelOp<MovementOps, 1> {
+  static constexpr std::string_view name = "broadcast_to";
+  static constexpr OpClass kClass = OpClass::view;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
+  static void vjp(VjpContext& c);
+};
+
+/// Every step-th element along an axis (attributes: axis, start, count, step).
+struct Slice : KernelOp<MovementOps, 1> {
+  static constexpr std::string_view name = "slice";
+  static constexpr OpClass kClass = OpClass::view;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
+  static void vjp(VjpContext& c);
+};
+
+/// The gradient of slice: zeros with x put where the slice was (attributes: axis, start, extent, step).
+struct Unslice : KernelOp<MovementOps, 1> {
+  static constexpr std::string_view name = "unslice";
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+};
+
+/// Inputs one after the other along an axis (attribute: axis).
+struct Concat : KernelOp<MovementOps, -1> {
+  static constexpr std::string_view name = "concat";
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+};
+
+/// The same value with its elements dense in memory.
+struct Copy : KernelOp<MovementOps, 1> {
+  static constexpr std::string_view name = "copy";
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+};
+
+/// Elements converted to another dtype (attribute: the DType). Float to integer truncates and saturates, NaN gives 0; to
+/// bool it is x ≠ 0.
+struct Cast : KernelOp<MovementOps, 1> {
+  static constexpr std::string_view name = "cast";
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+};
+
+/// The same value under a fresh id: only tapes see it.
+struct Alias : KernelOp<MovementOps, 1> {
+  static constexpr std::string_view name = "alias";
+  static constexpr OpClass kClass = OpClass::tape;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void vjp(VjpContext& c);
+};
+
+/// x under another shape; one extent may be −1 and is worked out. ShapeError when the numbers of elements differ.
+Tensor reshape(const Operand& x, const Shape& shape);
+/// x with its axes in the given order, or reversed.
+Tensor transpose(const Operand& x, std::initializer_list<int> axes = {});
+/// x repeated along axes of extent 1 and along new leading axes.
+Tensor broadcast_to(const Operand& x, const Shape& shape);
+/// Elements start, start+step, … before stop along an axis; negative positions count from the end, as in Python.
+Tensor slice_axis(const Operand& x, int axis, int64_t start, int64_t stop, int64_t step = 1);
+/// Tensors one after the other along an axis. ShapeError when another axis differs.
+Tensor concat(const std::vector<Tensor>& tensors, int axis = 0,
+              std::source_location line = std::source_location::current());
+/// x with elements of another dtype.
+Tensor cast(const Operand& x, DType dtype);
+/// x, dense in memory; x itself when it is.
+Tensor contiguous(const Operand& x);
+/// x with a fresh id: the same value, which gradients are taken of separately.
+Tensor alias(const Tensor& x);
+/// x as a constant for gradients.
+Tensor stop_gradient(const Tensor& x);
+
+}  // namespace duet

@@ -1,0 +1,66 @@
+// Reductions. The two orders of summation are written down in lib/cpu/reduce.h.
+#pragma once
+
+#include "duet/ops/op.h"
+#include "duet/ops/pointwise.h"
+
+namespace duet {
+
+struct ReduceOps : OpList<struct Sum, struct Max, struct Argmax> {};
+
+const OpRecord& builtin(const ReduceOps*, int i);
+
+/// Sum over axes (attributes: a bit per axis, keepdims). Integers and bool give i64. The sum of nothing is 0.
+struct Sum : KernelOp<ReduceOps, 1> {
+  static constexpr std::string_view name = "sum";
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+};
+
+/// Maximum over axes; NaN propagates; equal maxima share the gradient. ShapeError over no elements.
+struct Max : KernelOp<ReduceOps, 1> {
+  static constexpr std::string_view name = "max";
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+  static uint64_t needs(unsigned) { return need_input(0) | need_output(0); }
+};
+
+/// Index (i64) of the first maximum along one axis (attributes: axis, keepdims); the first NaN wins.
+struct Argmax : KernelOp<ReduceOps, 1> {
+  static constexpr std::string_view name = "argmax";
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+};
+
+/// A few axes; negative ones count from the end.
+struct Axes {
+  int count = -1;  // −1: all
+  int axis[kMaxRank] = {};
+  Axes() = default;
+  Axes(int a) : count(1), axis{a} {}
+  Axes(std::initializer_list<int> list);
+};
+/// What to reduce over: `sum(x, {.axis = {0, 1}, .keepdims = true})`.
+struct ReduceOver {
+  Axes axis = {};
+  bool keepdims = false;
+};
+
+/// Sum of all elements, over one axis, or over several. Gradient: dy, repeated.
+Tensor sum(const Operand& x, const ReduceOver& over = {});
+inline Tensor sum(const Operand& x, int axis) { return sum(x, ReduceOver{axis, false}); }
+/// Arithmetic mean; integers and bool give f32.
+Tensor mean(const Operand& x, const ReduceOver& over = {});
+inline Tensor mean(const Operand& x, int axis) { return mean(x, ReduceOver{axis, false}); }
+/// Largest element.
+Tensor max(const Operand& x, const ReduceOver& over = {});
+inline Tensor max(const Operand& x, int axis) { return max(x, ReduceOver{axis, false}); }
+/// Position of the first largest element along an axis, i64.
+Tensor argmax(const Operand& x, int axis = -1, bool keepdims = false);
+
+/// Sums x over the axes along which `shape` was broadcast to x's shape.
+Tensor sum_to(const Operand& x, const Shape& shape);
+
+}  // namespace duet

@@ -1,0 +1,354 @@
+// Trees: any aggregate of tensors is a value with leaves. `struct Mlp { nn::Linear hidden, out; };` needs no base class
+// and no registration to be differentiated, compiled, optimised and saved.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "duet/core/tensor.h"
+
+namespace duet {
+
+class Key;
+
+/// A tensor that is saved with its tree but not trained, such as running statistics.
+struct Buffer {
+  Tensor value;
+};
+
+namespace tree {
+
+template <class T> inline constexpr bool kIsVector = false;
+template <class T, class A> inline constexpr bool kIsVector<std::vector<T, A>> = true;
+template <class T> inline constexpr bool kIsArray = false;
+template <class T, size_t N> inline constexpr bool kIsArray<std::array<T, N>> = true;
+template <class T> inline constexpr bool kIsOptional = false;
+template <class T> inline constexpr bool kIsOptional<std::optional<T>> = true;
+template <class T> inline constexpr bool kIsTuple = false;
+template <class... T> inline constexpr bool kIsTuple<std::tuple<T...>> = true;
+template <class A, class B> inline constexpr bool kIsTuple<std::pair<A, B>> = true;
+template <class T>
+concept Config = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, std::string>;
+template <class T>
+concept HasTreeFields = requires(T& t) { tree_fields(t); };
+
+// Converts to anything: T{any, any} compiles exactly when T has that many fields.
+struct AnyField {
+  template <class T> constexpr operator T&() const& noexcept;
+  template <class T> constexpr operator T&&() const&& noexcept;
+};
+template <class T, size_t... I>
+constexpr bool accepts(std::index_sequence<I...>) {
+  return requires { T{((void)I, AnyField{})...}; };
+}
+template <class T, size_t N = 0>
+constexpr size_t arity() {
+  if constexpr (N > 32) return N;
+  else if constexpr (accepts<T>(std::make_index_sequence<N + 1>())) return arity<T, N + 1>();
+  else return N;
+}
+template <class T>
+concept Aggregate = std::is_aggregate_v<T> && !std::is_array_v<T>;
+
+/// The fields of an aggregate, as a tuple of references.
+template <class T>
+constexpr auto fields(T& x) {
+  using U = std::remove_cv_t<T>;
+  if constexpr (HasTreeFields<T>) {
+    return tree_fields(x);
+  } else {
+    constexpr size_t n = arity<U>();
+    static_assert(n <= 32, "duet: a tree has at most 32 fields; give this type a `tree_fields(T&)` that returns std::tie(...)");
+    if constexpr (n == 0) {
+      return std::tuple<>();
+    } else if constexpr (n == 1) {
+      auto& [f0] = x;
+      return std::tie(f0);
+    } else if constexpr (n == 2) {
+      auto& [f0, f1] = x;
+      return std::tie(f0, f1);
+    } else if constexpr (n == 3) {
+      auto& [f0, f1, f2] = x;
+      return std::tie(f0, f1, f2);
+    } else if constexpr (n == 4) {
+      auto& [f0, f1, f2, f3] = x;
+      return std::tie(f0, f1, f2, f3);
+    } else if constexpr (n == 5) {
+      auto& [f0, f1, f2, f3, f4] = x;
+      return std::tie(f0, f1, f2, f3, f4);
+    } else if constexpr (n == 6) {
+      auto& [f0, f1, f2, f3, f4, f5] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5);
+    } else if constexpr (n == 7) {
+      auto& [f0, f1, f2, f3, f4, f5, f6] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6);
+    } else if constexpr (n == 8) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7);
+    } else if constexpr (n == 9) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8);
+    } else if constexpr (n == 10) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9);
+    } else if constexpr (n == 11) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10);
+    } else if constexpr (n == 12) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11);
+    } else if constexpr (n == 13) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12);
+    } else if constexpr (n == 14) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13);
+    } else if constexpr (n == 15) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14);
+    } else if constexpr (n == 16) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15);
+    } else if constexpr (n == 17) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16);
+    } else if constexpr (n == 18) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17);
+    } else if constexpr (n == 19) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18);
+    } else if constexpr (n == 20) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19);
+    } else if constexpr (n == 21) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20);
+    } else if constexpr (n == 22) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21);
+    } else if constexpr (n == 23) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22);
+    } else if constexpr (n == 24) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23);
+    } else if constexpr (n == 25) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24);
+    } else if constexpr (n == 26) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25);
+    } else if constexpr (n == 27) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26);
+    } else if constexpr (n == 28) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27);
+    } else if constexpr (n == 29) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28);
+    } else if constexpr (n == 30) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29);
+    } else if constexpr (n == 31) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30);
+    } else if constexpr (n == 32) {
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31);
+    }
+  }
+}
+
+// A field's name is read from the compiler's own spelling of a pointer to it.
+template <class T> extern const T kExternal;
+template <class P> struct FieldPointer { P p; };
+template <class P> FieldPointer(P) -> FieldPointer<P>;
+template <FieldPointer P>
+consteval std::string_view spelling() { return __PRETTY_FUNCTION__; }
+constexpr std::string_view last_identifier(std::string_view s) {
+  auto word = [](char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  s = s.substr(0, s.rfind(';'));  // g++ goes on to spell other types
+  const size_t begin = s.find_last_of(".:") + 1;
+  size_t end = begin;
+  while (end < s.size() && word(s[end])) ++end;
+  return s.substr(begin, end - begin);
+}
+template <class T, size_t I>
+consteval std::string_view field_name() {
+  return last_identifier(spelling<FieldPointer{&std::get<I>(fields(kExternal<T>))}>());
+}
+
+template <class T> inline constexpr bool kNotATree = false;
+
+/// Whether walk() knows the type.
+template <class T>
+constexpr bool is_tree() {
+  using U = std::remove_cvref_t<T>;
+  if constexpr (std::is_same_v<U, Tensor> || std::is_same_v<U, Buffer> || std::is_same_v<U, Key> || Config<U>) return true;
+  else if constexpr (kIsOptional<U> || kIsVector<U> || kIsArray<U>) return is_tree<typename U::value_type>();
+  else if constexpr (kIsTuple<U>) return []<size_t... I>(std::index_sequence<I...>) {
+    return (is_tree<std::tuple_element_t<I, U>>() && ...);
+  }(std::make_index_sequence<std::tuple_size_v<U>>());
+  else if constexpr (HasTreeFields<U>) return true;
+  else if constexpr (Aggregate<U> && arity<U>() <= 32) {
+    using Fields = decltype(fields(std::declval<U&>()));
+    return []<size_t... I>(std::index_sequence<I...>) {
+      return (is_tree<std::tuple_element_t<I, Fields>>() && ...);
+    }(std::make_index_sequence<std::tuple_size_v<Fields>>());
+  } else return false;
+}
+
+/// Walks a tree in order. The visitor has leaf(Tensor&), buffer(Tensor&), key(Tensor&), config(value), size(n) for what
+/// can vary, and, if it asks for names, enter(name) and leave().
+template <class T, class V>
+void walk(T& x, V& v);
+
+template <class V, class F>
+void inside(V& v, [[maybe_unused]] F&& name, auto&& body) {
+  if constexpr (V::kNames) {
+    v.enter(name());
+    body();
+    v.leave();
+  } else {
+    body();
+  }
+}
+
+template <class T, class V>
+void walk(T& x, V& v) {
+  using U = std::remove_cv_t<T>;
+  if constexpr (std::is_same_v<U, Tensor>) {
+    v.leaf(x);
+  } else if constexpr (std::is_same_v<U, Buffer>) {
+    v.buffer(x.value);
+  } else if constexpr (std::is_same_v<U, Key>) {
+    v.key(x.data());
+  } else if constexpr (Config<U>) {
+    v.config(x);
+  } else if constexpr (kIsOptional<U>) {
+    v.size(x.has_value() ? 1 : 0);
+    if (x) walk(*x, v);
+  } else if constexpr (kIsVector<U> || kIsArray<U>) {
+    v.size(x.size());
+    for (size_t i = 0; i < x.size(); ++i)
+      inside(v, [&] { return std::to_string(i); }, [&] { walk(x[i], v); });
+  } else if constexpr (kIsTuple<U>) {
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      (inside(v, [&] { return std::to_string(I); }, [&] { walk(std::get<I>(x), v); }), ...);
+    }(std::make_index_sequence<std::tuple_size_v<U>>());
+  } else if constexpr (Aggregate<U> || HasTreeFields<T>) {
+    auto all = fields(x);
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      (inside(
+           v,
+           [&] {
+             if constexpr (!V::kNames || HasTreeFields<T>) return std::to_string(I);
+             else return std::string(field_name<U, I>());
+           },
+           [&] { walk(std::get<I>(all), v); }),
+       ...);
+    }(std::make_index_sequence<std::tuple_size_v<decltype(all)>>());
+  } else {
+    static_assert(kNotATree<U>,
+                  "duet: this type is not a tree of tensors; make it an aggregate, or add a function "
+                  "`auto tree_fields(T& t) { return std::tie(t.a, t.b); }` in its namespace");
+  }
+}
+
+template <class F>
+struct LeafVisitor {
+  static constexpr bool kNames = false;
+  F& f;
+  void leaf(auto& t) { f(t); }
+  void buffer(auto& t) { f(t); }
+  void key(auto& t) { f(t); }
+  void config(const auto&) {}
+  void size(size_t) {}
+};
+template <class F>
+struct ParameterVisitor {
+  static constexpr bool kNames = false;
+  F& f;
+  void leaf(auto& t) {
+    if (t.defined() && is_float(t.dtype())) f(t);
+  }
+  void buffer(auto&) {}
+  void key(auto&) {}
+  void config(const auto&) {}
+  void size(size_t) {}
+};
+template <class F>
+struct NamedVisitor {
+  static constexpr bool kNames = true;
+  F& f;
+  std::string path = {};
+  std::vector<size_t> ends = {};
+  void enter(std::string_view name) {
+    ends.push_back(path.size());
+    if (!path.empty()) path += '.';
+    path += name;
+  }
+  void leave() {
+    path.resize(ends.back());
+    ends.pop_back();
+  }
+  void leaf(auto& t) { f(std::string_view(path), t); }
+  void buffer(auto& t) { f(std::string_view(path), t); }
+  void key(auto& t) { f(std::string_view(path), t); }
+  void config(const auto&) {}
+  void size(size_t) {}
+};
+
+/// Leaves, and the words of everything that is configuration: numbers, sizes, presence.
+struct SignatureVisitor {
+  static constexpr bool kNames = false;
+  std::vector<const Tensor*>& leaves;
+  std::vector<uint64_t>& words;
+  void leaf(const Tensor& t) { leaves.push_back(&t); }
+  void buffer(const Tensor& t) { leaves.push_back(&t); }
+  void key(const Tensor& t) { leaves.push_back(&t); }
+  void config(const auto& x) {
+    using X = std::remove_cvref_t<decltype(x)>;
+    if constexpr (std::is_same_v<X, std::string>) {
+      words.push_back(x.size());
+      for (char c : x) words.push_back(static_cast<uint64_t>(static_cast<unsigned char>(c)));
+    } else {
+      uint64_t w = 0;
+      __builtin_memcpy(&w, &x, sizeof(x) < sizeof(w) ? sizeof(x) : sizeof(w));
+      words.push_back(w);
+    }
+  }
+  void size(size_t n) { words.push_back(n); }
+};
+
+}  // namespace tree
+
+/// Calls f(Tensor&) on every tensor of a tree, buffers and keys included, in field order.
+template <class T, class F>
+void for_each_leaf(T& x, F&& f) {
+  tree::LeafVisitor<F> v{f};
+  tree::walk(x, v);
+}
+
+/// Calls f(Tensor&) on what can be trained: the floating tensors that are not in a Buffer.
+template <class T, class F>
+void for_each_parameter(T& x, F&& f) {
+  tree::ParameterVisitor<F> v{f};
+  tree::walk(x, v);
+}
+
+/// Calls f(name, Tensor&) on every tensor; names are made of field names and positions: "layers.0.weight".
+template <class T, class F>
+void for_each_named_leaf(T& x, F&& f) {
+  tree::NamedVisitor<F> v{f};
+  tree::walk(x, v);
+}
+
+}  // namespace duet

@@ -1,0 +1,69 @@
+#include "duet/core/block.h"
+
+#include <new>
+
+#include "duet/core/error.h"
+#include "duet/core/memory.h"
+
+namespace duet::block {
+namespace {
+
+constexpr size_t kHeaderBytes = (sizeof(Block) + 63) / 64 * 64;
+constexpr size_t kInlineBytes = 4096;  // larger storage is allocated apart, so that size classes fit powers of two
+
+}  // namespace
+
+Block* make(DType dtype, const Shape& shape, bool with_storage) {
+  int64_t numel = checked_numel(shape, dtype);
+  size_t bytes = static_cast<size_t>(numel) * size_bytes(dtype);
+  bool inline_storage = with_storage && bytes <= kInlineBytes;
+  size_t header_bytes = kHeaderBytes + (inline_storage ? bytes : 0);
+  void* p = memory::allocate(header_bytes);
+  Block* b = new (p) Block;
+  b->dtype = dtype;
+  b->header_bytes = header_bytes;
+  b->numel = numel;
+  b->shape = shape;
+  dense_strides(shape, b->strides);
+  if (inline_storage) {
+    b->data = static_cast<char*>(p) + kHeaderBytes;
+  } else if (with_storage) {
+    try {
+      allocate_storage(b);
+    } catch (...) {
+      destroy(b);
+      throw;
+    }
+  }
+  return b;
+}
+
+void allocate_storage(Block* b) {
+  size_t bytes = b->data_bytes();
+  b->owned = memory::allocate(bytes);
+  b->owned_bytes = bytes;
+  b->data = b->owned;
+}
+
+Block* view(Block* of, const Shape& shape, const int64_t* strides, void* data) {
+  Block* b = make(of->dtype, shape, false);
+  for (int i = 0; i < shape.rank(); ++i) b->strides[i] = strides[i];
+  b->dense = is_dense(shape, strides);
+  adopt(b, of, data);
+  return b;
+}
+
+void adopt(Block* b, Block* of, void* data) {
+  Block* root = of->root != nullptr ? of->root : of;
+  retain(root);
+  b->root = root;
+  b->data = data;
+}
+
+void destroy(Block* b) noexcept {
+  if (b->root != nullptr) release(b->root);
+  if (b->owned != nullptr) memory::deallocate(b->owned, b->owned_bytes);
+  memory::deallocate(b, b->header_bytes);
+}
+
+}  // namespace duet::block

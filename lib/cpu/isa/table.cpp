@@ -1,0 +1,18 @@
+#define DUET_FORMULAS_ONLY
+#include "cpu/isa/tables.h"
+
+#define DUET_STRING2(x) #x
+#define DUET_STRING(x) DUET_STRING2(x)
+
+namespace duet::cpu::DUET_ISA {
+
+const Kernels kKernels = {DUET_STRING(DUET_ISA),
+                          pointwise_kernel,
+                          instruction_kernel,
+                          gemm,
+                          gemm_f64,
+                          {row_reduce, row_chunks, col_reduce, col_part, col_join, row_argmax, col_argmax},
+                          {row_reduce, row_chunks, col_reduce, col_part, col_join, row_argmax, col_argmax},
+                          random_kernel};
+
+}  // namespace duet::cpu::DUET_ISA

@@ -1,0 +1,218 @@
+#include "duet/dispatch.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "duet/core/debug.h"
+#include "duet/grad.h"
+#include "duet/graph/trace.h"
+
+namespace duet {
+namespace {
+
+const Shape kScalarShape;
+
+// Numbers take the dtype of the tensors beside them; alone they are f32, i32 or bool.
+DType number_dtype(const OpRecord& op, Inputs inputs, Attrs attrs) {
+  if (op.dtype_attr >= 0) return static_cast<DType>(attrs[static_cast<size_t>(op.dtype_attr)]);
+  bool any_float = false, any_int = false;
+  for (int i = 0; i < inputs.size(); ++i) {
+    if (((op.bool_in | op.free_in) >> i) & 1u) continue;
+    const Operand& x = inputs[i];
+    if (x.is_tensor()) return x.tensor().defined() ? x.tensor().dtype() : DType::f32;
+    any_float |= x.kind() == Operand::Kind::float_number || x.kind() == Operand::Kind::constant;
+    any_int |= x.kind() == Operand::Kind::int_number;
+  }
+  return any_float ? DType::f32 : any_int ? DType::i32 : DType::boolean;
+}
+
+Number8 to_number(const OpRecord& op, const Operand& x, DType dtype) {
+  Number8 n;
+  n.bits = 0;
+  const bool integer = x.kind() == Operand::Kind::int_number || x.kind() == Operand::Kind::bool_number;
+  if (is_float(dtype)) {
+    double v = integer ? static_cast<double>(x.int_value()) : x.float_value();
+    if (dtype == DType::f32) n.f32 = static_cast<float>(v);
+    else n.f64 = v;
+    return n;
+  }
+  if (!integer && x.float_value() != std::trunc(x.float_value()))
+    fail<DTypeError>("{}: {} does not fit {} tensors; convert them with .to(f32)", op.name, x.float_value(), dtype);
+  if (x.kind() == Operand::Kind::float_number)
+    fail<DTypeError>("{}: the floating number {} beside {} tensors; convert them with .to(f32)", op.name,
+                     x.float_value(), dtype);
+  int64_t v = integer ? x.int_value() : static_cast<int64_t>(x.float_value());
+  bool fits = dtype == DType::i64 || (dtype == DType::i32 && v == static_cast<int32_t>(v)) ||
+              (dtype == DType::u8 && v == static_cast<uint8_t>(v)) || (dtype == DType::boolean && (v == 0 || v == 1));
+  check<DTypeError>(fits, "{}: {} does not fit {}; convert the tensor to a wider type", op.name, v, dtype);
+  if (dtype == DType::i32) n.i32 = static_cast<int32_t>(v);
+  else if (dtype == DType::i64) n.i64 = v;
+  else n.u8 = static_cast<uint8_t>(v);
+  return n;
+}
+
+// Two integer types beside each other meet in the wider one.
+DType wider_integer(const OpRecord& op, const Args& in, bool& mixed) {
+  DType widest = DType::u8;
+  mixed = false;
+  DType first = DType::f32;
+  for (int i = 0; i < in.size(); ++i) {
+    DType t = in[i].dtype;
+    if (in[i].tensor == nullptr || (((op.bool_in | op.free_in) >> i) & 1u)) continue;
+    if (t == DType::boolean || is_float(t)) return mixed = false, t;
+    mixed |= first != DType::f32 && t != first;
+    first = t;
+    if (size_bytes(t) > size_bytes(widest)) widest = t;
+  }
+  return widest;
+}
+
+Outputs dispatch_widened(const OpRecord& op, const Args& in, Attrs attrs, DType dtype) {
+  OperandList list;
+  std::vector<Tensor> casts(static_cast<size_t>(in.size()));
+  for (int i = 0; i < in.size(); ++i) {
+    const Arg& a = in[i];
+    bool free = ((op.bool_in | op.free_in) >> i) & 1u;
+    if (a.tensor == nullptr) list.add(Saved{Tensor(), a.kind, a.float_value, a.int_value});
+    else if (free || a.dtype == dtype) list.add(*a.tensor);
+    else list.add(casts[static_cast<size_t>(i)] = cast(*a.tensor, dtype));
+  }
+  return dispatch(op, list.inputs(), attrs);
+}
+
+Strided strided(const Arg& a) {
+  if (a.tensor == nullptr) {
+    static constexpr int64_t kNoStrides[kMaxRank] = {};
+    return {const_cast<Number8*>(&a.number), a.dtype, true, &kScalarShape, kNoStrides};
+  }
+  Block& b = a.tensor->block();
+  return {b.data, b.dtype, b.dense, &b.shape, b.strides};
+}
+
+// A temporary that nobody else holds gives its storage to the result of the same size.
+bool reusable(const OpRecord& op, const Args& in, int i, const Spec& spec) {
+  // An open tape may still want the operand's value.
+  if (in[i].kind != Operand::Kind::rvalue || op.formula != nullptr || thread_state.tape != nullptr) return false;
+  const Block& b = in[i].tensor->block();
+  return b.dense && b.dtype == spec.dtype && b.shape == spec.shape && block::sole_owner(&b);
+}
+
+}  // namespace
+
+Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()) {
+  check<ShapeError>(size_ <= kMax, "{}: {} operands are too many; at most {}", op.name, size_, static_cast<int>(kMax));
+  DType dtype = DType::f32;
+  bool resolved = false;
+  for (int i = 0; i < size_; ++i) {
+    const Operand& x = inputs[i];
+    Arg& a = args_[i];
+    a.kind = x.kind();
+    if (x.is_tensor()) {
+      a.tensor = &x.tensor();
+      check<Error>(a.tensor->defined(), "{}: operand {} is an empty Tensor; give it a value first", op.name, i + 1);
+      Block& b = a.tensor->block();
+      if (b.trace != nullptr && b.trace != thread_state.trace) [[unlikely]] graph::reject_foreign(op.name, b);
+      a.dtype = b.dtype;
+      a.shape = &b.shape;
+    } else {
+      if (!resolved) dtype = number_dtype(op, inputs, attrs), resolved = true;
+      bool flag = (op.bool_in >> i) & 1u;
+      bool free = (op.free_in >> i) & 1u;
+      a.tensor = nullptr;
+      a.dtype = flag ? DType::boolean : free ? DType::i64 : dtype;
+      a.shape = &kScalarShape;
+      a.number = to_number(op, x, a.dtype);
+      bool integer = x.kind() == Operand::Kind::int_number || x.kind() == Operand::Kind::bool_number;
+      a.float_value = integer ? 0 : x.float_value();
+      a.int_value = integer ? x.int_value() : 0;
+    }
+  }
+}
+
+std::string Args::text(int i) const {
+  const Arg& a = args_[i];
+  if (a.kind <= Operand::Kind::rvalue) return to_string(spec(i));
+  if (a.kind == Operand::Kind::bool_number) return a.int_value != 0 ? "true" : "false";
+  return a.kind == Operand::Kind::int_number ? fmt::format("{}", a.int_value) : fmt::format("{}", a.float_value);
+}
+
+// THE fork: see dispatch.h. Not inlined, so that one breakpoint sees every operation with the user's line above it.
+[[gnu::noinline, gnu::noclone]] Outputs dispatch(const OpRecord& op, Inputs inputs, Attrs attrs) {
+  LineScope scope(inputs.size() > 0 ? Line(inputs[0].line()) : Line());
+  ++thread_state.dispatches;
+  Args in(op, inputs, attrs);
+  bool mixed = false;
+  if (op.inputs > 1 || op.inputs < 0) {
+    DType widest = wider_integer(op, in, mixed);
+    if (mixed) [[unlikely]] return dispatch_widened(op, in, attrs, widest);
+  }
+  Spec specs[kMaxOutputs];
+  op.infer(op, in, attrs, specs);
+  Outputs y = thread_state.trace != nullptr ? thread_state.trace->record(op, in, attrs, specs)
+                                            : run_now(op, in, attrs, specs);
+  for (TapeImpl* tape = thread_state.tape; tape != nullptr; tape = tape->parent()) tape->note(op, in, attrs, y);
+  return y;
+}
+
+void launch(const KernelCall& call) {
+  ++thread_state.launches;
+  uint64_t bytes = 0;
+  for (const Strided& x : call.in) bytes += static_cast<uint64_t>(x.shape->numel()) * size_bytes(x.dtype);
+  for (const Strided& y : call.out) bytes += static_cast<uint64_t>(y.shape->numel()) * size_bytes(y.dtype);
+  thread_state.bytes += bytes;
+  if (debug_level() >= 2) [[unlikely]]
+    debug_line(fmt::format("run {} {}{} {}", call.op.name, call.out[0].dtype, *call.out[0].shape,
+                           to_string(thread_state.line)));
+  call.op.run(call);
+}
+
+Outputs run_now(const OpRecord& op, const Args& in, Attrs attrs, const Spec* specs) {
+  Outputs y;
+  y.count = op.outputs;
+  uint64_t id = fresh_ids(op.outputs);
+  Strided operands[Args::kMax];
+  for (int i = 0; i < in.size(); ++i) operands[i] = strided(in[i]);
+  if (op.view != nullptr) {
+    int64_t strides[kMaxRank], offset = 0;
+    Block& x = in[0].tensor != nullptr ? in[0].tensor->block() : *block::make(in[0].dtype, kScalarShape, true);
+    Tensor number;  // a number's block lives as long as its view
+    if (in[0].tensor == nullptr) {
+      std::memcpy(x.data, &in[0].number, x.data_bytes());
+      number = Tensor::adopt(&x, 0);
+      operands[0] = {x.data, x.dtype, true, &x.shape, x.strides};
+    }
+    if (op.view(operands[0], attrs, specs[0].shape, strides, offset)) {
+      auto* first = static_cast<char*>(x.data) + offset * static_cast<int64_t>(size_bytes(x.dtype));
+      y.values[0] = Tensor::adopt(block::view(&x, specs[0].shape, strides, first), id);
+    } else {
+      Block* b = block::make(specs[0].dtype, specs[0].shape, true);
+      y.values[0] = Tensor::adopt(b, id);
+      // The copy reads the old layout in its own shape: the element order is the same.
+      Strided out{b->data, b->dtype, true, operands[0].shape, nullptr};
+      launch({duet::op<Copy>(), std::span(operands, 1), std::span(&out, 1), {}});
+    }
+    return y;
+  }
+  Strided results[kMaxOutputs];
+  bool taken = false;
+  for (int k = 0; k < op.outputs; ++k) {
+    Block* b = nullptr;
+    if (op.kind == OpClass::pointwise && !taken) {
+      for (int i = 0; i < in.size() && b == nullptr; ++i) {
+        if (!reusable(op, in, i, specs[k])) continue;
+        Block& x = in[i].tensor->block();
+        b = block::make(specs[k].dtype, specs[k].shape, false);
+        block::adopt(b, &x, x.data);
+        taken = op.outputs > 1;  // one operand serves one result
+      }
+    }
+    if (b == nullptr) b = block::make(specs[k].dtype, specs[k].shape, true);
+    y.values[k] = Tensor::adopt(b, id + static_cast<uint64_t>(k));
+    results[k] = {b->data, b->dtype, true, &b->shape, b->strides};
+  }
+  launch({op, std::span(operands, static_cast<size_t>(in.size())), std::span(results, static_cast<size_t>(op.outputs)), attrs});
+  return y;
+}
+
+}  // namespace duet

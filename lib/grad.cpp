@@ -1,0 +1,181 @@
+#include "duet/grad.h"
+
+#include <algorithm>
+
+#include "duet/formula.h"
+
+namespace duet {
+
+void OperandList::add(const Saved& s) {
+  if (s.kind <= Operand::Kind::rvalue) return emplace(s.tensor);
+  DUET_INTERNAL_CHECK(size_ < Args::kMax);
+  refs_[size_] = *new (storage_[size_]) Operand(Operand::number(s.kind, s.float_value, s.int_value));
+  ++size_;
+}
+
+struct TapeImpl::Node {
+  const OpRecord* op;
+  Line line;
+  uint64_t first_output;
+  uint64_t wanted, needs;
+  uint32_t ids, saved_inputs, saved_outputs, attrs;  // where the node's part of each array begins
+  uint16_t inputs, attr_count;
+  uint8_t outputs;
+};
+
+TapeImpl::TapeImpl() : first_id_(fresh_ids(1) + 1) {}
+TapeImpl::~TapeImpl() { close(); }
+
+void TapeImpl::open() {
+  parent_ = thread_state.tape;
+  thread_state.tape = this;
+  open_ = true;
+}
+
+void TapeImpl::close() {
+  if (!open_) return;
+  // Tapes close in any order when they are objects of the user's.
+  TapeImpl** at = &thread_state.tape;
+  while (*at != this) at = &(*at)->parent_;
+  *at = parent_;
+  open_ = false;
+}
+
+void TapeImpl::watch(uint64_t id) {
+  uint64_t k = id - first_id_;
+  if (k >= watched_.size()) watched_.resize(k + 1, 0);
+  watched_[k] = 1;
+}
+
+void TapeImpl::note(const OpRecord& op, const Args& in, Attrs attrs, const Outputs& y) {
+  if (paused_ || op.vjp == nullptr) return;
+  uint64_t wanted = 0;
+  for (int i = 0; i < in.size(); ++i)
+    if (in[i].tensor != nullptr && watches(in[i].tensor->id()) && is_float(in[i].dtype)) wanted |= uint64_t{1} << i;
+  if (wanted == 0 || !is_float(y.values[0].dtype())) return;
+  Node n;
+  n.op = &op;
+  n.line = thread_state.line;
+  n.first_output = y.values[0].id();
+  n.wanted = wanted;
+  n.needs = op.needs(op, static_cast<unsigned>(wanted), attrs);
+  n.ids = static_cast<uint32_t>(ids_.size());
+  n.saved_inputs = static_cast<uint32_t>(saved_inputs_.size());
+  n.saved_outputs = static_cast<uint32_t>(saved_outputs_.size());
+  n.attrs = static_cast<uint32_t>(attrs_.size());
+  n.inputs = static_cast<uint16_t>(in.size());
+  n.attr_count = static_cast<uint16_t>(attrs.size());
+  n.outputs = static_cast<uint8_t>(y.count);
+  for (int i = 0; i < in.size(); ++i) {
+    const Arg& a = in[i];
+    ids_.push_back(a.tensor != nullptr ? a.tensor->id() : 0);
+    specs_.push_back({a.dtype, *a.shape});
+    if (i < 32 && ((n.needs >> i) & 1u)) {
+      Saved s{a.tensor != nullptr ? *a.tensor : Tensor(), a.kind, a.float_value, a.int_value};
+      saved_inputs_.push_back(std::move(s));
+    } else {
+      saved_inputs_.emplace_back();
+    }
+  }
+  for (int i = 0; i < y.count; ++i) {
+    saved_outputs_.push_back((n.needs >> (32 + i)) & 1u ? y.values[i] : Tensor());
+    watch(y.values[i].id());
+  }
+  attrs_.insert(attrs_.end(), attrs.begin(), attrs.end());
+  nodes_.push_back(n);
+}
+
+std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Tensor>>& seeds,
+                                       const std::vector<uint64_t>& targets) {
+  paused_ = true;
+  std::vector<Tensor> grads(watched_.size());
+  auto slot = [&](uint64_t id) -> Tensor* { return watches(id) ? &grads[id - first_id_] : nullptr; };
+  auto accumulate = [&](uint64_t id, Tensor g) {
+    Tensor* t = slot(id);
+    if (t == nullptr || !g.defined()) return;
+    if (t->defined()) *t = dispatch(op<Add>(), {Operand(std::move(*t)), Operand(g)});
+    else *t = std::move(g);
+  };
+  for (const auto& [id, g] : seeds) accumulate(id, g);
+  std::vector<uint64_t> kept(targets);
+  std::sort(kept.begin(), kept.end());
+  while (!nodes_.empty()) {
+    const Node n = nodes_.back();
+    nodes_.pop_back();
+    Tensor dy[kMaxOutputs];
+    bool reached = false;
+    const Spec* in_specs = specs_.data() + n.ids;
+    for (int i = 0; i < n.outputs; ++i) {
+      uint64_t id = n.first_output + static_cast<uint64_t>(i);
+      Tensor* g = slot(id);
+      if (g == nullptr || !g->defined()) continue;
+      dy[i] = std::binary_search(kept.begin(), kept.end(), id) ? *g : std::move(*g);
+      reached = true;
+    }
+    if (reached) {
+      LineOverride scope([&] {
+        Line line = n.line;
+        line.grad_of = true;
+        return line;
+      }());
+      // Of several results some may not have reached the loss.
+      const Tensor* any = std::find_if(dy, dy + n.outputs, [](const Tensor& t) { return t.defined(); });
+      for (int i = 0; i < n.outputs; ++i)
+        if (!dy[i].defined()) dy[i] = zeros(any->shape(), any->dtype());
+      Tensor results[Args::kMax];
+      VjpContext c;
+      c.op_ = n.op;
+      c.attrs_ = Attrs(attrs_.data() + n.attrs, n.attr_count);
+      c.inputs_ = n.inputs;
+      c.wanted_ = n.wanted;
+      c.dy_ = dy;
+      c.saved_inputs_ = saved_inputs_.data() + n.saved_inputs;
+      c.saved_outputs_ = saved_outputs_.data() + n.saved_outputs;
+      c.in_specs_ = in_specs;
+      c.grads_ = results;
+      n.op->vjp(c);
+      for (int i = 0; i < n.inputs; ++i)
+        if (c.wants(i)) accumulate(ids_[n.ids + static_cast<uint32_t>(i)], std::move(results[i]));
+    }
+    // Release what the node kept: memory falls as the walk goes on.
+    ids_.resize(n.ids);
+    specs_.resize(n.ids);
+    saved_inputs_.resize(n.saved_inputs);
+    saved_outputs_.resize(n.saved_outputs);
+    attrs_.resize(n.attrs);
+  }
+  std::vector<Tensor> result;
+  result.reserve(targets.size());
+  for (uint64_t id : targets) {
+    Tensor* g = slot(id);
+    result.push_back(g != nullptr ? *g : Tensor());
+  }
+  return result;
+}
+
+Tape::Gradients Tape::backward(const Tensor& loss, std::source_location line) {
+  LineScope scope(line);
+  check<TraceError>(!used_, "backward: this tape was already walked; open a new Tape for another gradient");
+  detail::check_loss(loss, "backward");
+  used_ = true;
+  Gradients g;
+  g.ids_ = targets_;
+  g.grads_ = tape_.backward({{loss.id(), ones(loss.shape(), loss.dtype())}}, targets_);
+  return g;
+}
+
+Tensor Tape::Gradients::operator()(const Tensor& x, std::source_location line) const {
+  LineScope scope(line);
+  for (size_t i = 0; i < ids_.size(); ++i)
+    if (ids_[i] == x.id()) return grads_[i].defined() ? grads_[i] : zeros(x.shape(), x.dtype());
+  fail<TraceError>("gradients: this tensor was not watched: {}; call tape.watch(x) before using x", x.spec());
+}
+
+void detail::check_loss(const Tensor& loss, const char* who) {
+  check<TraceError>(loss.defined(), "{}: the function returned an empty Tensor; return the loss", who);
+  check<ShapeError>(loss.numel() == 1, "{}: the loss has more than one element: {}; reduce it, as in mean(loss)", who,
+                    loss.spec());
+  check<DTypeError>(is_float(loss.dtype()), "{}: the loss is not a floating number: {}", who, loss.spec());
+}
+
+}  // namespace duet

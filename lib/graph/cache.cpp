@@ -1,0 +1,94 @@
+#include <algorithm>
+
+#include "duet/core/debug.h"
+#include "graph/execute.h"
+
+namespace duet::graph {
+namespace {
+
+uint64_t hash_words(const std::vector<uint64_t>& words) {
+  uint64_t h = 0x9e3779b97f4a7c15u;
+  for (uint64_t w : words) {
+    h = (h ^ w) * 0xff51afd7ed558ccdu;
+    h ^= h >> 32;
+  }
+  return h;
+}
+
+// Why the words of `now` are not those of `before`.
+std::string difference(const Plan& now, const Plan* before) {
+  if (before == nullptr) return "first call";
+  const auto &a = now.recorded(), &b = before->recorded();
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+    if (a[i].first != b[i].first)
+      return fmt::format("other operations: {} at {}, was {}", std::string(a[i].first), to_string(a[i].second), std::string(b[i].first));
+  if (a.size() != b.size()) return fmt::format("other operations: {} recorded, were {}", a.size(), b.size());
+  for (size_t i = 0; i < std::min(now.slot_specs().size(), before->slot_specs().size()); ++i) {
+    const Spec &x = now.slot_specs()[i], &y = before->slot_specs()[i];
+    if (x == y) continue;
+    if (x.dtype == y.dtype && x.shape.rank() == y.shape.rank())
+      for (int axis = 0; axis < x.shape.rank(); ++axis)
+        if (x.shape[axis] != y.shape[axis]) return fmt::format("input {} is {}, was {}: axis {} differs", i, x, y, axis);
+    return fmt::format("input {} is {}, was {}", i, x, y);
+  }
+  return "other attributes, layouts or kept values";
+}
+
+}  // namespace
+
+PlanCache::PlanCache(std::vector<std::string> without) : without_(std::move(without)) {}
+
+std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vector<int>& outputs) {
+  const std::vector<uint64_t>& words = trace.words();
+  const uint64_t hash = hash_words(words);
+  std::shared_ptr<const Plan> nearest;
+  {
+    std::lock_guard lock(mutex_);
+    ++clock_;
+    for (Entry& entry : entries_) {
+      if (entry.hash != hash || entry.plan->key() != words) continue;
+      entry.used = clock_;
+      ++hits_;
+      return entry.plan;
+    }
+    auto last = std::max_element(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.used < b.used; });
+    if (last != entries_.end()) nearest = last->plan;
+  }
+  auto plan = std::make_shared<const Plan>(trace.decode(outputs), without_, words);
+  std::lock_guard lock(mutex_);
+  Event event{"plan", difference(*plan, nearest.get()), trace.marks().empty() ? Line() : trace.marks()[0].line};
+  if (debug_level() >= 1) [[unlikely]] debug_line(fmt::format("plan {}: {}", events_.size() + 1, event.why));
+  events_.push_back(std::move(event));
+  bytes_ += plan->size_bytes();
+  entries_.push_back({plan, hash, clock_, clock_});
+  while (bytes_ > kMaxBytes && entries_.size() > 1) {
+    auto oldest = std::min_element(entries_.begin(), entries_.end() - 1, [](const Entry& a, const Entry& b) { return a.used < b.used; });
+    bytes_ -= oldest->plan->size_bytes();
+    entries_.erase(oldest);
+  }
+  return plan;
+}
+
+std::vector<std::shared_ptr<const Plan>> PlanCache::plans() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<const Plan>> all;
+  for (const Entry& e : entries_) all.push_back(e.plan);
+  return all;
+}
+
+std::vector<Event> PlanCache::events() const {
+  std::lock_guard lock(mutex_);
+  return events_;
+}
+
+void PlanCache::note(Event event) {
+  std::lock_guard lock(mutex_);
+  events_.push_back(std::move(event));
+}
+
+uint64_t PlanCache::hits() const {
+  std::lock_guard lock(mutex_);
+  return hits_;
+}
+
+}  // namespace duet::graph

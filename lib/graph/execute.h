@@ -1,0 +1,54 @@
+// Kernels ready to run: every operand resolved to a value and a layout, every tile program built.
+#pragma once
+
+#include "cpu/tiles.h"
+#include "duet/core/memory.h"
+#include "duet/graph/plan.h"
+
+namespace duet::graph {
+
+enum class LaunchKind : uint8_t { tiles, kernel, matmul };
+
+struct Launch {
+  LaunchKind kind = LaunchKind::kernel;
+  const OpRecord* op = nullptr;     // kernel, matmul
+  std::vector<int64_t> attrs;
+  std::vector<int> inputs, outputs; // values: of the kernel, or of the matmul
+  cpu::TileProgram program;         // tiles; a matmul's epilogue
+  std::vector<int> sources;         // values behind the program's sources
+  std::vector<int> results;         // values behind its outputs
+  std::vector<int> nodes;           // for explain
+  Line line;
+  int64_t bytes = 0;
+  bool may_throw = false;
+};
+
+/// How a plan output gets its storage.
+struct OutputPlan {
+  int value = -1;
+  int storage = -1;             // index of the output that owns the root's storage, −1: a slot does
+  int root = -1;
+  std::vector<int> donors;      // slots this output can be computed in, best first; only for the owner
+};
+
+struct Executable {
+  std::vector<Launch> launches;
+  std::vector<Layout> layouts;
+  std::vector<int64_t> arena_offset;  // by value: of a root in the arena, −1 elsewhere
+  std::vector<OutputPlan> outputs;
+  std::vector<std::pair<int, int>> product_in;  // products that lie in the storage of an output of their epilogue
+  int64_t arena_bytes = 0;
+};
+
+/// Makes the launches of a graph's kernels.
+std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts);
+
+/// Runs one launch; base holds the storage of every root value, in and out are scratch.
+void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base,
+                std::vector<const void*>& in, std::vector<void*>& out);
+
+/// Whether the launch may compute `result` in the storage of `operand`: each element is read, for the last time, no later
+/// than it is written.
+bool can_compute_in_place(const Launch& launch, const Graph& g, const std::vector<Layout>& layouts, int operand, int result);
+
+}  // namespace duet::graph

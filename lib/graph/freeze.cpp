@@ -1,0 +1,237 @@
+#include "duet/graph/freeze.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace duet {
+
+std::string_view name(Mode mode) {
+  constexpr std::string_view kNames[] = {"eager", "compiled", "frozen"};
+  return kNames[static_cast<int>(mode)];
+}
+
+namespace graph {
+namespace {
+
+Number8 as_number(double v, DType dtype) {
+  Number8 n;
+  n.bits = 0;
+  if (dtype == DType::f32) n.f32 = static_cast<float>(v);
+  else n.f64 = v;
+  return n;
+}
+
+// The words of operation i.
+std::span<const uint64_t> words_of(const FrozenTrace& t, size_t i) {
+  size_t end = i + 1 < t.marks.size() ? t.marks[i + 1].first_word : t.words.size();
+  return std::span(t.words).subspan(t.marks[i].first_word, end - t.marks[i].first_word);
+}
+
+bool same_contents(const Tensor& a, const Tensor& b) {
+  const Block &x = a.block(), &y = b.block();
+  if (&x == &y || x.data == y.data) return true;
+  return x.dtype == y.dtype && x.shape == y.shape && x.dense && y.dense && std::memcmp(x.data, y.data, x.data_bytes()) == 0;
+}
+
+[[noreturn]] void refuse(const Line& line, std::string what) {
+  LineOverride here(line);
+  throw TraceError(std::move(what));
+}
+
+void check_same_operations(const FrozenTrace& a, const FrozenTrace& b) {
+  for (size_t i = 0; i < std::min(a.marks.size(), b.marks.size()); ++i) {
+    if (a.marks[i].op != b.marks[i].op)
+      refuse(b.marks[i].line, fmt::format("freeze: two recordings differ: {} and then {}; the function is not pure, use compile",
+                                          std::string(a.marks[i].op->name), std::string(b.marks[i].op->name)));
+    if (!std::ranges::equal(words_of(a, i), words_of(b, i)) && i + 1 < std::min(a.marks.size(), b.marks.size()))
+      refuse(b.marks[i].line, fmt::format("freeze: two recordings differ: {} with other operands or attributes; the function is not "
+                                          "pure, use compile", std::string(a.marks[i].op->name)));
+  }
+  if (a.marks.size() != b.marks.size()) {
+    const FrozenTrace& longer = a.marks.size() > b.marks.size() ? a : b;
+    const Mark& extra = longer.marks[std::min(a.marks.size(), b.marks.size())];
+    refuse(extra.line, fmt::format("freeze: two recordings differ: {} operations and then {}; the function is not pure, use compile",
+                                   a.marks.size(), b.marks.size()));
+  }
+  if (a.words != b.words)
+    refuse(b.marks.empty() ? Line() : b.marks.back().line,
+           "freeze: two recordings differ in what they keep; the function is not pure, use compile");
+}
+
+bool same_sources(const std::vector<LeafSource>& a, const std::vector<LeafSource>& b) {
+  return std::ranges::equal(a, b, [](const LeafSource& x, const LeafSource& y) {
+    return x.kind == y.kind && x.index == y.index && (x.kind != LeafSource::captured || same_contents(x.tensor, y.tensor));
+  });
+}
+
+}  // namespace
+
+double perturbed(double v, int position) {
+  const double factor = 1.25 + 0.125 * position;  // another one for each argument
+  return std::isfinite(v) && v != 0 ? v * factor : factor;
+}
+
+Tensor separate(const Tensor& t) {
+  if (!t.defined()) return t;
+  materialize(t, "freeze");
+  Block& b = t.block();
+  return Tensor::adopt(block::view(&b, b.shape, b.strides, b.data), fresh_ids(1));
+}
+
+FrozenTrace read_trace(Trace& trace, const std::vector<Tensor>& leaves, const std::vector<const Tensor*>& after,
+                       const std::vector<const Tensor*>& results) {
+  FrozenTrace t;
+  t.outputs = trace.seal();
+  t.words = trace.words();
+  t.marks = trace.marks();
+  t.numbers = trace.numbers();
+  for (Block* b : trace.slots()) {
+    block::retain(b);
+    t.slots.push_back(Tensor::adopt(b, 0));
+  }
+  std::vector<char> claimed(t.outputs.size(), 0);
+  auto source = [&](const Tensor& x) -> LeafSource {
+    if (!x.defined()) return {};
+    const Block& b = x.block();
+    if (b.trace == &trace) {
+      auto at = std::ranges::find(t.outputs, b.node_output) - t.outputs.begin();
+      claimed[static_cast<size_t>(at)] = 1;
+      return {LeafSource::output, static_cast<int>(at), {}};
+    }
+    for (size_t i = 0; i < leaves.size(); ++i)
+      if (leaves[i].defined() && &leaves[i].block() == &b) return {LeafSource::leaf, static_cast<int>(i), {}};
+    return {LeafSource::captured, -1, x};
+  };
+  for (const Tensor* x : after) t.arguments.push_back(source(*x));
+  for (const Tensor* x : results) t.results.push_back(source(*x));
+  for (size_t k = 0; k < claimed.size(); ++k) {
+    if (claimed[k]) continue;
+    // Which operation made it: outputs are numbered in the order of operations.
+    int n = t.outputs[k];
+    size_t i = 0;
+    for (; i < t.marks.size() && n >= t.marks[i].op->outputs; ++i) n -= t.marks[i].op->outputs;
+    refuse(t.marks[i].line, fmt::format("freeze: a value is kept by host code after the call: the result of {}; return it instead, or use compile",
+                                        std::string(t.marks[i].op->name)));
+  }
+  return t;
+}
+
+FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<FloatArgument>& floats,
+                const std::vector<Tensor>& leaves, std::shared_ptr<const Plan> plan) {
+  check_same_operations(a, b);
+  FrozenPlan p;
+  p.plan = std::move(plan);
+  for (const Tensor& t : leaves) {
+    FrozenPlan::LeafSpec l{};
+    if (t.defined()) {
+      l = {t.spec(), t.is_contiguous(), {}};
+      std::copy_n(t.block().strides, kMaxRank, l.strides.begin());
+    }
+    p.leaves.push_back(l);
+  }
+  auto leaf_of = [&](const Tensor& slot) {
+    for (size_t i = 0; i < leaves.size(); ++i)
+      if (leaves[i].defined() && &leaves[i].block() == &slot.block()) return static_cast<int>(i);
+    return -1;
+  };
+  for (size_t s = 0; s < a.slots.size(); ++s) {
+    int leaf = leaf_of(a.slots[s]);
+    p.slot_leaf.push_back(leaf);
+    p.constants.push_back(leaf < 0 ? a.slots[s] : Tensor());
+    if (leaf < 0 && !same_contents(a.slots[s], b.slots[s]))
+      refuse(b.marks.front().line, fmt::format("freeze: a tensor differs between two recordings: {}; pass it as an argument, or use compile",
+                                               a.slots[s].spec()));
+  }
+  std::vector<char> used(floats.size(), 0);
+  for (size_t i = 0; i < a.numbers.size(); ++i) {
+    const TracedNumber &x = a.numbers[i], &y = b.numbers[i];
+    int bound = -1;
+    for (size_t f = 0; f < floats.size() && is_float(x.dtype); ++f)
+      if (as_number(floats[f].value, x.dtype).bits == x.value.bits && as_number(floats[f].changed, x.dtype).bits == y.value.bits)
+        bound = static_cast<int>(f);
+    if (bound < 0 && x.value.bits != y.value.bits)
+      refuse(y.line, fmt::format("freeze: a number changes between two recordings: {} and then {}; C++ computed it from an argument or from "
+                                 "outside: write x * lr * 0.5f for x * (lr * 0.5f), pass it as an argument, or use compile",
+                                 x.float_value != 0 || is_float(x.dtype) ? x.float_value : static_cast<double>(x.value.i32),
+                                 y.float_value != 0 || is_float(y.dtype) ? y.float_value : static_cast<double>(y.value.i32)));
+    if (bound >= 0) used[static_cast<size_t>(bound)] = 1;
+    p.number_argument.push_back(bound < 0 ? -1 : floats[static_cast<size_t>(bound)].position);
+    p.numbers.push_back(x.value);
+    p.number_dtypes.push_back(x.dtype);
+  }
+  for (size_t f = 0; f < floats.size(); ++f)
+    if (!used[f])
+      fail<TraceError>("freeze: argument {} ({}) reaches no operation as it is; use it as an operand (x * lr), pass it as a tensor, or use compile",
+                       floats[f].position + 1, floats[f].value);
+  if (!same_sources(a.arguments, b.arguments) || !same_sources(a.results, b.results))
+    refuse(b.marks.empty() ? Line() : b.marks.back().line, "freeze: two recordings return different values; the function is not pure, use compile");
+  p.arguments = a.arguments;
+  p.results = a.results;
+  if (p.plan != nullptr)
+    for (size_t k = 0; k < a.outputs.size(); ++k) p.outputs.push_back(p.plan->output_spec(static_cast<int>(k)));
+  return p;
+}
+
+bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint64_t>& config, std::string* why) {
+  if (leaves.size() != p.leaves.size()) {
+    if (why) *why = fmt::format("{} tensors in the arguments, were {}", leaves.size(), p.leaves.size());
+    return false;
+  }
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    const FrozenPlan::LeafSpec& l = p.leaves[i];
+    if (!leaves[i]->defined()) {
+      if (l.spec.shape.rank() == 0 && !l.dense) continue;
+      if (why) *why = fmt::format("tensor {} of the arguments is empty, was {}", i + 1, l.spec);
+      return false;
+    }
+    const Block& b = leaves[i]->block();
+    if (b.dtype != l.spec.dtype || !(b.shape == l.spec.shape)) {
+      if (why) *why = fmt::format("tensor {} of the arguments is {}, was {}", i + 1, leaves[i]->spec(), l.spec);
+      return false;
+    }
+    if (b.dense != l.dense || (!b.dense && !std::equal(b.strides, b.strides + b.shape.rank(), l.strides.begin()))) {
+      if (why) *why = fmt::format("tensor {} of the arguments has another layout: {}", i + 1, l.spec);
+      return false;
+    }
+  }
+  if (config == p.config) return true;
+  if (why) *why = "a number or size in the arguments differs";
+  return false;
+}
+
+std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint8_t>& given,
+                           std::span<const double> floats) {
+  std::vector<Tensor> outputs;
+  if (p.plan == nullptr) return outputs;
+  thread_local std::vector<Block*> slots, results;
+  thread_local std::vector<uint8_t> donated;
+  thread_local std::vector<Number8> numbers;
+  slots.clear(), results.clear(), donated.clear(), numbers.clear();
+  for (size_t s = 0; s < p.slot_leaf.size(); ++s) {
+    int leaf = p.slot_leaf[s];
+    Block* b = leaf < 0 ? &p.constants[s].block() : &leaves[static_cast<size_t>(leaf)]->block();
+    if (b->trace != nullptr) reject_foreign("frozen call", *b);
+    slots.push_back(b);
+    donated.push_back(leaf >= 0 && given[static_cast<size_t>(leaf)] && block::sole_owner(b));
+  }
+  for (size_t i = 0; i < p.numbers.size(); ++i)
+    numbers.push_back(p.number_argument[i] < 0 ? p.numbers[i] : as_number(floats[static_cast<size_t>(p.number_argument[i])], p.number_dtypes[i]));
+  outputs.reserve(p.outputs.size());
+  for (const Spec& s : p.outputs) {
+    outputs.push_back(Tensor::adopt(block::make(s.dtype, s.shape, false), fresh_ids(1)));
+    results.push_back(&outputs.back().block());
+  }
+  p.plan->run({slots, donated, numbers, results});
+  return outputs;
+}
+
+void reject_new_arguments(const std::string& why) {
+  fail<TraceError>("frozen call: the arguments are not those it was recorded with: {}; freeze again, or freeze(f, {{.on_new_shape = OnNewShape::retrace}})", why);
+}
+void reject_changed_config() {
+  fail<TraceError>("freeze: the function changes a plain number or a size in its arguments, which a replay would not; make it a tensor, or use compile");
+}
+
+}  // namespace graph
+}  // namespace duet

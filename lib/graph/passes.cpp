@@ -1,0 +1,141 @@
+#include "duet/graph/passes.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <string>
+
+namespace duet::graph {
+namespace {
+
+constexpr Pass kPasses[] = {
+    {"simplify", "removes operations that change no bit", simplify},
+    {"cse", "computes once what is computed twice", cse},
+    {"dce", "removes what no output needs", dce},
+    {"fuse", "groups operations into kernels", fuse},
+};
+constexpr std::string_view kPlanMemory = "plan_memory";
+
+// Names in DUET_PASSES=-fuse,-cse.
+std::vector<std::string> left_out_by_environment() {
+  std::vector<std::string> names;
+  const char* text = std::getenv("DUET_PASSES");
+  std::string_view rest = text != nullptr ? text : "";
+  while (!rest.empty()) {
+    size_t comma = rest.find(',');
+    std::string_view name = rest.substr(0, comma);
+    check<Error>(name.starts_with('-'), "DUET_PASSES: {} does not begin with a minus; write DUET_PASSES=-fuse", std::string(name));
+    names.emplace_back(name.substr(1));
+    rest = comma == rest.npos ? "" : rest.substr(comma + 1);
+  }
+  return names;
+}
+
+void check_names(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    bool known = name == kPlanMemory;
+    for (const Pass& p : kPasses) known |= p.name == name;
+    check<Error>(known, "passes: there is no pass {}; the passes are simplify, cse, dce, fuse, plan_memory", name);
+  }
+}
+
+// Without fuse, every node that computes is a kernel.
+void one_kernel_a_node(Graph& g) {
+  std::vector<Layout> l = layouts(g);
+  for (size_t i = 0; i < g.nodes.size(); ++i) {
+    Node& n = g.nodes[i];
+    if (is_view(n) && l[static_cast<size_t>(n.outputs[0])].root != n.outputs[0]) continue;
+    n.kernel = static_cast<int>(g.kernels.size());
+    g.kernels.push_back({{static_cast<int>(i)}});
+  }
+}
+
+}  // namespace
+
+std::span<const Pass> passes() { return kPasses; }
+
+bool left_out(std::string_view name, const std::vector<std::string>& without) {
+  for (const std::string& w : without)
+    if (w == name) return true;
+  for (const std::string& w : left_out_by_environment())
+    if (w == name) return true;
+  return false;
+}
+
+Graph run_passes(Graph g, Report& report, const std::vector<std::string>& without) {
+  check_names(without);
+  check_names(left_out_by_environment());
+  for (const Pass& pass : kPasses) {
+    if (left_out(pass.name, without)) continue;
+    PassRecord record{std::string(pass.name), std::string(pass.purpose), static_cast<int>(g.nodes.size()), 0, 0};
+    auto start = std::chrono::steady_clock::now();
+    g = pass.run(std::move(g), report);
+    record.time_us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+    record.nodes_after = static_cast<int>(g.nodes.size());
+    report.passes.push_back(std::move(record));
+#ifdef DUET_VERIFY
+    verify(g);
+#endif
+  }
+  if (g.kernels.empty()) one_kernel_a_node(g);
+#ifdef DUET_VERIFY
+  verify(g);
+#endif
+  return g;
+}
+
+void verify(const Graph& g) {
+  std::vector<char> defined(g.values.size(), 0);
+  for (size_t v = 0; v < g.values.size(); ++v) defined[v] = g.values[v].origin != Origin::node;
+  for (size_t i = 0; i < g.nodes.size(); ++i) {
+    for (int x : g.nodes[i].inputs) DUET_INTERNAL_CHECK(defined[static_cast<size_t>(x)]);
+    for (int y : g.nodes[i].outputs) {
+      DUET_INTERNAL_CHECK(g.value(y).origin == Origin::node && g.value(y).index == static_cast<int>(i));
+      defined[static_cast<size_t>(y)] = 1;
+    }
+  }
+  for (int o : g.outputs) DUET_INTERNAL_CHECK(defined[static_cast<size_t>(o)]);
+  if (g.kernels.empty()) return;
+  // Every kernel's operands are made by itself or by an earlier one.
+  std::vector<Layout> l = layouts(g);
+  for (size_t k = 0; k < g.kernels.size(); ++k)
+    for (int n : g.kernels[k].nodes)
+      for (int x : g.node(n).inputs) {
+        int p = g.producer(l[static_cast<size_t>(x)].root);
+        DUET_INTERNAL_CHECK(p < 0 || (g.node(p).kernel >= 0 && g.node(p).kernel <= static_cast<int>(k)));
+        DUET_INTERNAL_CHECK(p < 0 || g.node(p).kernel != static_cast<int>(k) || p < n);
+      }
+}
+
+std::vector<Layout> layouts(const Graph& g) {
+  std::vector<Layout> all(g.values.size());
+  for (size_t v = 0; v < all.size(); ++v) {
+    const Value& value = g.values[v];
+    Layout& l = all[v];
+    l.root = static_cast<int>(v);
+    if (value.origin == Origin::slot) {
+      l.dense = value.dense;
+      std::copy_n(value.strides, kMaxRank, l.strides);
+    } else {
+      dense_strides(value.spec.shape, l.strides);
+    }
+  }
+  for (const Node& n : g.nodes) {
+    if (!is_view(n)) continue;
+    const Layout& in = all[static_cast<size_t>(n.inputs[0])];
+    const Value& x = g.value(n.inputs[0]);
+    const Value& y = g.value(n.outputs[0]);
+    if (x.origin == Origin::number || x.origin == Origin::constant) continue;  // copied: it has no storage to share
+    Layout& out = all[static_cast<size_t>(n.outputs[0])];
+    Strided operand{nullptr, x.spec.dtype, in.dense, &x.spec.shape, in.strides};
+    int64_t strides[kMaxRank] = {}, offset = 0;
+    if (!n.op->view(operand, n.attrs, y.spec.shape, strides, offset)) continue;
+    out.root = in.root;
+    out.offset = in.offset + offset;
+    std::copy_n(strides, kMaxRank, out.strides);
+    out.dense = is_dense(y.spec.shape, strides);
+  }
+  return all;
+}
+
+}  // namespace duet::graph

@@ -1,0 +1,268 @@
+#include "duet/graph/plan.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "graph/execute.h"
+
+namespace duet::graph {
+namespace {
+
+constexpr int64_t kAlignment = 64;
+int64_t rounded(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+// Decides where every value lives: fills offsets, outputs and donors.
+class StoragePlanner {
+ public:
+  StoragePlanner(const Graph& g, Executable& e) : g_(g), e_(e), written_(g.values.size(), -1), last_use_(g.values.size(), -1) {}
+
+  MemoryPlan run(bool reuse) {
+    for (size_t k = 0; k < e_.launches.size(); ++k) {
+      const Launch& l = e_.launches[k];
+      for (int v : l.inputs) use(v, k);
+      for (int v : l.sources) use(v, k);
+      if (l.kind != LaunchKind::tiles)
+        for (int v : l.outputs) written_[index(v)] = static_cast<int>(k);
+      for (int v : l.results) written_[index(v)] = static_cast<int>(k);
+      if (l.may_throw) last_throw_ = static_cast<int>(k);
+    }
+    plan_outputs();
+    return place_in_arena(reuse);
+  }
+
+ private:
+  static size_t index(int v) { return static_cast<size_t>(v); }
+  int root(int v) const { return e_.layouts[index(v)].root; }
+  int64_t bytes(int v) const {
+    const Spec& s = g_.value(v).spec;
+    return rounded(s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype)));
+  }
+  void use(int v, size_t k) {
+    if (v >= 0) last_use_[index(root(v))] = std::max(last_use_[index(root(v))], static_cast<int>(k));
+  }
+
+  void plan_outputs() {
+    std::vector<int> owner(g_.values.size(), -1);
+    std::vector<char> returned(g_.values.size(), 0);  // slots that are outputs themselves
+    for (int v : g_.outputs) returned[index(root(v))] = 1;
+    for (int v : g_.outputs) {
+      OutputPlan o;
+      o.value = v;
+      o.root = root(v);
+      if (g_.value(o.root).origin == Origin::node) {
+        int& own = owner[index(o.root)];
+        if (own < 0) own = static_cast<int>(e_.outputs.size());
+        o.storage = own;
+        if (own == static_cast<int>(e_.outputs.size())) o.donors = donors(o.root, returned);
+        is_output_.push_back(o.root);
+      }
+      e_.outputs.push_back(std::move(o));
+    }
+  }
+
+  // A result with donors may lie in an operand that the epilogue still reads when the product is written.
+  bool has_donors(int v) const {
+    for (const OutputPlan& o : e_.outputs)
+      if (o.root == v && !o.donors.empty()) return true;
+    return false;
+  }
+
+  // Slots whose storage the value may be computed in: nothing reads them later, and no kernel that can find a bad index
+  // runs later, so a call that fails has changed nothing.
+  std::vector<int> donors(int v, const std::vector<char>& returned) const {
+    std::vector<int> found;
+    const int k = written_[index(v)];
+    if (k < 0 || last_throw_ >= k) return found;
+    for (size_t s = 0; s < g_.values.size(); ++s) {
+      const Value& slot = g_.values[s];
+      if (slot.origin != Origin::slot || !slot.dense || returned[s] || last_use_[s] != k) continue;
+      if (can_compute_in_place(e_.launches[static_cast<size_t>(k)], g_, e_.layouts, static_cast<int>(s), v)) found.push_back(slot.index);
+    }
+    return found;
+  }
+
+  MemoryPlan place_in_arena(bool reuse) {
+    e_.arena_offset.assign(g_.values.size(), -1);
+    std::vector<Buffer> buffers;
+    std::vector<int> buffer_of(g_.values.size(), -1);
+    auto is_output = [&](int v) { return std::find(is_output_.begin(), is_output_.end(), v) != is_output_.end(); };
+    for (size_t k = 0; k < e_.launches.size(); ++k) {
+      const Launch& l = e_.launches[k];
+      auto add = [&](int v, int shares) {
+        if (is_output(v) || buffer_of[index(v)] >= 0) return;
+        buffer_of[index(v)] = static_cast<int>(buffers.size());
+        buffers.push_back({v, static_cast<int>(k), std::max(static_cast<int>(k), last_use_[index(v)]), bytes(v), 0, shares});
+      };
+      if (l.kind != LaunchKind::tiles) {
+        for (int v : l.outputs) {
+          // A product that only its own epilogue reads lies where a result will: see Executable::product_in.
+          if (l.kind == LaunchKind::matmul && !l.results.empty() && !is_output(v) && last_use_[index(v)] == static_cast<int>(k)) {
+            int home = -1;
+            for (int r : l.results)
+              if (home < 0 && is_output(r) && !has_donors(r) && can_compute_in_place(l, g_, e_.layouts, v, r)) home = r;
+            if (home >= 0) {
+              e_.product_in.emplace_back(v, home);
+              continue;
+            }
+          }
+          add(v, -1);
+        }
+      }
+      std::vector<int> taken;
+      for (int v : l.results) {
+        int shares = -1;
+        auto candidates = [&](int u) {
+          if (u < 0 || shares >= 0) return;
+          int r = root(u), b = buffer_of[index(r)];
+          if (b < 0 || r == v || last_use_[index(r)] != static_cast<int>(k) || buffers[static_cast<size_t>(b)].bytes != bytes(v)) return;
+          if (std::find(taken.begin(), taken.end(), r) != taken.end() || !can_compute_in_place(l, g_, e_.layouts, r, v)) return;
+          taken.push_back(r);
+          shares = b;
+        };
+        if (!is_output(v)) std::for_each(l.sources.begin(), l.sources.end(), candidates);
+        add(v, shares);
+      }
+    }
+    MemoryPlan plan = plan_memory(std::move(buffers), reuse);
+    for (const Buffer& b : plan.buffers) e_.arena_offset[index(b.value)] = b.offset;
+    e_.arena_bytes = plan.arena_bytes;
+    return plan;
+  }
+
+  const Graph& g_;
+  Executable& e_;
+  std::vector<int> written_, last_use_;  // launches, by root
+  std::vector<int> is_output_;
+  int last_throw_ = -1;
+};
+
+}  // namespace
+
+// What one call needs besides its outputs; kept for the next call.
+struct Plan::Workspace {
+  void* arena = nullptr;
+  size_t arena_bytes = 0;
+  std::vector<char*> base;      // by root value
+  std::vector<const void*> in;
+  std::vector<void*> out;
+  std::vector<uint8_t> given;   // slots donated in this call
+  ~Workspace() {
+    if (arena != nullptr) memory::deallocate(arena, arena_bytes);
+  }
+};
+
+Plan::Plan(Graph graph, const std::vector<std::string>& without, std::vector<uint64_t> key)
+    : key_(std::move(key)), executable_(std::make_unique<Executable>()) {
+  auto start = std::chrono::steady_clock::now();
+  slot_specs_.resize(static_cast<size_t>(graph.slots));
+  for (const Value& v : graph.values)
+    if (v.origin == Origin::slot) slot_specs_[static_cast<size_t>(v.index)] = v.spec;
+  for (const Node& n : graph.nodes) recorded_.emplace_back(n.op->name, n.line);
+  for (int o : graph.outputs) output_specs_.push_back(graph.value(o).spec);
+  graph_ = run_passes(std::move(graph), report_, without);
+  Executable& e = *executable_;
+  e.layouts = layouts(graph_);
+  e.launches = lower(graph_, e.layouts);
+  memory_ = StoragePlanner(graph_, e).run(!left_out("plan_memory", without));
+  cost_.kernels = static_cast<int>(e.launches.size());
+  for (const Launch& l : e.launches) cost_.bytes += l.bytes;
+  compile_us_ = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+}
+
+Plan::~Plan() = default;
+
+size_t Plan::size_bytes() const {
+  size_t n = key_.size() * 8 + graph_.values.size() * sizeof(Value) + graph_.nodes.size() * (sizeof(Node) + 64);
+  for (const Launch& l : executable_->launches) n += sizeof(Launch) + l.program.sources.size() * sizeof(cpu::Source) + l.program.steps.size() * sizeof(cpu::Step);
+  return n + static_cast<size_t>(executable_->arena_bytes);
+}
+
+std::unique_ptr<Plan::Workspace> Plan::take_workspace() const {
+  {
+    std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      auto w = std::move(idle_.back());
+      idle_.pop_back();
+      return w;
+    }
+  }
+  auto w = std::make_unique<Workspace>();
+  if (executable_->arena_bytes > 0) {
+    w->arena_bytes = static_cast<size_t>(executable_->arena_bytes);
+    w->arena = memory::allocate(w->arena_bytes);
+  }
+  w->base.resize(graph_.values.size());
+  return w;
+}
+
+void Plan::give_back(std::unique_ptr<Workspace> w) const {
+  std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(w));
+}
+
+void Plan::run(const Run& run) const {
+  const Executable& e = *executable_;
+  struct Lease {  // the workspace returns also when a kernel throws
+    const Plan& plan;
+    std::unique_ptr<Workspace> w;
+    ~Lease() { plan.give_back(std::move(w)); }
+  } lease{*this, take_workspace()};
+  Workspace& w = *lease.w;
+
+  // Every output has its storage before the first kernel runs.
+  w.given.assign(run.slots.size(), 0);
+  for (size_t k = 0; k < e.outputs.size(); ++k) {
+    const OutputPlan& o = e.outputs[k];
+    if (o.storage != static_cast<int>(k)) continue;
+    Block* b = run.outputs[k];
+    const Spec& root = graph_.value(o.root).spec;
+    char* data = nullptr;
+    for (int slot : o.donors) {
+      const auto s = static_cast<size_t>(slot);
+      if (!run.donated[s] || w.given[s]) continue;
+      w.given[s] = 1;
+      block::adopt(b, run.slots[s], run.slots[s]->data);
+      data = static_cast<char*>(b->data);
+      break;
+    }
+    if (data == nullptr) {
+      b->owned_bytes = static_cast<size_t>(root.shape.numel()) * duet::size_bytes(root.dtype);
+      b->owned = memory::allocate(b->owned_bytes);
+      data = static_cast<char*>(b->owned);
+    }
+    w.base[static_cast<size_t>(o.root)] = data;
+  }
+  for (size_t v = 0; v < graph_.values.size(); ++v) {
+    const Value& value = graph_.values[v];
+    const auto i = static_cast<size_t>(value.index);
+    switch (value.origin) {
+      case Origin::slot: w.base[v] = static_cast<char*>(run.slots[i]->data); break;
+      case Origin::number: w.base[v] = reinterpret_cast<char*>(const_cast<Number8*>(&run.numbers[i])); break;
+      case Origin::constant: w.base[v] = reinterpret_cast<char*>(const_cast<Number8*>(&value.constant)); break;
+      case Origin::node:
+        if (e.arena_offset[v] >= 0) w.base[v] = static_cast<char*>(w.arena) + e.arena_offset[v];
+        break;
+    }
+  }
+  for (auto [product, home] : e.product_in) w.base[static_cast<size_t>(product)] = w.base[static_cast<size_t>(home)];
+
+  for (const Launch& l : e.launches) run_launch(l, graph_, e.layouts, w.base, w.in, w.out);
+  thread_state.launches += e.launches.size();
+  thread_state.bytes += static_cast<uint64_t>(cost_.bytes);
+
+  for (size_t k = 0; k < e.outputs.size(); ++k) {
+    const OutputPlan& o = e.outputs[k];
+    Block* b = run.outputs[k];
+    const Layout& l = e.layouts[static_cast<size_t>(o.value)];
+    void* first = w.base[static_cast<size_t>(o.root)] + l.offset * static_cast<int64_t>(duet::size_bytes(b->dtype));
+    if (o.storage == static_cast<int>(k)) {
+      b->data = first;
+    } else {
+      block::adopt(b, o.storage >= 0 ? run.outputs[static_cast<size_t>(o.storage)] : run.slots[static_cast<size_t>(graph_.value(o.root).index)], first);
+    }
+    std::copy_n(l.strides, kMaxRank, b->strides);
+    b->dense = l.dense;
+  }
+}
+
+}  // namespace duet::graph

@@ -1,0 +1,266 @@
+#include "duet/graph/trace.h"
+
+#include <algorithm>
+
+#include "duet/core/debug.h"
+#include "duet/graph/plan.h"
+
+namespace duet::graph {
+namespace {
+
+// Stands in Block::trace of values whose trace died.
+alignas(Trace) char poison_storage[1];
+Trace* poison() { return reinterpret_cast<Trace*>(poison_storage); }
+
+// An operand's word: what it is in the low bits, which one above.
+enum Tag : uint64_t { kNode = 0, kSlot = 1, kNumber = 2, kConstant = 3 };
+constexpr uint64_t word(Tag tag, uint64_t n) { return n << 2 | tag; }
+
+size_t hash_pointer(const Block* b) { return static_cast<size_t>((reinterpret_cast<uintptr_t>(b) >> 6) * 0x9e3779b97f4a7c15u >> 32); }
+
+}  // namespace
+
+void reject_foreign(std::string_view what, const Block& b) {
+  if (b.trace == poison())
+    fail<TraceError>("{}: the value was never computed: {}; the compiled function that recorded it threw", what,
+                     Spec{b.dtype, b.shape});
+  fail<TraceError>("{}: the value is being recorded by another compiled function: {}; use it where it is returned", what,
+                   Spec{b.dtype, b.shape});
+}
+
+Trace::~Trace() { drop(); }
+
+void Trace::begin(PlanCache& cache, bool may_split) {
+  cache_ = &cache;
+  may_split_ = may_split;
+}
+
+int Trace::find_slot(const Block* b) const {
+  if (table_.empty()) return -1;
+  size_t at = hash_pointer(b) & (table_.size() - 1);
+  for (; table_[at].first != nullptr; at = (at + 1) & (table_.size() - 1))
+    if (table_[at].first == b) return table_[at].second;
+  return -1;
+}
+
+int Trace::slot_of(Block* b, std::vector<uint64_t>& words) {
+  if (table_.size() < 2 * (slots_.size() + 1)) {
+    table_.assign(std::max<size_t>(64, table_.size() * 2), {nullptr, 0});
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      size_t at = hash_pointer(slots_[i]) & (table_.size() - 1);
+      while (table_[at].first != nullptr) at = (at + 1) & (table_.size() - 1);
+      table_[at] = {slots_[i], static_cast<int>(i)};
+    }
+  }
+  size_t at = hash_pointer(b) & (table_.size() - 1);
+  for (; table_[at].first != nullptr; at = (at + 1) & (table_.size() - 1))
+    if (table_[at].first == b) return table_[at].second;
+  const int slot = static_cast<int>(slots_.size());
+  table_[at] = {b, slot};
+  block::retain(b);
+  slots_.push_back(b);
+  // The slot's spec stands where it is first used.
+  words.push_back(word(kSlot, static_cast<uint64_t>(slot)));
+  words.push_back(static_cast<uint64_t>(b->dtype) | static_cast<uint64_t>(b->shape.rank()) << 8 | uint64_t{b->dense} << 16);
+  for (int64_t d : b->shape) words.push_back(static_cast<uint64_t>(d));
+  if (!b->dense)
+    for (int i = 0; i < b->shape.rank(); ++i) words.push_back(static_cast<uint64_t>(b->strides[i]));
+  return -1;
+}
+
+Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spec* specs) {
+  marks_.push_back({&op, thread_state.line, words_.size()});
+  words_.push_back(reinterpret_cast<uintptr_t>(&op));
+  words_.push_back(static_cast<uint64_t>(in.size()) | static_cast<uint64_t>(attrs.size()) << 16);
+  for (int64_t a : attrs) words_.push_back(static_cast<uint64_t>(a));
+  for (int i = 0; i < in.size(); ++i) {
+    const Arg& a = in[i];
+    if (a.tensor != nullptr) {
+      Block& b = a.tensor->block();
+      if (b.trace == this) {
+        words_.push_back(word(kNode, static_cast<uint64_t>(b.node_output)));
+      } else {
+        int slot = slot_of(&b, words_);
+        if (slot >= 0) words_.push_back(word(kSlot, static_cast<uint64_t>(slot)));
+      }
+    } else if (a.kind == Operand::Kind::constant) {
+      words_.push_back(word(kConstant, static_cast<uint64_t>(a.dtype)));
+      words_.push_back(a.number.bits);
+    } else {
+      words_.push_back(word(kNumber, static_cast<uint64_t>(a.dtype) | static_cast<uint64_t>(a.kind) << 8));
+      numbers_.push_back({a.number, a.dtype, a.kind, a.float_value, thread_state.line});
+    }
+  }
+  Outputs y;
+  y.count = op.outputs;
+  uint64_t id = fresh_ids(op.outputs);
+  for (int k = 0; k < op.outputs; ++k) {
+    Block* b = block::make(specs[k].dtype, specs[k].shape, false);
+    b->refs.store(2, std::memory_order_relaxed);  // the handle's and the trace's
+    b->trace = this;
+    b->node_output = static_cast<int>(pending_.size());
+    pending_.push_back(b);
+    y.values[k] = Tensor::adopt(b, id + static_cast<uint64_t>(k));
+  }
+  if (debug_level() >= 2) [[unlikely]]
+    debug_line(fmt::format("record %{} {}{} {}", y.values[0].block().node_output, op.name, to_string(specs[0]), to_string(thread_state.line)));
+  return y;
+}
+
+std::vector<int> Trace::seal() {
+  std::vector<int> outputs;
+  for (size_t i = 0; i < pending_.size(); ++i)
+    if (pending_[i]->refs.load(std::memory_order_acquire) > 1) outputs.push_back(static_cast<int>(i));
+  words_.push_back(~uint64_t{0});
+  for (int o : outputs) words_.push_back(static_cast<uint64_t>(o));
+  return outputs;
+}
+
+Graph Trace::decode(const std::vector<int>& outputs) const {
+  Graph g;
+  std::vector<int> of_output, of_slot;  // values
+  auto add = [&](Value v) {
+    g.values.push_back(std::move(v));
+    return static_cast<int>(g.values.size()) - 1;
+  };
+  size_t at = 0;
+  for (size_t n = 0; n < marks_.size(); ++n) {
+    Node node;
+    node.op = reinterpret_cast<const OpRecord*>(words_[at++]);
+    const uint64_t counts = words_[at++];
+    for (uint64_t k = counts >> 16; k > 0; --k) node.attrs.push_back(static_cast<int64_t>(words_[at++]));
+    for (uint64_t k = counts & 0xffff; k > 0; --k) {
+      const uint64_t w = words_[at++];
+      const uint64_t index = w >> 2;
+      Value v;
+      switch (static_cast<Tag>(w & 3)) {
+        case kNode: node.inputs.push_back(of_output[index]); continue;
+        case kSlot:
+          if (index < of_slot.size()) {
+            node.inputs.push_back(of_slot[index]);
+            continue;
+          }
+          v.origin = Origin::slot;
+          v.index = static_cast<int>(index);
+          {
+            const Block* b = slots_[index];
+            v.spec = {b->dtype, b->shape};
+            v.dense = b->dense;
+            std::copy_n(b->strides, kMaxRank, v.strides);
+            at += 1 + static_cast<size_t>(b->shape.rank()) * (b->dense ? 1 : 2);
+          }
+          of_slot.push_back(add(v));
+          node.inputs.push_back(of_slot.back());
+          continue;
+        case kNumber:
+          v.origin = Origin::number;
+          v.index = g.numbers++;
+          v.spec.dtype = static_cast<DType>(index & 0xff);
+          v.number_kind = static_cast<Operand::Kind>(index >> 8);
+          break;
+        case kConstant:
+          v.origin = Origin::constant;
+          v.spec.dtype = static_cast<DType>(index);
+          v.constant.bits = words_[at++];
+          break;
+      }
+      node.inputs.push_back(add(v));
+    }
+    for (int k = 0; k < node.op->outputs; ++k) {
+      const Block* b = pending_[of_output.size()];
+      Value v;
+      v.origin = Origin::node;
+      v.spec = {b->dtype, b->shape};
+      v.index = static_cast<int>(n);
+      v.output = k;
+      of_output.push_back(add(v));
+      node.outputs.push_back(of_output.back());
+    }
+    node.line = marks_[n].line;
+    g.nodes.push_back(std::move(node));
+  }
+  g.slots = static_cast<int>(slots_.size());
+  for (int o : outputs) g.outputs.push_back(of_output[static_cast<size_t>(o)]);
+  return g;
+}
+
+void Trace::run_segment() {
+  if (pending_.empty()) return;
+  const std::vector<int> outputs = seal();
+  if (!outputs.empty()) {
+    std::shared_ptr<const Plan> plan = cache_->find(*this, outputs);
+    std::vector<Block*> results;
+    for (int o : outputs) results.push_back(pending_[static_cast<size_t>(o)]);
+    std::vector<int> kept(slots_.size(), 0);
+    for (const Block* b : discounted_)
+      if (int slot = find_slot(b); slot >= 0) ++kept[static_cast<size_t>(slot)];
+    std::vector<uint8_t> donated;
+    for (size_t s = 0; s < slots_.size(); ++s) donated.push_back(block::sole_owner(slots_[s], kept[s]));
+    std::vector<Number8> numbers;
+    for (const TracedNumber& n : numbers_) numbers.push_back(n.value);
+    plan->run({slots_, donated, numbers, results});
+    for (Block* b : results) b->trace = nullptr;
+  }
+  drop();
+}
+
+void Trace::split(const char* why) {
+  check<TraceError>(may_split_,
+                    "{}: a frozen function has no values while it is traced; compute with tensors (where, maximum), or use compile",
+                    why);
+  cache_->note({"split", why, thread_state.line});
+  if (debug_level() >= 1) [[unlikely]] debug_line(fmt::format("split at {} {}", why, to_string(thread_state.line)));
+  run_segment();
+}
+
+void Trace::finish() { run_segment(); }
+
+void Trace::abandon() noexcept {
+  for (Block* b : pending_)
+    if (b->trace == this) b->trace = poison();
+  drop();
+  discounted_.clear();
+}
+
+void Trace::drop() noexcept {
+  for (Block* b : pending_) {
+    if (b->trace == this) b->trace = poison();  // nobody outside holds it, or it has died with the trace
+    block::release(b);
+  }
+  for (Block* b : slots_) block::release(b);
+  pending_.clear();
+  slots_.clear();
+  numbers_.clear();
+  words_.clear();
+  marks_.clear();
+  std::fill(table_.begin(), table_.end(), std::pair<Block*, int>(nullptr, 0));
+}
+
+namespace {
+// Traces of this thread that are not recording: their arrays are reused.
+thread_local std::vector<std::unique_ptr<Trace>> idle;
+}  // namespace
+
+Recording::Recording(PlanCache& cache, bool may_split) {
+  if (idle.empty()) {
+    trace_ = std::make_unique<Trace>();
+  } else {
+    trace_ = std::move(idle.back());
+    idle.pop_back();
+  }
+  trace_->begin(cache, may_split);
+  thread_state.trace = trace_.get();
+}
+
+Recording::~Recording() {
+  thread_state.trace = nullptr;
+  trace_->abandon();
+  idle.push_back(std::move(trace_));
+}
+
+void Recording::finish() {
+  trace_->finish();
+  thread_state.trace = nullptr;
+}
+
+}  // namespace duet::graph

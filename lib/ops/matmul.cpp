@@ -1,0 +1,73 @@
+#include "duet/ops/matmul.h"
+
+#include "cpu/kernels.h"
+#include "cpu/threads.h"
+#include "duet/grad.h"
+#include "ops/matmul_loop.h"
+#include "ops/records.h"
+
+namespace duet {
+
+DUET_DEFINE_FAMILY(MatmulOps)
+
+namespace {
+
+Tensor swap_last(const Tensor& x) {
+  int64_t order[kMaxRank];
+  for (int i = 0; i < x.rank(); ++i) order[i] = i;
+  std::swap(order[x.rank() - 1], order[x.rank() - 2]);
+  return call_op<Transpose>(Attrs(order, static_cast<size_t>(x.rank())), x);
+}
+
+}  // namespace
+
+void Matmul::infer(const Args& in, Attrs, Spec* out) {
+  const Shape &a = *in[0].shape, &b = *in[1].shape;
+  auto both = [&] { return fmt::format("{} · {}", in.text(0), in.text(1)); };
+  if (a.rank() < 2 || b.rank() < 2) fail<ShapeError>("matmul: a matrix needs two axes: {}", both());
+  if (in[0].dtype != in[1].dtype || !is_float(in[0].dtype))
+    fail<DTypeError>("matmul: takes two f32 or two f64 tensors: {}; use .to(f32)", both());
+  int64_t k = a[a.rank() - 1], k2 = b[b.rank() - 2];
+  if (k != k2)
+    fail<ShapeError>("matmul: inner axes differ: {} ({} vs {}){}", both(), k, k2,
+                     k == b[b.rank() - 1] ? "; did you mean transpose(b)?"
+                     : a[a.rank() - 2] == k2 ? "; did you mean transpose(a)?" : "");
+  Shape batch;
+  if (!broadcast_shapes(Shape(a.begin(), a.rank() - 2), Shape(b.begin(), b.rank() - 2), batch))
+    fail<ShapeError>("matmul: leading axes do not broadcast: {}; they must be equal or 1", both());
+  batch.push_back(a[a.rank() - 2]);
+  batch.push_back(b[b.rank() - 1]);
+  checked_numel(batch, in[0].dtype);
+  out[0] = {in[0].dtype, batch};
+}
+
+void Matmul::run(const KernelCall& call) {
+  if (call.out[0].dtype == DType::f32) cpu::run_matmul<float>(call.in[0], call.in[1], call.out[0]);
+  else cpu::run_matmul<double>(call.in[0], call.in[1], call.out[0]);
+}
+
+void Matmul::vjp(VjpContext& c) {
+  if (c.wants(0)) c.set(0, sum_to(Tensor(call_op<Matmul>({}, c.dy(), swap_last(c.input(1).tensor))), c.in_shape(0)));
+  if (c.wants(1)) c.set(1, sum_to(Tensor(call_op<Matmul>({}, swap_last(c.input(0).tensor), c.dy())), c.in_shape(1)));
+}
+
+Tensor matmul(const Operand& a, const Operand& b) {
+  LineScope scope(a.line());
+  bool tensors = a.is_tensor() && b.is_tensor() && a.tensor().defined() && b.tensor().defined();
+  if (!tensors || (a.tensor().rank() >= 2 && b.tensor().rank() >= 2)) return dispatch(op<Matmul>(), {a, b});
+  // NumPy's rule for vectors: an axis of extent 1 is added, and taken away from the product.
+  const Tensor &x = a.tensor(), &y = b.tensor();
+  check<ShapeError>(x.rank() > 0 && y.rank() > 0, "matmul: a matrix or vector is needed: {} · {}; multiply by a number with *",
+                    x.spec(), y.spec());
+  Tensor left = x.rank() == 1 ? reshape(x, {1, x.shape()[0]}) : x;
+  Tensor right = y.rank() == 1 ? reshape(y, {y.shape()[0], 1}) : y;
+  Tensor product = call_op<Matmul>({}, left, right);
+  Shape shape;
+  for (int i = 0; i < product.rank(); ++i) {
+    bool added = (x.rank() == 1 && i == product.rank() - 2) || (y.rank() == 1 && i == product.rank() - 1);
+    if (!added) shape.push_back(product.shape()[i]);
+  }
+  return reshape(product, shape);
+}
+
+}  // namespace duet

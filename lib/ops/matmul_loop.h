@@ -1,0 +1,74 @@
+// A batched matmul as calls of the matrix kernel.
+#pragma once
+
+#include "cpu/kernels.h"
+#include "cpu/threads.h"
+#include "duet/ops/record.h"
+
+namespace duet::cpu {
+
+/// What is to be done with each finished block of the product, while it is hot: rows × cols elements of matrix `batch`
+/// from row i and column j on.
+struct Epilogue {
+  void (*fn)(void* ctx, int64_t batch, int64_t i, int64_t j, int64_t rows, int64_t cols) = nullptr;
+  void* ctx = nullptr;
+};
+
+inline constexpr int kMaxParts = 64;
+
+template <class T>
+void run_matmul(const Strided& a, const Strided& b, const Strided& y, Epilogue epilogue = {}) {
+  const Shape& space = *y.shape;
+  const int rank = space.rank();
+  GemmOf<T> g;
+  g.m = space[rank - 2];
+  g.n = space[rank - 1];
+  const int ra = a.shape->rank(), rb = b.shape->rank();
+  g.k = (*a.shape)[ra - 1];
+  g.a_row = a.strides[ra - 2], g.a_col = a.strides[ra - 1];
+  g.b_row = b.strides[rb - 2], g.b_col = b.strides[rb - 1];
+  g.c_row = g.n;
+  int64_t batches = 1;
+  for (int i = 0; i < rank - 2; ++i) batches *= space[i];
+  auto offset = [&](const Strided& x, int64_t batch) {
+    int64_t at = 0;
+    const int r = x.shape->rank();
+    for (int i = rank - 3, ax = r - 3; i >= 0; --i, --ax) {
+      int64_t index = batch % space[i];
+      batch /= space[i];
+      if (ax >= 0 && (*x.shape)[ax] != 1) at += index * x.strides[ax];
+    }
+    return at;
+  };
+  struct Hook {
+    Epilogue e;
+    int64_t batch;
+    static void call(void* ctx, int64_t i, int64_t j, int64_t rows, int64_t cols) {
+      auto* h = static_cast<Hook*>(ctx);
+      h->e.fn(h->e.ctx, h->batch, i, j, rows, cols);
+    }
+  };
+  auto run_one = [&](GemmOf<T> part, int64_t batch) {
+    Hook hook{epilogue, batch};
+    if (epilogue.fn != nullptr) part.epilogue = Hook::call, part.ctx = &hook;
+    if constexpr (std::is_same_v<T, float>) kernels().gemm(part);
+    else kernels().gemm_f64(part);
+  };
+  auto at = [&](int64_t batch) {
+    GemmOf<T> one = g;
+    one.a = static_cast<const T*>(a.data) + offset(a, batch);
+    one.b = static_cast<const T*>(b.data) + offset(b, batch);
+    one.c = static_cast<T*>(y.data) + batch * g.m * g.n;
+    return one;
+  };
+  const bool heavy = g.m * g.n * g.k * batches >= 128 * 1024 && threads() > 1;
+  if (heavy && batches >= threads()) return parallel_for(batches, [&](int64_t batch) { run_one(at(batch), batch); });
+  for (int64_t batch = 0; batch < batches; ++batch) {
+    GemmOf<T> parts[kMaxParts];
+    int64_t n = heavy ? gemm_split(at(batch), std::min(threads(), kMaxParts), parts) : 1;
+    if (n == 1) run_one(at(batch), batch);
+    else parallel_for(n, [&](int64_t p) { run_one(parts[p], batch); });
+  }
+}
+
+}  // namespace duet::cpu
