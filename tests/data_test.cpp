@@ -217,6 +217,8 @@ TEST(Batches, SaysWhatIsWrong) {
   set.y = from_vector<int32_t>({1, 2}, {2});
   EXPECT_EQ(error_of<ShapeError>([&] { set.batches(1); }),
             "batches: x and y differ in their number of rows: f32[10,2], i32[2]");
+  EXPECT_EQ(error_of<Error>([] { data::Images().batches(1); }),
+            "batches: a tensor is empty: default-constructed or moved from");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "duet/data/batches.h"
 
+#include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "io/file.h"
 
@@ -32,6 +32,7 @@ Batches::Batches(const Tensor& x, const Tensor& y, int64_t batch, const Key* key
                  std::source_location line)
     : batch_(batch), drop_last_(options.drop_last) {
   LineScope scope(line);
+  check<Error>(x.defined() && y.defined(), "batches: a tensor is empty: default-constructed or moved from");
   check<ShapeError>(x.rank() >= 1 && y.rank() >= 1 && x.shape()[0] == y.shape()[0],
                     "batches: x and y differ in their number of rows: {}, {}", x.spec(), y.spec());
   check<ShapeError>(batch >= 1, "batches: a batch has at least one row: {}", batch);
