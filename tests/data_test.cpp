@@ -207,13 +207,16 @@ TEST(Batches, TheLastOneIsShortOrDropped) {
   EXPECT_EQ(sizes(set.batches(5)), (std::vector<int64_t>{5, 5}));
   EXPECT_EQ(sizes(set.batches(INT64_MAX)), (std::vector<int64_t>{10}));
   EXPECT_EQ(sizes(set.batches(11, {.drop_last = true})), (std::vector<int64_t>{}));
-  EXPECT_EQ(to_string(set.batches(4)[2].first.spec()), "f32[2,2]");
+  EXPECT_EQ(to_string(set.batches(4).at(2).first.spec()), "f32[2,2]");
 }
 
 TEST(Batches, SaysWhatIsWrong) {
   data::Images set = ten_rows();
   EXPECT_EQ(error_of<ShapeError>([&] { set.batches(0); }), "batches: a batch has at least one row: 0");
   EXPECT_EQ(error_of<ShapeError>([&] { set.batches(-1, Key(1)); }), "batches: a batch has at least one row: -1");
+  data::Batches batches = set.batches(4);
+  EXPECT_EQ(error_of<IndexError>([&] { batches.at(3); }), "batches: no batch 3: there are 3");
+  EXPECT_EQ(error_of<IndexError>([&] { batches.at(-1); }), "batches: no batch -1: there are 3");
   set.y = from_vector<int32_t>({1, 2}, {2});
   EXPECT_EQ(error_of<ShapeError>([&] { set.batches(1); }),
             "batches: x and y differ in their number of rows: f32[10,2], i32[2]");

@@ -100,6 +100,8 @@ TEST(Npy, SaysWhatIsWrongInOneLine) {
       {npy("{'descr': '<f4', 'x\ny': 1}", ""), "bad header at character 23: unexpected key 'x\\x0ay'"},
       {npy("{'descr': '<f4", ""), "bad header at character 11: a string does not end"},
       {npy("{'descr' '<f4'}", ""), "bad header at character 9: ':' expected"},
+      {npy("{'des\\x63r': '<f4'}", ""), "bad header at character 2: an escape in a string"},
+      {npy("{'descr': '<f4' 'shape'}", ""), "bad header at character 16: ',' or '}' expected"},
       {npy("{'descr': 4}", ""), "bad header at character 10: a string expected"},
       {npy(dict("<f4", "Maybe", "(1,)"), ""), "bad header at character 34: True or False expected"},
       {npy(dict("<f4", "False", "(-1,)"), ""), "bad header at character 51: an extent expected"},
@@ -123,6 +125,8 @@ TEST(Npy, SaysWhatIsWrongInOneLine) {
   EXPECT_EQ(error_of<ParseError>([&] { io::load_npy("/no/such.npy"); }), "load: /no/such.npy: no such file");
   EXPECT_EQ(error_of<ParseError>([&] { io::load_npy(folder.path()); }),
             "load: " + folder.path() + ": not a regular file");
+  EXPECT_EQ(error_of<ParseError>([&] { io::load_npy("/dev/null/t.npy"); }),
+            "load: /dev/null/t.npy: cannot be opened: Not a directory");
   EXPECT_EQ(error_of<ParseError>([&] { io::load_npy("/dev/zero"); }), "load: /dev/zero: not a regular file");
 }
 

@@ -49,8 +49,13 @@ Batches::Batches(const Tensor& x, const Tensor& y, int64_t batch, const Key* key
 
 int64_t Batches::size() const { return drop_last_ ? rows_ / batch_ : rows_ / batch_ + (rows_ % batch_ != 0); }
 
-std::pair<Tensor, Tensor> Batches::operator[](int64_t i) const {
+std::pair<Tensor, Tensor> Batches::at(int64_t i, std::source_location line) const {
+  LineScope scope(line);
   check<IndexError>(i >= 0 && i < size(), "batches: no batch {}: there are {}", i, size());
+  return copy_rows(i);
+}
+
+std::pair<Tensor, Tensor> Batches::copy_rows(int64_t i) const {
   int64_t first = i * batch_, count = std::min(batch_, rows_ - first);
   const int64_t* order = order_.empty() ? nullptr : order_.data();
   return {rows(x_, order, first, count), rows(y_, order, first, count)};

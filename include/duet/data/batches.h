@@ -24,7 +24,8 @@ class Batches {
 
   /// Number of batches.
   int64_t size() const;
-  std::pair<Tensor, Tensor> operator[](int64_t i) const;
+  /// The i-th batch. IndexError unless 0 <= i < size().
+  std::pair<Tensor, Tensor> at(int64_t i, std::source_location line = std::source_location::current()) const;
 
   class Iterator {
    public:
@@ -36,7 +37,7 @@ class Batches {
 
     Iterator() = default;
     Iterator(const Batches* batches, int64_t i) : batches_(batches), i_(i) {}
-    value_type operator*() const { return (*batches_)[i_]; }
+    value_type operator*() const { return batches_->copy_rows(i_); }
     Iterator& operator++() {
       ++i_;
       return *this;
@@ -52,6 +53,8 @@ class Batches {
   Iterator end() const { return {this, size()}; }
 
  private:
+  std::pair<Tensor, Tensor> copy_rows(int64_t i) const;
+
   Tensor x_, y_;
   int64_t rows_, batch_;
   bool drop_last_;
