@@ -1,0 +1,64 @@
+// Rows of two tensors, in batches: `for (auto [x, y] : train.batches(32, key))`.
+#pragma once
+
+#include <cstddef>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "duet/random.h"
+
+namespace duet::data {
+
+struct BatchOptions {
+  bool drop_last = false;  // leave out a last batch that is short
+};
+
+/// A range of pairs (x: [B, …], y: [B, …]) of copied rows. Making batches is host work: it launches no kernels and is
+/// never recorded.
+class Batches {
+ public:
+  /// key: null keeps the order of the rows. ShapeError unless x and y have the same number of rows and batch >= 1.
+  Batches(const Tensor& x, const Tensor& y, int64_t batch, const Key* key, BatchOptions options,
+          std::source_location line = std::source_location::current());
+
+  /// Number of batches.
+  int64_t size() const;
+  /// The i-th batch. IndexError unless 0 <= i < size().
+  std::pair<Tensor, Tensor> at(int64_t i, std::source_location line = std::source_location::current()) const;
+
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = std::pair<Tensor, Tensor>;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const value_type*;
+    using reference = value_type;
+
+    Iterator() = default;
+    Iterator(const Batches* batches, int64_t i) : batches_(batches), i_(i) {}
+    value_type operator*() const { return batches_->copy_rows(i_); }
+    Iterator& operator++() {
+      ++i_;
+      return *this;
+    }
+    void operator++(int) { ++i_; }
+    friend bool operator==(const Iterator&, const Iterator&) = default;
+
+   private:
+    const Batches* batches_ = nullptr;
+    int64_t i_ = 0;
+  };
+  Iterator begin() const { return {this, 0}; }
+  Iterator end() const { return {this, size()}; }
+
+ private:
+  std::pair<Tensor, Tensor> copy_rows(int64_t i) const;
+
+  Tensor x_, y_;
+  int64_t rows_, batch_;
+  bool drop_last_;
+  std::vector<int64_t> order_;  // empty: as they lie
+};
+
+}  // namespace duet::data

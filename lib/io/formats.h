@@ -1,0 +1,37 @@
+// What the headers of files say, checked against the length of the file before anything is allocated.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "duet/core/tensor.h"
+
+namespace duet::io {
+
+struct NpyHeader {
+  Spec spec;
+  bool fortran_order = false;
+  bool swap_bytes = false;
+  uint64_t data_offset = 0;
+};
+/// Length of magic, version and length field in the three versions of .npy, and the longest header read.
+inline constexpr size_t kNpyPreamble = 12;
+inline constexpr size_t kNpyLongestHeader = 10'000;
+/// `start`: the first bytes of the file, as many as there are up to preamble and longest header.
+NpyHeader parse_npy_header(std::string_view where, std::span<const uint8_t> start, uint64_t file_bytes);
+
+struct SafetensorsEntry {
+  std::string name;
+  Spec spec;
+  uint64_t offset = 0;  // in the file
+};
+inline constexpr uint64_t kSafetensorsLongestHeader = 100'000'000;
+/// Length of the JSON header behind the 8 bytes that say it.
+uint64_t parse_safetensors_length(std::string_view where, std::span<const uint8_t, 8> start, uint64_t file_bytes);
+std::vector<SafetensorsEntry> parse_safetensors_header(std::string_view where, std::string_view json,
+                                                       uint64_t file_bytes);
+
+}  // namespace duet::io

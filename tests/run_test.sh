@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# Tests of ./run with every outside program replaced by a stub that writes down how it was called.
+set -uo pipefail
+
+source_root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root="$work/a folder/duet"
+mkdir -p "$root" "$work/stubs" "$work/elsewhere"
+cp "$source_root/run" "$root/run"
+cp -r "$source_root/.ci" "$root/.ci"
+log=$work/log failures=0
+
+stub() {
+  cat >"$work/stubs/$1"
+  sed -i '1i #!/bin/bash' "$work/stubs/$1"
+  chmod +x "$work/stubs/$1"
+}
+
+export STUB_LOG=$log STUB_UID=0 STUB_MISSING='' STUB_GCC=12.2.0 STUB_CMAKE=3.25.1
+stub id <<<'echo "$STUB_UID"'
+stub sudo <<<'exit 1'
+stub sleep <<<':'
+stub ninja <<<':'
+for newer in 12 13 14 15; do stub "g++-$newer" <<<'exit 1'; done
+stub g++ <<'END'
+[[ $1 == --version ]] && echo "g++ (stub) $STUB_GCC" || echo "$STUB_GCC"
+END
+stub dpkg-query <<'END'
+for package in "${@:4}"; do [[ " $STUB_MISSING " == *" $package "* ]] || echo "installed $package"; done
+[[ -z $STUB_MISSING ]]
+END
+stub dpkg <<<'echo "dpkg $*" >>"$STUB_LOG"'
+stub apt-get <<'END'
+echo "apt-get $*" >>"$STUB_LOG"
+[[ $* == *install* && -n ${STUB_APT_FAILS-} ]] && echo "E: no such package" && exit 100
+exit 0
+END
+stub cmake <<'END'
+case $1 in
+  --version) echo "cmake version $STUB_CMAKE" ;;
+  --preset)
+    [[ -z ${STUB_CONFIGURE_FAILS-} ]] || { echo "CMake Error: stub" && exit 1; }
+    [[ "$*" =~ DUET_TESTS=ON ]] && tests=tests; [[ "$*" =~ DUET_BENCHMARKS=ON ]] && bench=bench
+    [[ "$*" =~ --fresh ]] && fresh=fresh
+    echo "configure $2" $fresh $tests $bench >>"$STUB_LOG"
+    mkdir -p "build/$2/examples" "build/$2/benchmarks" && touch "build/$2/build.ninja" ;;
+  --build)
+    echo "build $2 ${*:5}" >>"$STUB_LOG"
+    [[ -z ${STUB_BUILD_FAILS-} ]] || { echo "x.cpp:1: error: stub" && exit 1; }
+    printf '#!/bin/bash\necho "cwd $PWD"; printf "[%%s]" "$@"; exit ${STUB_DEMO-0}\n' >"$2/examples/04_mlp"
+    chmod +x "$2/examples/04_mlp" ;;
+esac
+END
+stub ctest <<'END'
+echo "ctest $*" >>"$STUB_LOG"
+printf 'Start 1: a\n\n100%% tests passed, 0 tests failed out of 1\n'
+END
+export PATH=$work/stubs:/usr/bin:/bin
+unset CXX DUET_INSTALL CMAKE_BUILD_PARALLEL_LEVEL
+
+# expect NAME STATUS OUTPUT CALLS: the status, all output and the outside calls of the last `go`.
+go() {
+  : >"$log"
+  out=$(cd "$work/elsewhere" && "$root/run" "$@" 2>&1 </dev/null)
+  status=$?
+  calls=$(cat "$log")
+}
+expect() {
+  [[ $status == "$2" && $out == "$3" && $calls == "$4" ]] && return
+  failures=$((failures + 1))
+  printf -- '--- %s: status %s, wanted %s\noutput:\n%s\nwanted:\n%s\ncalls:\n%s\nwanted:\n%s\n' \
+    "$1" "$status" "$2" "$out" "$3" "$calls" "$4"
+}
+steps() { printf 'Configuring (%s)\nBuilding (build/%s)' "$1" "$1"; }
+demo_packages="libeigen3-dev libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev"
+install="apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends"
+built="build build/release --target examples/04_mlp"
+
+go nonsense
+expect "unknown command" 2 "run: unknown command 'nonsense' (./run help lists them)" ""
+go 'demo; rm'
+expect "odd command" 2 "run: unknown command 'demo; rm' (./run help lists them)" ""
+go help
+for command in $(sed -n 's/^cmd_\([a-z]*\)() {$/\1/p' "$root/run"); do
+  grep -q "^  $command " <<<"$out" || { failures=$((failures + 1)) && echo "--- help does not name $command"; }
+done
+
+STUB_GCC=11.4.0 go demo
+expect "old g++" 1 "run: g++ 11.4.0 is too old: duet needs g++ 12 or newer, or CXX=clang++ 16 or newer (Debian 12, Ubuntu 24.04 and later have them)" ""
+STUB_CMAKE=3.22.1 go demo
+expect "old cmake" 1 "run: cmake 3.22.1 is too old: duet needs 3.25 or newer (Debian 12, Ubuntu 24.04 and later have it)" ""
+CXX=nothing++ go demo
+expect "bad CXX" 1 "run: CXX=nothing++: duet needs g++ 12 or newer, or clang++ 16 or newer" ""
+STUB_UID=1000 STUB_MISSING="zlib1g-dev libfmt-dev" go demo
+expect "no root" 1 "run: missing packages; install them with: sudo apt-get install -y --no-install-recommends libfmt-dev zlib1g-dev" ""
+STUB_MISSING=$demo_packages STUB_APT_FAILS=1 go demo
+expect "apt fails" 1 "Installing packages: $demo_packages
+E: no such package
+E: no such package
+run: failed: Installing packages: $demo_packages (status 100)
+run: the packages could not be installed; try: sudo apt-get install -y --no-install-recommends $demo_packages" \
+  "$install $demo_packages
+dpkg --configure -a
+apt-get -q -o DPkg::Lock::Timeout=600 update
+$install $demo_packages"
+
+STUB_CONFIGURE_FAILS=1 go demo
+expect "configure fails" 1 "Configuring (release)
+CMake Error: stub
+run: failed: Configuring (release) (status 1)" ""
+STUB_MISSING=zlib1g-dev go demo --mode eager 'two words'
+expect "first demo" 0 "Installing packages: zlib1g-dev
+$(steps release)
+cwd $work/elsewhere
+[--mode][eager][two words]" "$install zlib1g-dev
+configure release fresh
+$built"
+STUB_DEMO=3 go demo x
+expect "second demo, its status" 3 "Building (build/release)
+cwd $work/elsewhere
+[x]" "$built"
+STUB_BUILD_FAILS=1 go demo
+expect "build fails" 1 "Building (build/release)
+x.cpp:1: error: stub
+run: failed: Building (build/release) (status 1)" "$built"
+
+go test
+expect "test" 0 "$(steps release)
+Testing (release)
+100% tests passed, 0 tests failed out of 1
+$(steps asan)
+Testing (asan)
+100% tests passed, 0 tests failed out of 1" "configure release tests
+build build/release 
+ctest --preset release -j $(nproc) --no-tests=error
+configure asan fresh tests
+build build/asan 
+ctest --preset asan -j $(nproc) --no-tests=error"
+go test --quick -R io
+expect "test with arguments" 0 "Building (build/release)
+Start 1: a
+
+100% tests passed, 0 tests failed out of 1" "build build/release 
+ctest --preset release -R io"
+: >"$log"
+out=$("$root/.ci/run" --asan 2>&1) status=$? calls=$(cat "$log")
+expect ".ci/run" 0 "Building (build/asan)
+Testing (asan)
+100% tests passed, 0 tests failed out of 1" "build build/asan 
+ctest --preset asan -j $(nproc) --no-tests=error"
+go demo
+expect "demo after test configures nothing" 0 "Building (build/release)
+cwd $work/elsewhere
+[]" "$built"
+go bench
+expect "bench keeps the tests" 1 "$(steps release)
+run: no benchmark was built" "configure release tests bench
+build build/release "
+
+STUB_GCC=13.1.0 go demo
+expect "new compiler" 0 "$(steps release)
+cwd $work/elsewhere
+[]" "configure release fresh
+$built"
+mv "$root" "$work/moved" && root=$work/moved
+STUB_GCC=13.1.0 go demo
+expect "moved folder" 0 "$(steps release)
+cwd $work/elsewhere
+[]" "configure release fresh
+$built"
+rm "$work/stubs/apt-get" "$work/stubs/ninja"
+if ! PATH=$work/stubs:/bin:/usr/bin command -v apt-get >/dev/null; then
+  go demo
+  expect "not Debian" 1 "run: missing: ninja-build. duet needs g++ >= 12, cmake >= 3.25, ninja, Eigen >= 3.4, fmt, CLI11, nlohmann-json and zlib (tests: GoogleTest, gdb; benchmarks: google-benchmark)" ""
+fi
+
+((failures == 0)) && echo "all passed" || { echo "$failures failed" && exit 1; }
