@@ -1,0 +1,47 @@
+// Adam (Kingma & Ba 2015).
+#pragma once
+
+#include "duet/optim/sgd.h"
+
+namespace duet::optim {
+
+namespace detail {
+
+/// 1 − β^step, exactly enough for small steps: −expm1(step·log β).
+Tensor bias_correction(const Tensor& step, double beta);
+void adam_step(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const Operand& lr, double beta1, double beta2, double epsilon,
+               const Tensor& c1, const Tensor& c2);
+
+}  // namespace detail
+
+/// p ← p − lr·m̂ / (sqrt(v̂) + ε) with decaying means m of the gradients and v of their squares. One op a parameter. The
+/// state is a tree; the step count is a tensor, so that a replayed plan goes on counting.
+struct Adam {
+  float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
+  Tensor step = {};  // f32[]
+  std::vector<Buffer> m = {}, v = {};
+
+  template <class M>
+  static Adam init(const M& model, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f) {
+    Adam a{beta1, beta2, epsilon, zeros({}), {}, {}};
+    for (Tensor& t : detail::zeros_like(model)) a.m.push_back({t});
+    for (Tensor& t : detail::zeros_like(model)) a.v.push_back({t});
+    return a;
+  }
+  /// Rebinds the parameters of `model` and the state. ShapeError when the trees differ.
+  template <class M>
+  void update(M& model, const M& gradients, const Operand& lr) {
+    LineScope scope(lr.line());
+    std::vector<Tensor*> p = detail::parameters(model);
+    std::vector<const Tensor*> g = detail::parameters(gradients);
+    detail::check_count("Adam", p.size(), g.size(), m.size());
+    step += 1;
+    Tensor c1 = detail::bias_correction(step, static_cast<double>(beta1));
+    Tensor c2 = detail::bias_correction(step, static_cast<double>(beta2));
+    for (size_t i = 0; i < p.size(); ++i)
+      detail::adam_step(*p[i], *g[i], m[i].value, v[i].value, lr, static_cast<double>(beta1), static_cast<double>(beta2),
+                        static_cast<double>(epsilon), c1, c2);
+  }
+};
+
+}  // namespace duet::optim

@@ -1,0 +1,52 @@
+// Stochastic gradient descent.
+#pragma once
+
+#include "duet/grad.h"
+
+namespace duet::optim {
+
+namespace detail {
+
+/// The parameters of a tree, to walk several trees of one shape side by side.
+template <class T>
+std::vector<Tensor*> parameters(T& x) {
+  std::vector<Tensor*> all;
+  for_each_parameter(x, [&](Tensor& t) { all.push_back(&t); });
+  return all;
+}
+
+/// Zeros in the shape of each parameter.
+template <class T>
+std::vector<Tensor> zeros_like(const T& x) {
+  std::vector<Tensor> all;
+  for_each_parameter(x, [&](const Tensor& t) { all.push_back(zeros(t.shape(), t.dtype())); });
+  return all;
+}
+
+void check_count(const char* who, size_t parameters, size_t gradients, size_t state);
+void sgd_step(Tensor& p, const Tensor& g, Tensor* velocity, const Operand& lr, double momentum);
+
+}  // namespace detail
+
+/// p ← p − lr·v, v ← momentum·v + g (v is g without momentum), as PyTorch's SGD. The state is a tree.
+struct Sgd {
+  float momentum = 0;
+  std::vector<Tensor> velocity = {};
+
+  template <class M>
+  static Sgd init(const M& model, float momentum = 0) {
+    return {momentum, momentum == 0 ? std::vector<Tensor>() : detail::zeros_like(model)};
+  }
+  /// Rebinds the parameters of `model` and the state. ShapeError when the trees differ.
+  template <class M>
+  void update(M& model, const M& gradients, const Operand& lr) {
+    LineScope scope(lr.line());
+    std::vector<Tensor*> p = detail::parameters(model);
+    std::vector<const Tensor*> g = detail::parameters(gradients);
+    detail::check_count("Sgd", p.size(), g.size(), momentum == 0 ? p.size() : velocity.size());
+    for (size_t i = 0; i < p.size(); ++i)
+      detail::sgd_step(*p[i], *g[i], momentum == 0 ? nullptr : &velocity[i], lr, static_cast<double>(momentum));
+  }
+};
+
+}  // namespace duet::optim
