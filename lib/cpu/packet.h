@@ -389,11 +389,56 @@ struct Packet : math::Number {
   friend DUET_FN Packet raw_min(Packet a, Packet b) { return of(native::smaller(a.v, b.v)); }
   friend DUET_FN Packet raw_max(Packet a, Packet b) { return of(native::larger(a.v, b.v)); }
 
+#if defined(__AVX512F__)
+  // Single instructions for steps of exp and log; the same bits as the formulas they stand for.
+  friend DUET_FN Packet scale_pow2(Packet p, Packet nf, U32)
+    requires(!kIsDouble)
+  {
+    return of(_mm512_maskz_scalef_ps(native::kAll16, p.v, nf.v));
+  }
+  friend DUET_FN void log_split(Packet x, Packet& m, Packet& e)
+    requires(!kIsDouble)
+  {
+    const Register mantissa = _mm512_maskz_getmant_ps(native::kAll16, x.v, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_nan);
+    const Register exponent = _mm512_maskz_getexp_ps(native::kAll16, x.v);
+    const __mmask16 upper = native::le(_mm512_castsi512_ps(_mm512_set1_epi32(0x3faaaaab)), mantissa).v;  // 4/3
+    m.v = _mm512_mask_mul_ps(mantissa, upper, mantissa, _mm512_set1_ps(0.5f));
+    e.v = _mm512_mask_add_ps(exponent, upper, exponent, _mm512_set1_ps(1.0f));
+  }
+#endif
+
+  /// Lanes beyond math::kTrigFast get the exact reduction, one by one.
+  friend DUET_FN void reduce_pio2(Packet x, Packet& r, U32& n)
+    requires(!kIsDouble)
+  {
+    if (__builtin_expect(any((x > Packet(math::kTrigFast)) | (x < Packet(-math::kTrigFast))), false)) {
+      reduce_lanes(x, r, n);
+    }
+  }
+
   friend Packet libm(Libm fn, Packet x) {
     S lanes[kLanes];
     x.store(lanes);
     for (S& lane : lanes) lane = static_cast<S>(math::call_libm(fn, static_cast<double>(lane)));
     return load(lanes);
+  }
+
+ private:
+  __attribute__((noinline, cold)) static void reduce_lanes(Packet x, Packet& r, U32& n) {
+    S xs[kLanes], rs[kLanes];
+    std::uint32_t ns[kLanes];
+    x.store(xs);
+    r.store(rs);
+    n.store(ns);
+    for (int i = 0; i < kLanes; ++i) {
+      auto lane = math::Scalar<float>::of(rs[i]);
+      math::ScalarBits quadrant(ns[i]);
+      reduce_pio2(math::Scalar<float>::of(xs[i]), lane, quadrant);
+      rs[i] = lane.v;
+      ns[i] = quadrant.v;
+    }
+    r = load(rs);
+    n = U32::load(ns);
   }
 };
 

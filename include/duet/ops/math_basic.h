@@ -5,6 +5,16 @@
 
 namespace duet::math {
 
+template <class T>
+DUET_FN T infinity() {
+  return T(__builtin_inf());
+}
+
+template <class T>
+DUET_FN T nan() {
+  return T(__builtin_nan(""));
+}
+
 /// a < b ? a : b, exactly the x86 instruction: the second operand when they are equal or one is NaN.
 template <class T>
 DUET_FN T raw_min(const T& a, const T& b) {
