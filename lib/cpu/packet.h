@@ -118,6 +118,8 @@ DUET_FN __m512d fused(__m512d a, __m512d b, __m512d c) { return _mm512_fmadd_pd(
 // All lanes kept, none zeroed: the unmasked intrinsics trip g++ 12's uninitialized warnings (GCC bug 105593).
 inline constexpr __mmask16 kAll16 = 0xffff;
 inline constexpr __mmask8 kAll8 = 0xff;
+DUET_FN __m512 root(__m512 a) { return _mm512_maskz_sqrt_ps(kAll16, a); }
+DUET_FN __m512d root(__m512d a) { return _mm512_maskz_sqrt_pd(kAll8, a); }
 DUET_FN __m512 smaller(__m512 a, __m512 b) { return _mm512_maskz_min_ps(kAll16, a, b); }
 DUET_FN __m512d smaller(__m512d a, __m512d b) { return _mm512_maskz_min_pd(kAll8, a, b); }
 DUET_FN __m512 larger(__m512 a, __m512 b) { return _mm512_maskz_max_ps(kAll16, a, b); }
@@ -190,6 +192,11 @@ DUET_FN U32 select(M m, U32 a, U32 b) {
 template <class M, class R>
 DUET_FN R select(M m, R a, R b) {
   return Eigen::internal::pselect((R)m.v, a, b);
+}
+
+template <class R>
+DUET_FN R root(R a) {
+  return Eigen::internal::psqrt(a);
 }
 
 #if defined(__AVX2__)
@@ -381,7 +388,7 @@ struct Packet : math::Number {
     return U32::of((native::U32)a.v);
   }
 
-  friend DUET_FN Packet sqrt(Packet a) { return of(Eigen::internal::psqrt(a.v)); }
+  friend DUET_FN Packet sqrt(Packet a) { return of(native::root(a.v)); }
   /// a·b + c with one rounding.
   friend DUET_FN Packet fma(Packet a, Packet b, Packet c) { return of(native::fused(a.v, b.v, c.v)); }
 

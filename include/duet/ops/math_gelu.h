@@ -40,7 +40,7 @@ DUET_FN T gelu_erf(const T& x) {
     const T small = x * fma(x, small_p, T(0.5));
     const T inverse = T(1) / (a + T(5));
     const T p = horner(fma(T(-10), inverse, T(1)), T(0x1.18ecdap-11), -0x1.a7cbc6p-11, -0x1.884058p-9, 0x1.549c2ap-6,
-                       -0x1.1b1cfep-4, 0x1.51f732p-3, -0x1.410ecep-2, 0x1.fb315ap-2, -0x1.54ad04p-1, 0x1.89ep-1);
+                       -0x1.1b1cfep-4, 0x1.51f732p-3, -0x1.410ecep-2, 0x1.fb315ap-2, -0x1.54ad04p-1, 0x1.89d3acp-1);
     const ExpReduced<T> e = exp_reduce(s * T(-0.5));
     const T r = fma(fma(a, a, -s), T(-0.5), e.r);
     const T tail = scale_pow2(exp_poly(r) * (a * inverse) * p, e.nf, e.n);

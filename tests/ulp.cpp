@@ -1,0 +1,82 @@
+// duet_ulp: the largest error of every f32 formula over all 2^32 inputs, against double references.
+//   duet_ulp [function …]     all functions when none is named
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "math_probe.h"
+#include "reference.h"
+
+namespace duet::probe {
+namespace {
+
+struct Scan {
+  double max_ulp = 0, max_absolute = 0;  // absolute: |y - ref| / max(1, |x|)
+  float at = 0;
+  long above_one = 0, wrong = 0;
+};
+
+constexpr std::uint64_t kBlock = 4096;
+
+Scan scan(const Probe& probe, Fn fn, std::uint64_t begin, std::uint64_t end) {
+  std::vector<float> x(kBlock), y(kBlock);
+  Scan result;
+  for (std::uint64_t block = begin; block < end; block += kBlock) {
+    for (std::uint64_t i = 0; i < kBlock; ++i) x[i] = math::bit_cast<float>(static_cast<std::uint32_t>(block + i));
+    probe.eval_f32(fn, x.data(), y.data(), static_cast<long>(kBlock));
+    for (std::uint64_t i = 0; i < kBlock; ++i) {
+      const double ref = reference(fn, static_cast<double>(x[i]));
+      const double ulp = ulp_error(y[i], ref);
+      if (std::isinf(ulp)) {
+        ++result.wrong;
+        continue;
+      }
+      result.above_one += ulp > 1;
+      if (ulp > result.max_ulp) {
+        result.max_ulp = ulp;
+        result.at = x[i];
+      }
+      if (ref == ref && !std::isinf(y[i])) {
+        const double distance = std::fabs(static_cast<double>(y[i]) - ref);
+        result.max_absolute = std::max(result.max_absolute, distance / std::max(1.0, std::fabs(double{x[i]})));
+      }
+    }
+  }
+  return result;
+}
+
+int run(int argc, char** argv) {
+  const Probe* probes[4];
+  const Probe& probe = *probes[available(probes) - 1];
+  std::printf("%s, all 2^32 inputs\n\n", probe.name);
+  std::printf(
+      "| function | max ULP | at | inputs above 1 ULP | max abs error / max(1, abs x) | wrong NaN, inf or zero sign "
+      "|\n");
+  std::printf("|---|---|---|---|---|---|\n");
+  bool good = true;
+  for (int f = 0; f < static_cast<int>(Fn::kCount); ++f) {
+    bool wanted = argc < 2;
+    for (int i = 1; i < argc; ++i) wanted = wanted || std::strcmp(argv[i], kNames[f]) == 0;
+    if (!wanted) continue;
+    constexpr std::uint64_t kHalf = std::uint64_t{1} << 31;
+    Scan parts[2];
+    std::thread negative([&] { parts[1] = scan(probe, Fn(f), kHalf, 2 * kHalf); });
+    parts[0] = scan(probe, Fn(f), 0, kHalf);
+    negative.join();
+    const Scan& worst = parts[parts[1].max_ulp > parts[0].max_ulp];
+    const long wrong = parts[0].wrong + parts[1].wrong;
+    std::printf("| %s | %.3f | %.9g | %ld | %.2e | %ld |\n", kNames[f], worst.max_ulp, double{worst.at},
+                parts[0].above_one + parts[1].above_one, std::max(parts[0].max_absolute, parts[1].max_absolute), wrong);
+    std::fflush(stdout);
+    good = good && wrong == 0;
+  }
+  return good ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace duet::probe
+
+int main(int argc, char** argv) { return duet::probe::run(argc, argv); }
