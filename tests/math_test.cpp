@@ -101,11 +101,11 @@ double bound(Fn fn) {
       return 1.09;
     case Fn::k_sin:
     case Fn::k_cos:
-      return 1.9;
+      return 1.53;
     case Fn::k_gelu_tanh:
-      return 2.5;
+      return 3.0;
     case Fn::k_gelu_erf:
-      return 4;
+      return 5.3;
     case Fn::k_rsqrt:
       return 1.48;
     case Fn::k_abs:

@@ -398,14 +398,10 @@ struct Packet : math::Number {
 
 #if defined(__AVX512F__)
   // Single instructions for steps of exp and log; the same bits as the formulas they stand for.
-  friend DUET_FN Packet scale_pow2(Packet p, Packet nf, U32)
-    requires(!kIsDouble)
-  {
+  friend DUET_FN Packet scale_pow2(Packet p, Packet nf, U32) requires(!kIsDouble) {
     return of(_mm512_maskz_scalef_ps(native::kAll16, p.v, nf.v));
   }
-  friend DUET_FN void log_split(Packet x, Packet& m, Packet& e)
-    requires(!kIsDouble)
-  {
+  friend DUET_FN void log_split(Packet x, Packet& m, Packet& e) requires(!kIsDouble) {
     const Register mantissa = _mm512_maskz_getmant_ps(native::kAll16, x.v, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_nan);
     const Register exponent = _mm512_maskz_getexp_ps(native::kAll16, x.v);
     const __mmask16 upper = native::le(_mm512_castsi512_ps(_mm512_set1_epi32(0x3faaaaab)), mantissa).v;  // 4/3
@@ -415,9 +411,7 @@ struct Packet : math::Number {
 #endif
 
   /// Lanes beyond math::kTrigFast get the exact reduction, one by one.
-  friend DUET_FN void reduce_pio2(Packet x, Packet& r, U32& n)
-    requires(!kIsDouble)
-  {
+  friend DUET_FN void reduce_pio2(Packet x, Packet& r, U32& n) requires(!kIsDouble) {
     if (__builtin_expect(any((x > Packet(math::kTrigFast)) | (x < Packet(-math::kTrigFast))), false)) {
       reduce_lanes(x, r, n);
     }

@@ -81,7 +81,8 @@ DUET_FN T log(const T& x) {
   }
 }
 
-/// log(1 + x), also for tiny x: 1 + x = 2^e (1 + f) with f in [-1/4, 1/2) computed from x itself, then as log. Max 1.27 ULP.
+/// log(1 + x), also for tiny x: 1 + x = 2^e (1 + f) with f in [-1/4, 1/2) computed from x itself, then as log. Max 1.27
+/// ULP.
 template <class T>
 DUET_FN T log1p(const T& x) {
   if constexpr (T::kIsDouble) {
@@ -154,8 +155,8 @@ DUET_FN T erf(const T& x) {
     const T a = abs(x);
     const T p = horner(x * x, T(0x1.41be72p-14), -0x1.a2861ep-11, 0x1.53fadcp-8, -0x1.b7fbb4p-6, 0x1.ce2d48p-4,
                        -0x1.81274p-2, 0x1.06eba8p-3);
-    const T q = horner(raw_min(T(4), a), T(0x1.98d4bp-13), -0x1.8da182p-9, 0x1.6b8e86p-6, -0x1.a9653cp-4, -0x1.4647b4p-1,
-                       -0x1.20ac3p0, -0x1.b22a2p-13);
+    const T q = horner(raw_min(T(4), a), T(0x1.98d4bp-13), -0x1.8da182p-9, 0x1.6b8e86p-6, -0x1.a9653cp-4,
+                       -0x1.4647b4p-1, -0x1.20ac3p0, -0x1.b22a2p-13);
     const ExpReduced<T> e = exp_reduce(q);
     const T large = T(1) - exp_poly(e.r) * pow2<T>(e.n);
     return select(a <= T(0.9258), fma(p, x, x), or_sign(large, x));
