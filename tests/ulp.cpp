@@ -52,10 +52,10 @@ int run(int argc, char** argv) {
   const Probe* probes[4];
   const Probe& probe = *probes[available(probes) - 1];
   std::printf("%s, all 2^32 inputs\n\n", probe.name);
-  std::printf("| function | max ULP | at | inputs above 1 ULP | wrong NaN, inf or sign of zero | max error / max(1, abs x) |
-");
-  std::printf("|---|---|---|---|---|---|
-");
+  std::printf(
+      "| function | max ULP | at | inputs above 1 ULP | wrong NaN, inf or sign of zero | max error / max(1, abs x) "
+      "|\n");
+  std::printf("|---|---|---|---|---|---|\n");
   bool good = true;
   for (int f = 0; f < static_cast<int>(Fn::kCount); ++f) {
     bool wanted = argc < 2;
