@@ -9,12 +9,13 @@
 
 namespace duet::probe {
 
-#define DUET_PROBE_FUNCTIONS(X)                                                                                     \
-  X(exp)                                                                                                            \
-  X(expm1)                                                                                                          \
-  X(log)                                                                                                            \
-  X(log1p) X(tanh) X(sigmoid) X(erf) X(sin) X(cos) X(gelu_tanh) X(gelu_erf) X(rsqrt) X(reciprocal) X(square) X(abs) \
-      X(relu) X(sqrt)
+#define DUET_PROBE_FUNCTIONS(X)                                                                                    \
+  X(exp)                                                                                                           \
+  X(expm1)                                                                                                         \
+  X(log)                                                                                                           \
+  X(log1p)                                                                                                         \
+  X(tanh) X(sigmoid) X(erf) X(sin) X(cos) X(gelu_tanh) X(gelu_erf) X(rsqrt) X(reciprocal) X(square) X(abs) X(relu) \
+      X(sqrt)
 
 #define DUET_PROBE_ENUM(name) k_##name,
 enum class Fn { DUET_PROBE_FUNCTIONS(DUET_PROBE_ENUM) kCount };
