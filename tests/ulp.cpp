@@ -1,4 +1,5 @@
-// duet_ulp: the largest error of every f32 formula over all 2^32 inputs, against double references.
+// duet_ulp: the largest error of every f32 formula over all 2^32 inputs, against double references, and whether every
+// instruction set gives the same bits.
 //   duet_ulp [function …]     all functions when none is named
 
 #include <algorithm>
@@ -7,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "math_probe.h"
+#include "probe_testing.h"
 #include "reference.h"
 
 namespace duet::probe {
@@ -16,17 +17,22 @@ namespace {
 struct Scan {
   double max_ulp = 0, max_absolute = 0;  // absolute: |y - ref| / max(1, |x|)
   float at = 0;
-  long above_one = 0, wrong = 0;
+  long above_one = 0, wrong = 0, differing = 0;
 };
 
 constexpr std::uint64_t kBlock = 4096;
 
-Scan scan(const Probe& probe, Fn fn, std::uint64_t begin, std::uint64_t end) {
-  std::vector<float> x(kBlock), y(kBlock);
+/// The first probe is measured, the others are compared with it; NaN is a class.
+Scan scan(const std::vector<const Probe*>& probes, Fn fn, std::uint64_t begin, std::uint64_t end) {
+  std::vector<float> x(kBlock), y(kBlock), other(kBlock);
   Scan result;
   for (std::uint64_t block = begin; block < end; block += kBlock) {
     for (std::uint64_t i = 0; i < kBlock; ++i) x[i] = math::bit_cast<float>(static_cast<std::uint32_t>(block + i));
-    probe.eval_f32(fn, x.data(), y.data(), static_cast<long>(kBlock));
+    probes[0]->eval_f32(fn, x.data(), y.data(), static_cast<long>(kBlock));
+    for (std::size_t p = 1; p < probes.size(); ++p) {
+      probes[p]->eval_f32(fn, x.data(), other.data(), static_cast<long>(kBlock));
+      for (std::uint64_t i = 0; i < kBlock; ++i) result.differing += !same_bits(y[i], other[i]);
+    }
     for (std::uint64_t i = 0; i < kBlock; ++i) {
       const double ref = reference(fn, static_cast<double>(x[i]));
       const double ulp = ulp_error(y[i], ref);
@@ -49,13 +55,13 @@ Scan scan(const Probe& probe, Fn fn, std::uint64_t begin, std::uint64_t end) {
 }
 
 int run(int argc, char** argv) {
-  const Probe* probes[4];
-  const Probe& probe = *probes[available(probes) - 1];
-  std::printf("%s, all 2^32 inputs\n\n", probe.name);
-  std::printf(
-      "| function | max ULP | at | inputs above 1 ULP | wrong NaN, inf or sign of zero | max error / max(1, abs x) "
-      "|\n");
-  std::printf("|---|---|---|---|---|---|\n");
+  std::vector<const Probe*> all = probes();
+  std::reverse(all.begin(), all.end());
+  std::printf("Measured on %s, compared with", all[0]->name);
+  for (std::size_t p = 1; p < all.size(); ++p) std::printf(" %s", all[p]->name);
+  std::printf(", all 2^32 inputs\n\n");
+  std::printf("| function | max ULP | at | inputs above 1 ULP | wrong NaN, inf or sign of zero | bits differ |");
+  std::printf(" max error / max(1, abs x) |\n|---|---|---|---|---|---|---|\n");
   bool good = true;
   for (int f = 0; f < static_cast<int>(Fn::kCount); ++f) {
     bool wanted = argc < 2;
@@ -63,20 +69,20 @@ int run(int argc, char** argv) {
     if (!wanted) continue;
     constexpr std::uint64_t kHalf = std::uint64_t{1} << 31;
     Scan parts[2];
-    std::thread negative([&] { parts[1] = scan(probe, Fn(f), kHalf, 2 * kHalf); });
-    parts[0] = scan(probe, Fn(f), 0, kHalf);
+    std::thread negative([&] { parts[1] = scan(all, Fn(f), kHalf, 2 * kHalf); });
+    parts[0] = scan(all, Fn(f), 0, kHalf);
     negative.join();
     const Scan& worst = parts[parts[1].max_ulp > parts[0].max_ulp];
-    const long wrong = parts[0].wrong + parts[1].wrong;
-    std::printf("| %s | %.3f | %.9g | %ld | %ld |", kNames[f], worst.max_ulp, double{worst.at},
-                parts[0].above_one + parts[1].above_one, wrong);
+    const long wrong = parts[0].wrong + parts[1].wrong, differing = parts[0].differing + parts[1].differing;
+    std::printf("| %s | %.3f | %.9g | %ld | %ld | %ld |", kNames[f], worst.max_ulp, double{worst.at},
+                parts[0].above_one + parts[1].above_one, wrong, differing);
     if (Fn(f) == Fn::k_gelu_tanh || Fn(f) == Fn::k_gelu_erf) {
       std::printf(" %.2e |\n", std::max(parts[0].max_absolute, parts[1].max_absolute));
     } else {
       std::printf(" |\n");
     }
     std::fflush(stdout);
-    good = good && wrong == 0;
+    good = good && wrong == 0 && differing == 0;
   }
   return good ? 0 : 1;
 }
