@@ -27,10 +27,14 @@ const std::vector<float>& inputs() {
     std::vector<float> x;
     for (std::uint32_t i = 0; i < kPatterns; ++i) x.push_back(bit_cast<float>(i * 2654435761u));
     for (float v : special_values<float>()) x.push_back(v);
-    for (float edge : {0.8f,       0.625f,     0.9258f,         0.75f,     1.5f,      2.0f / 3, 4.0f / 3, 4.0f,
-                       10.0f,      11.0f,      14.75f,          17.33f,    26.0f,     87.3f,    88.72f,   89.0f,
-                       103.97f,    104.0f,     math::kTrigFast, 0x1p23f,   0x1p-126f, 0x1p-12f, 0.34657f, 1.0f,
-                       3.1415927f, 1.5707964f, 0x1.47d0fep34f,  0x1.fp127f}) {
+    for (float edge : {0.8f,          0.625f,         0.9258f,         0.75f,
+                       1.5f,          2.0f / 3,       4.0f / 3,        4.0f,
+                       10.0f,         11.0f,          14.75f,          17.33f,
+                       26.0f,         87.3f,          88.72f,          89.0f,
+                       103.97f,       104.0f,         math::kTrigFast, 0x1p23f,
+                       0x1p-126f,     0x1p-12f,       0.34657f,        1.0f,
+                       3.1415927f,    1.5707964f,     0x1.47d0fep34f,  0x1.fp127f,
+                       0x1.555556p5f, 0x1.555556p-9f, 0x1.555556p60f,  0x1.555556p-101f}) {
       for (std::uint32_t i = 0; i < 129; ++i) {
         const float near = bit_cast<float>(word(edge) + i - 64u);
         x.push_back(near);
