@@ -151,6 +151,24 @@ TEST(Bits, OfPacketsAreThoseOfScalars) {
   }
 }
 
+// Packets of one sign and one binade: no other lane asks for the exact reduction in their stead.
+TEST(Packets, ReduceLargeAnglesOfEverySignAndSize) {
+  for (const Probe* p : probes()) {
+    for (float scale = 0x1p+15f; scale < 0x1p+30f; scale *= 2) {
+      for (float sign : {1.0f, -1.0f}) {
+        std::vector<float> x(1024), y(x.size());
+        for (std::size_t i = 0; i < x.size(); ++i) x[i] = sign * scale * (1 + static_cast<float>(i) / 1025);
+        for (Fn fn : {Fn::k_sin, Fn::k_cos}) {
+          p->eval_f32(fn, x.data(), y.data(), static_cast<long>(x.size()));
+          for (std::size_t i = 0; i < x.size(); ++i) {
+            ASSERT_EQ(word(y[i]), word(apply(fn, Scalar<float>::of(x[i])).v)) << p->name << " " << x[i];
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Packets, WideKernelsAreCheckedWhereTheProcessorHasThem) {
   ASSERT_FALSE(probes().empty());
   if (std::string_view(probes().back()->name) != "v4") GTEST_SKIP() << "no AVX-512 here";
