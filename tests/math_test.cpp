@@ -67,11 +67,11 @@ double bound(Fn fn) {
     case Fn::k_cos:
       return 1.53;
     case Fn::k_gelu_tanh:
-      return 3.0;
+      return 3.2;
     case Fn::k_gelu_erf:
-      return 5.3;
+      return 5.33;
     case Fn::k_rsqrt:
-      return 1.48;
+      return 1.5;
     case Fn::k_abs:
     case Fn::k_relu:
       return 0;
