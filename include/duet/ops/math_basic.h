@@ -77,7 +77,7 @@ DUET_FN T reciprocal(const T& x) {
   return T(1) / x;
 }
 
-/// 1 / sqrt(x) by two IEEE operations. Max 1.48 ULP.
+/// 1 / sqrt(x) by two IEEE operations. Max 1.5 ULP.
 template <class T>
 DUET_FN T rsqrt(const T& x) {
   return T(1) / sqrt(x);

@@ -6,7 +6,7 @@
 
 namespace duet::math {
 
-/// x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 = x / (1 + e^-w), with w carried in two floats. Max 3.0 ULP.
+/// x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 = x / (1 + e^-w), with w carried in two floats. Max 3.2 ULP.
 template <class T>
 DUET_FN T gelu_tanh(const T& x) {
   if constexpr (T::kIsDouble) {
@@ -23,14 +23,14 @@ DUET_FN T gelu_tanh(const T& x) {
     const ExpReduced<T> e = exp_reduce(-w);
     const T p = exp_poly(e.r - w_low);
     const auto negative = x < T(0);
-    const T y = a / (scale_pow2(p, e.nf, e.n) + T(1)) * select(negative, p, T(1));
+    const T y = select(negative, a * p, a) / (scale_pow2(p, e.nf, e.n) + T(1));
     // The power of two comes last, so that denormal results are rounded once.
     return select(x >= T(11), x, or_sign(select(negative, scale_pow2(y, e.nf, e.n), y), x));
   }
 }
 
 /// x (1 + erf(x / sqrt 2)) / 2: below 0.8 by a polynomial, else max(x, 0) - |x| e^(-x^2/2) P((|x| - 5) / (|x| + 5)) /
-/// (|x| + 5). Max 5.3 ULP.
+/// (|x| + 5). Max 5.33 ULP.
 template <class T>
 DUET_FN T gelu_erf(const T& x) {
   if constexpr (T::kIsDouble) {

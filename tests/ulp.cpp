@@ -1,0 +1,93 @@
+// duet_ulp: the largest error of every f32 formula over all 2^32 inputs, against double references, and whether every
+// instruction set gives the same bits.
+//   duet_ulp [function …]     all functions when none is named
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "probe_testing.h"
+#include "reference.h"
+
+namespace duet::probe {
+namespace {
+
+struct Scan {
+  double max_ulp = 0, max_absolute = 0;  // absolute: |y - ref| / max(1, |x|)
+  float at = 0;
+  long above_one = 0, wrong = 0, differing = 0;
+};
+
+constexpr std::uint64_t kBlock = 4096;
+
+/// The first probe is measured, the others are compared with it; NaN is a class.
+Scan scan(const std::vector<const Probe*>& probes, Fn fn, std::uint64_t begin, std::uint64_t end) {
+  std::vector<float> x(kBlock), y(kBlock), other(kBlock);
+  Scan result;
+  for (std::uint64_t block = begin; block < end; block += kBlock) {
+    for (std::uint64_t i = 0; i < kBlock; ++i) x[i] = math::bit_cast<float>(static_cast<std::uint32_t>(block + i));
+    probes[0]->eval_f32(fn, x.data(), y.data(), static_cast<long>(kBlock));
+    for (std::size_t p = 1; p < probes.size(); ++p) {
+      probes[p]->eval_f32(fn, x.data(), other.data(), static_cast<long>(kBlock));
+      for (std::uint64_t i = 0; i < kBlock; ++i) result.differing += !same_bits(y[i], other[i]);
+    }
+    for (std::uint64_t i = 0; i < kBlock; ++i) {
+      const double ref = reference(fn, static_cast<double>(x[i]));
+      const double ulp = ulp_error(y[i], ref);
+      if (std::isinf(ulp)) {
+        ++result.wrong;
+        continue;
+      }
+      result.above_one += ulp > 1;
+      if (ulp > result.max_ulp) {
+        result.max_ulp = ulp;
+        result.at = x[i];
+      }
+      if (ref == ref && !std::isinf(y[i])) {
+        const double distance = std::fabs(static_cast<double>(y[i]) - ref);
+        result.max_absolute = std::max(result.max_absolute, distance / std::max(1.0, std::fabs(double{x[i]})));
+      }
+    }
+  }
+  return result;
+}
+
+int run(int argc, char** argv) {
+  std::vector<const Probe*> all = probes();
+  std::reverse(all.begin(), all.end());
+  std::printf("Measured on %s, compared with", all[0]->name);
+  for (std::size_t p = 1; p < all.size(); ++p) std::printf(" %s", all[p]->name);
+  std::printf(", all 2^32 inputs\n\n");
+  std::printf("| function | max ULP | at | inputs above 1 ULP | wrong NaN, inf or sign of zero | bits differ |");
+  std::printf(" max error / max(1, abs x) |\n|---|---|---|---|---|---|---|\n");
+  bool good = true;
+  for (int f = 0; f < static_cast<int>(Fn::kCount); ++f) {
+    bool wanted = argc < 2;
+    for (int i = 1; i < argc; ++i) wanted = wanted || std::strcmp(argv[i], kNames[f]) == 0;
+    if (!wanted) continue;
+    constexpr std::uint64_t kHalf = std::uint64_t{1} << 31;
+    Scan parts[2];
+    std::thread negative([&] { parts[1] = scan(all, Fn(f), kHalf, 2 * kHalf); });
+    parts[0] = scan(all, Fn(f), 0, kHalf);
+    negative.join();
+    const Scan& worst = parts[parts[1].max_ulp > parts[0].max_ulp];
+    const long wrong = parts[0].wrong + parts[1].wrong, differing = parts[0].differing + parts[1].differing;
+    std::printf("| %s | %.3f | %.9g | %ld | %ld | %ld |", kNames[f], worst.max_ulp, double{worst.at},
+                parts[0].above_one + parts[1].above_one, wrong, differing);
+    if (Fn(f) == Fn::k_gelu_tanh || Fn(f) == Fn::k_gelu_erf) {
+      std::printf(" %.2e |\n", std::max(parts[0].max_absolute, parts[1].max_absolute));
+    } else {
+      std::printf(" |\n");
+    }
+    std::fflush(stdout);
+    good = good && wrong == 0 && differing == 0;
+  }
+  return good ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace duet::probe
+
+int main(int argc, char** argv) { return duet::probe::run(argc, argv); }
