@@ -1,0 +1,57 @@
+#pragma once
+
+// Matrix multiplication on the CPU, in the one order of the bit contract:
+//
+//   k is cut in blocks of 256. Inside a block, C[i,j] is a chain of fma over ascending k that starts from +0. The
+//   results of the blocks are added in ascending order; the first is stored, not added to 0. No k at all gives +0.
+//
+// The order is a function of k alone, so bits depend neither on tiles, packing, strides and SIMD width nor on how a
+// product is split over threads, and a row computed alone equals the same row computed in a batch.
+
+#include <cstdint>
+
+namespace duet::cpu {
+
+inline constexpr int64_t kGemmBlock = 256;
+
+/// C[m,n] = A[m,k] · B[k,n]. Any strides are legal for A and B, 0 too, so a view is never copied first. C must not
+/// overlap A or B, and its columns are contiguous.
+template <class T>
+struct GemmOf {
+  int64_t m = 0, n = 0, k = 0;
+  const T* a = nullptr;  // A[i,k] = a[i*a_row + k*a_col]
+  int64_t a_row = 0, a_col = 0;
+  const T* b = nullptr;  // B[k,j] = b[k*b_row + j*b_col]
+  int64_t b_row = 0, b_col = 0;
+  T* c = nullptr;  // C[i,j] = c[i*c_row + j]
+  int64_t c_row = 0;
+  // Called once on each finished block of C while it is hot: rows x cols elements from C[i,j] on. Blocks have the full
+  // width n unless n is very large.
+  void (*epilogue)(void* ctx, int64_t i, int64_t j, int64_t rows, int64_t cols) = nullptr;
+  void* ctx = nullptr;
+  // What the epilogue is told C[0,0] is, so that the parts of a split product keep the coordinates of the whole.
+  int64_t first_row = 0, first_col = 0;
+};
+
+using Gemm = GemmOf<float>;
+using GemmF64 = GemmOf<double>;
+
+/// Cuts a product into at most `threads` independent ones of about equal work, returns how many. Small products stay
+/// one.
+int64_t gemm_split(const Gemm& whole, int threads, Gemm* parts);
+int64_t gemm_split(const GemmF64& whole, int threads, GemmF64* parts);
+
+namespace base {
+void gemm(const Gemm& g);
+void gemm_f64(const GemmF64& g);
+}  // namespace base
+namespace v3 {
+void gemm(const Gemm& g);
+void gemm_f64(const GemmF64& g);
+}  // namespace v3
+namespace v4 {
+void gemm(const Gemm& g);
+void gemm_f64(const GemmF64& g);
+}  // namespace v4
+
+}  // namespace duet::cpu

@@ -1,0 +1,170 @@
+#pragma once
+
+// Register tiles of the matrix product and the packing that feeds them. Everything is a template over the packet P.
+
+#include "cpu/gemm.h"
+#include "cpu/isa/shuffle.h"
+#include "cpu/packet.h"
+
+namespace duet::cpu::DUET_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int kMaxRows = 8;  // 8x3 sums, 3 of B and one of A in 32 registers
+inline constexpr int kUnroll = 4;
+#else
+inline constexpr int kMaxRows = 4;  // 4x3 sums, 3 of B and one of A fill 16 registers, and unrolling makes g++ spill
+inline constexpr int kUnroll = 1;
+#endif
+inline constexpr int kMaxVecs = 3;
+
+template <class P>
+inline constexpr int kPanel = kMaxVecs* P::kLanes;
+
+/// One block of k for one tile: C[rows, vecs * kLanes] = or += A · B.
+template <class T>
+struct TileArgs {
+  const T* a;
+  int64_t a_step;  // between rows of A, or, when A is k-major, between its columns
+  const T* b;
+  int64_t b_row;
+  T* c;
+  int64_t c_row;
+  int64_t k;
+  bool add;
+};
+
+/// Keeps a loaded B in its register: g++ would otherwise repeat the load inside every fma of a low tile.
+template <class P>
+inline __attribute__((always_inline)) void keep_in_register([[maybe_unused]] P& x) {
+#if defined(__x86_64__)
+  asm("" : "+v"(x.v));
+#endif
+}
+
+template <class P, int kRows, int kVecs, bool kKMajor>
+void tile(const TileArgs<typename P::Element>& t) {
+  using T = typename P::Element;
+  P sum[kRows][kVecs];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) sum[r][v] = P::broadcast(T(0));
+  }
+  const T* a = t.a;
+  const T* b = t.b;
+  const int64_t a_step = t.a_step;
+  const int64_t b_row = t.b_row;
+  const auto step = [&](int64_t k) __attribute__((always_inline)) {
+    P bv[kVecs];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) {
+      bv[v] = P::load(b + v * P::kLanes);
+      if constexpr (kVecs > 1) keep_in_register(bv[v]);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const P av = P::broadcast(kKMajor ? a[r] : a[r * a_step + k]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) sum[r][v] = fma(av, bv[v], sum[r][v]);
+    }
+    b += b_row;
+    if constexpr (kKMajor) a += a_step;
+  };
+  int64_t k = 0;
+  if constexpr (kUnroll > 1) {
+    for (; k + kUnroll <= t.k; k += kUnroll) {
+#pragma GCC unroll 4
+      for (int u = 0; u < kUnroll; ++u) step(u);
+      if constexpr (!kKMajor) a += kUnroll;
+    }
+  }
+  for (; k < t.k; ++k) {
+    step(0);
+    if constexpr (!kKMajor) ++a;
+  }
+  T* c = t.c;
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r, c += t.c_row) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) {
+      T* at = c + v * P::kLanes;
+      (t.add ? P::load(at) + sum[r][v] : sum[r][v]).store(at);
+    }
+  }
+}
+
+template <class T>
+using TileKernel = void (*)(const TileArgs<T>&);
+
+template <class P, bool kKMajor>
+struct Tiles {
+  using Kernel = TileKernel<typename P::Element>;
+  template <int kRows>
+  struct Row {
+    static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, kKMajor>, tile<P, kRows, 2, kKMajor>,
+                                              tile<P, kRows, 3, kKMajor>};
+  };
+  static constexpr const Kernel* rows[kMaxRows] = {Row<1>::vecs, Row<2>::vecs, Row<3>::vecs,
+                                                   Row<4>::vecs,
+#if defined(__AVX512F__)
+                                                   Row<5>::vecs, Row<6>::vecs, Row<7>::vecs,
+                                                   Row<8>::vecs
+#endif
+  };
+};
+
+template <class P>
+inline P load_first(const typename P::Element* p, int64_t n) {
+  return P::load_partial(p, static_cast<int>(n));
+}
+template <class P>
+inline void store_first(P x, typename P::Element* p, int64_t n) {
+  x.store_partial(p, static_cast<int>(n));
+}
+
+/// How a matrix with two strides can be read: along its rows, along its columns, or neither.
+struct Strides {
+  int64_t row, col;
+};
+
+/// to[k * width + j] = from[k * s.row + j * s.col] for k < rows, j < cols; columns from there to width hold anything.
+template <class P>
+void pack(const typename P::Element* from, Strides s, int64_t rows, int64_t cols, typename P::Element* to,
+          int64_t width) {
+  using T = typename P::Element;
+  constexpr int kLanes = P::kLanes;
+  if (s.col == 1) {
+    for (int64_t k = 0; k < rows; ++k, from += s.row, to += width) {
+      int64_t j = 0;
+      for (; j + kLanes <= cols; j += kLanes) P::load(from + j).store(to + j);
+      if (j < width) load_first<P>(from + j, cols - j).store(to + j);
+    }
+    return;
+  }
+  if (s.row == 1) {
+    for (int64_t j = 0; j < width; j += kLanes) {
+      for (int64_t k = 0; k < rows; k += kLanes) {
+        P square[kLanes];
+        const int64_t deep = rows - k;
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) {
+          const T* at = from + (j + i) * s.col + k;
+          square[i] = j + i >= cols ? P::broadcast(T(0)) : deep >= kLanes ? P::load(at) : load_first<P>(at, deep);
+        }
+        transpose(square);
+        T* out = to + k * width + j;
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) {
+          if (i < deep) square[i].store(out + i * width);
+        }
+      }
+    }
+    return;
+  }
+  for (int64_t k = 0; k < rows; ++k, to += width) {
+    for (int64_t j = 0; j < cols; ++j) to[j] = from[k * s.row + j * s.col];
+    for (int64_t j = cols; j < width; ++j) to[j] = T(0);
+  }
+}
+
+}  // namespace duet::cpu::DUET_ISA
