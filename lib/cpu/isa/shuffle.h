@@ -54,4 +54,16 @@ inline __attribute__((always_inline)) P fold_rows(P (&rows)[P::kLanes]) {
   }
 }
 
+/// The halving tree of one register, in lane 0.
+template <class Op, int kBit, class P>
+inline __attribute__((always_inline)) P fold_lanes(P x) {
+  constexpr std::make_integer_sequence<int, P::kLanes> lanes;
+  x = Op::combine(weave_low<kBit>(x, x, lanes), weave_high<kBit>(x, x, lanes));
+  if constexpr (kBit > 1) {
+    return fold_lanes<Op, kBit / 2>(x);
+  } else {
+    return x;
+  }
+}
+
 }  // namespace duet::cpu::DUET_ISA

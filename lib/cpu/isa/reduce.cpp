@@ -1,0 +1,158 @@
+// Sums, maxima and their positions over streams of elements. See reduce.h for the orders.
+
+#include "cpu/reduce.h"
+
+#include "cpu/isa/reduce_col.h"
+#include "cpu/isa/reduce_row.h"
+
+namespace duet::cpu::DUET_ISA {
+namespace {
+
+template <class T>
+const T* take(const Stream<T>& x, int64_t begin, int64_t n, T* scratch) {
+  return x.data != nullptr ? x.data + begin : x.get(x.ctx, begin, n, scratch);
+}
+
+template <class Op, class P, class T>
+void reduce_rows(const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, T* y) {
+  if (n <= 0) {
+    for (int64_t r = row_begin; r < row_end; ++r) y[r] = static_cast<T>(Op::kEmpty);
+    return;
+  }
+  alignas(64) T scratch[kReduceChunk];
+  if (n <= kReduceChunk) {
+    const int64_t together = x.data != nullptr ? row_end - row_begin : kReduceChunk / n;
+    for (int64_t r = row_begin; r < row_end; r += together) {
+      const int64_t rows = least(together, row_end - r);
+      RowOrder<Op, P>::rows(take(x, r * n, rows * n, scratch), n, rows, y + r);
+    }
+    return;
+  }
+  int64_t unit = kReduceChunk;
+  while (unit <= (n - 1) / kReduceChunk) unit *= kReduceChunk;
+  for (int64_t r = row_begin; r < row_end; ++r) y[r] = RowOrder<Op, P>::row(x, r * n, n, unit, scratch);
+}
+
+template <class Op, class P, class T>
+void reduce_chunks(const Stream<T>& x, int64_t n, int64_t row, int64_t chunk_begin, int64_t chunk_end, T* results) {
+  alignas(64) T scratch[kReduceChunk];
+  for (int64_t c = chunk_begin; c < chunk_end; ++c) {
+    const int64_t begin = c * kReduceChunk;
+    results[c] = RowOrder<Op, P>::row(x, row * n + begin, least(kReduceChunk, n - begin), 1, scratch);
+  }
+}
+
+template <class Op, class P, class T>
+void reduce_columns(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, T* y) {
+  for (int64_t o = range.outer_begin; o < range.outer_end; ++o) {
+    if (n > 0) {
+      ColumnOrder<Op, P>::part(x, n, inner, o, 0, n, range.inner_begin, range.inner_end, y + o * inner);
+    } else {
+      for (int64_t i = range.inner_begin; i < range.inner_end; ++i) y[o * inner + i] = static_cast<T>(Op::kEmpty);
+    }
+  }
+}
+
+/// True when x displaces the best so far: the first of several equal, and the first NaN, stay.
+template <class T>
+bool beats(T x, T best) {
+  return x > best || (x != x && best == best);
+}
+
+/// The first place of `value`, which is among x; NaN stands for any NaN.
+template <class P, class T>
+int64_t find(const T* x, int64_t n, T value) {
+  const P wanted = P::broadcast(value);
+  int64_t j = 0;
+  for (; j + P::kLanes <= n; j += P::kLanes) {
+    const P here = P::load(x + j);
+    if (any(value != value ? here != here : here == wanted)) break;
+  }
+  while (j + 1 < n && !(x[j] == value || (value != value && x[j] != x[j]))) ++j;
+  return j;
+}
+
+template <class P, class T>
+void argmax_rows(const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y) {
+  alignas(64) T scratch[kReduceChunk];
+  if (n > kReduceChunk) {
+    for (int64_t r = row_begin; r < row_end; ++r) {
+      T best = 0;
+      int64_t best_begin = 0;
+      for (int64_t begin = 0; begin < n; begin += kReduceChunk) {
+        const T value = RowOrder<Max, P>::row(x, r * n + begin, least(kReduceChunk, n - begin), 1, scratch);
+        if (begin > 0 && !beats(value, best)) continue;
+        best = value;
+        best_begin = begin;
+      }
+      const int64_t length = least(kReduceChunk, n - best_begin);
+      y[r] = best_begin + find<P>(take(x, r * n + best_begin, length, scratch), length, best);
+    }
+    return;
+  }
+  alignas(64) T best[P::kLanes];
+  const int64_t together = least(P::kLanes, kReduceChunk / n);
+  for (int64_t r = row_begin; r < row_end; r += together) {
+    const int64_t rows = least(together, row_end - r);
+    const T* at = take(x, r * n, rows * n, scratch);
+    RowOrder<Max, P>::rows(at, n, rows, best);
+    for (int64_t i = 0; i < rows; ++i) y[r + i] = find<P>(at + i * n, n, best[i]);
+  }
+}
+
+template <class T>
+void argmax_columns(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, int64_t* y) {
+  T scratch[kReduceChunk];
+  T best[kReduceChunk];
+  for (int64_t o = range.outer_begin; o < range.outer_end; ++o) {
+    for (int64_t i = range.inner_begin; i < range.inner_end; i += kReduceChunk) {
+      const int64_t cols = least(kReduceChunk, range.inner_end - i);
+      int64_t* at = y + o * inner + i;
+      for (int64_t r = 0; r < n; ++r) {
+        const T* row = take(x, (o * n + r) * inner + i, cols, scratch);
+        for (int64_t c = 0; c < cols; ++c) {
+          if (r > 0 && !beats(row[c], best[c])) continue;
+          best[c] = row[c];
+          at[c] = r;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+#define DUET_DEFINE_REDUCTIONS(T, P)                                                                                   \
+  void row_reduce(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, T* y) {          \
+    kind == ReduceKind::sum ? reduce_rows<Sum, P>(x, n, row_begin, row_end, y)                                         \
+                            : reduce_rows<Max, P>(x, n, row_begin, row_end, y);                                        \
+  }                                                                                                                    \
+  void row_chunks(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t row, int64_t chunk_begin, int64_t chunk_end, \
+                  T* results) {                                                                                        \
+    kind == ReduceKind::sum ? reduce_chunks<Sum, P>(x, n, row, chunk_begin, chunk_end, results)                        \
+                            : reduce_chunks<Max, P>(x, n, row, chunk_begin, chunk_end, results);                       \
+  }                                                                                                                    \
+  void col_reduce(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, T* y) {     \
+    kind == ReduceKind::sum ? reduce_columns<Sum, P>(x, n, inner, range, y)                                            \
+                            : reduce_columns<Max, P>(x, n, inner, range, y);                                           \
+  }                                                                                                                    \
+  void col_part(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, int64_t outer, int64_t row_begin,       \
+                int64_t row_end, T* y) {                                                                               \
+    kind == ReduceKind::sum ? ColumnOrder<Sum, P>::part(x, n, inner, outer, row_begin, row_end, 0, inner, y)           \
+                            : ColumnOrder<Max, P>::part(x, n, inner, outer, row_begin, row_end, 0, inner, y);          \
+  }                                                                                                                    \
+  void col_join(ReduceKind kind, T* parts, int64_t count, int64_t inner) {                                             \
+    kind == ReduceKind::sum ? ColumnOrder<Sum, P>::join(parts, count, inner)                                           \
+                            : ColumnOrder<Max, P>::join(parts, count, inner);                                          \
+  }                                                                                                                    \
+  void row_argmax(const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y) {                     \
+    argmax_rows<P>(x, n, row_begin, row_end, y);                                                                       \
+  }                                                                                                                    \
+  void col_argmax(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, int64_t* y) {                \
+    argmax_columns(x, n, inner, range, y);                                                                             \
+  }
+
+DUET_DEFINE_REDUCTIONS(float, F32)
+DUET_DEFINE_REDUCTIONS(double, F64)
+
+}  // namespace duet::cpu::DUET_ISA
