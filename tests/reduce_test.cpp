@@ -211,7 +211,7 @@ TYPED_TEST(Reduce, RowsEqualTheScalarOrder) {
 
 TYPED_TEST(Reduce, ALongRowInPartsKeepsItsBits) {
   using T = TypeParam;
-  for (const int64_t n : {int64_t{4097}, int64_t{100000}, int64_t{4096} * 130, int64_t{4096} * 4096 + 5}) {
+  for (const int64_t n : {int64_t{4097}, int64_t{100000}, int64_t{4096} * 130, int64_t{4096} * (sizeof(T) == 4 ? 4096 : 1) + 5}) {
     const std::vector<T> x = numbers<T>(this->rng_, n, Content::normal);
     const int64_t chunks = (n + kReduceChunk - 1) / kReduceChunk;
     for (const ReduceKind kind : kKinds) {

@@ -42,7 +42,7 @@ class ColumnOrder {
   }
 
   template <int kCount = kVecs>
-  static void chains_of(int64_t cols, const Block& x, int64_t rows, T* y) {
+  static __attribute__((noinline)) void chains_of(int64_t cols, const Block& x, int64_t rows, T* y) {
     if constexpr (kCount > 1) {
       if (cols <= (kCount - 1) * kLanes) return chains_of<kCount - 1>(cols, x, rows, y);
     }

@@ -63,14 +63,17 @@ class RowOrder {
     return v[0];
   }
 
-  /// A row that fits in kCount registers: identities fill the rest, which leaves only the end of the tree.
+  /// A row of more than half of kCount registers, or less than one: identities fill the rest, which leaves only the end
+  /// of the tree.
   template <int kCount>
   static DUET_FN P within(const T* x, int64_t n) {
     P v[kCount];
     const int64_t whole = n / kLanes, rest = n % kLanes;
 #pragma GCC unroll 32
     for (int i = 0; i < kCount; ++i) {
-      v[i] = i < whole ? P::load(x + i * kLanes) : i == whole && rest > 0 ? partial(x + i * kLanes, rest) : identity();
+      v[i] = i < kCount / 2 || i < whole ? P::load(x + i * kLanes)
+             : i == whole && rest > 0    ? partial(x + i * kLanes, rest)
+                                         : identity();
     }
     return halve(v);
   }
@@ -104,27 +107,21 @@ class RowOrder {
     return halve(all);
   }
 
-  /// Rows of n <= 4096 elements, `rows` of them: y[r].
+  /// y[r] for `rows` rows of n <= 4096 elements. The trees of a register's width of rows end together.
   template <P (*kRow)(const T*, int64_t)>
-  static void rows_with(const T* x, int64_t n, int64_t rows, T* y) {
+  static __attribute__((noinline)) void rows_with(const T* x, int64_t n, int64_t rows, T* y) {
     if (rows == 1) return fold_lanes<Op, kLanes / 2>(kRow(x, n)).store_partial(y, 1);
     for (int64_t r = 0; r < rows; r += kLanes) {
       const int64_t here = least(kLanes, rows - r);
+      alignas(64) T each[kLanes * kLanes];
+      for (int64_t i = 0; i < here; ++i) kRow(x + (r + i) * n, n).store(each + i * kLanes);
       P v[kLanes];
-      if (here == kLanes) {
 #pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) v[i] = kRow(x + (r + i) * n, n);
-        fold_rows<Op, kLanes / 2>(v).store(y + r);
-      } else {
-        for (int64_t i = 0; i < here; ++i) v[i] = kRow(x + (r + i) * n, n);
-        for (int64_t i = here; i < kLanes; ++i) v[i] = identity();
-        fold_rows<Op, kLanes / 2>(v).store_partial(y + r, static_cast<int>(here));
-      }
+      for (int i = 0; i < kLanes; ++i) v[i] = P::load(each + least(i, here - 1) * kLanes);
+      const P folded = fold_rows<Op, kLanes / 2>(v);
+      here == kLanes ? folded.store(y + r) : folded.store_partial(y + r, static_cast<int>(here));
     }
   }
-
-  // Not inlined sixteen times.
-  static __attribute__((noinline)) P long_row(const T* x, int64_t n) { return chunk(x, n); }
 
   template <int kCount>
   static void rows_within(const T* x, int64_t n, int64_t rows, T* y) {
@@ -136,7 +133,7 @@ class RowOrder {
 
  public:
   static void rows(const T* x, int64_t n, int64_t rows, T* y) {
-    if (n > kReduceLanes) return rows_with<long_row>(x, n, rows, y);
+    if (n > kReduceLanes) return rows_with<chunk>(x, n, rows, y);
     rows_within<1>(x, n, rows, y);
   }
 
