@@ -3,11 +3,21 @@
 #include "cpu/gemm.h"
 
 #include "cpu/isa/gemm_tile.h"
+#include "cpu/scratch.h"
 
 namespace duet::cpu::DUET_ISA {
 namespace {
 
-constexpr int64_t kNarrow = 12;  // products at most this wide run transposed, with registers along m
+constexpr int64_t kNarrow = 12;       // products at most this wide run transposed, with registers along m
+constexpr int64_t kBlockRows = 64;    // of C, finished together
+constexpr int64_t kBlockCols = 768;   // of packed B, 768 KB for 256 of k: half a second-level cache
+constexpr int64_t kFarColumns = 512;  // from this stride on the columns of a k-major A fall on each other in the cache
+// From so many rows on a copy of B pays.
+#if defined(__AVX512F__)
+constexpr int64_t kPackRows = 128;
+#else
+constexpr int64_t kPackRows = 48;
+#endif
 
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -23,35 +33,35 @@ struct Even {
 };
 
 template <class T>
-void finish(const GemmOf<T>& g, int64_t i, int64_t rows) {
-  if (g.epilogue != nullptr) g.epilogue(g.ctx, g.first_row + i, g.first_col, rows, g.n);
+void finish(const GemmOf<T>& g, int64_t i, int64_t rows, int64_t j, int64_t cols) {
+  if (g.epilogue != nullptr) g.epilogue(g.ctx, g.first_row + i, g.first_col + j, rows, cols);
 }
 
-/// A rows x k block of A as the tiles want it, through `packed` when neither stride is 1.
+/// Rows of A as the tiles want them.
 template <class P>
-class RowsOfA {
- public:
+struct RowsOfA {
   using T = typename P::Element;
-  explicit RowsOfA(Strides s) : strides_(s), k_major_(s.col != 1), pack_(s.col != 1 && s.row != 1) {}
+  Strides s;
+  bool k_major, packed;
+
+  explicit RowsOfA(Strides strides)
+      : s(strides), k_major(s.col != 1), packed(k_major && (s.row != 1 || s.col >= kFarColumns)) {}
 
   TileKernel<T> kernel(int64_t rows, int64_t vecs) const {
-    return (k_major_ ? Tiles<P, true>::rows : Tiles<P, false>::rows)[rows - 1][vecs - 1];
+    return (k_major ? Tiles<P, true>::rows : Tiles<P, false>::rows)[rows - 1][vecs - 1];
   }
-  void read(const T* a, int64_t rows, int64_t k, TileArgs<T>& t) {
-    t.a = a;
-    t.a_step = k_major_ ? strides_.col : strides_.row;
-    if (!pack_) return;
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t p = 0; p < k; ++p) packed_[p * kMaxRows + r] = a[r * strides_.row + p * strides_.col];
-    }
-    t.a = packed_;
-    t.a_step = kMaxRows;
-  }
+  int64_t step() const { return packed ? kMaxRows : k_major ? s.col : s.row; }
 
- private:
-  Strides strides_;
-  bool k_major_, pack_;
-  alignas(64) T packed_[kGemmBlock * kMaxRows];
+  /// to[k * kMaxRows + r] = A[r, k] for one tile.
+  void pack(const T* a, int64_t rows, int64_t k, T* to) const {
+    if (s.row == 1 && rows == kMaxRows) {
+      for (int64_t p = 0; p < k; ++p) __builtin_memcpy(to + p * kMaxRows, a + p * s.col, sizeof(T) * kMaxRows);
+      return;
+    }
+    for (int64_t p = 0; p < k; ++p) {
+      for (int64_t r = 0; r < rows; ++r) to[p * kMaxRows + r] = a[r * s.row + p * s.col];
+    }
+  }
 };
 
 template <class P>
@@ -83,41 +93,59 @@ template <class P>
 void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   using T = typename P::Element;
   constexpr int64_t kWidth = kPanel<P>;
-  alignas(64) T panel[kGemmBlock * kWidth];
-  RowsOfA<P> rows_of_a(a);
-  // An epilogue wants its block of C still in the second-level cache.
-  const int64_t block = g.epilogue == nullptr ? g.m : most(128, (int64_t{1} << 18) / g.n);
-  const Even blocks{g.m, ceil_div(g.m, block)};
-  const bool pack_all = b.col != 1 || (g.m > 256 && b.row >= 1024);
-  for (int64_t ib = 0; ib < blocks.parts; ++ib) {
-    const int64_t i0 = blocks.begin(ib), m = blocks.begin(ib + 1) - i0;
-    const Even tiles{m, ceil_div(m, kMaxRows)};
-    for (int64_t j = 0; j < g.n; j += kWidth) {
-      const int64_t cols = least(kWidth, g.n - j);
-      const int64_t vecs = ceil_div(cols, P::kLanes);
-      const bool packed = pack_all || cols % P::kLanes != 0;
-      for (int64_t k = 0; k < g.k; k += kGemmBlock) {
-        TileArgs<T> t;
-        t.k = least(kGemmBlock, g.k - k);
-        t.add = k > 0;
-        t.b = g.b + k * b.row + j * b.col;
-        t.b_row = b.row;
-        if (packed) {
-          pack<P>(t.b, b, t.k, cols, panel, vecs * P::kLanes);
-          t.b = panel;
-          t.b_row = vecs * P::kLanes;
+  const RowsOfA<P> rows_of_a(a);
+  const bool pack_all = b.col != 1 || g.m >= kPackRows;
+  const int64_t panels = ceil_div(g.n, kWidth);
+  const Even col_blocks{panels, pack_all ? ceil_div(panels, most(1, kBlockCols / kWidth)) : 1};
+  const Even row_blocks{g.m, ceil_div(g.m, kBlockRows)};
+  alignas(64) T packed_a[kGemmBlock * (kBlockRows + kMaxRows)];
+  T* const packed_b = static_cast<T*>(thread_scratch(static_cast<int64_t>(sizeof(T)) * kGemmBlock * kWidth *
+                                                     (pack_all ? ceil_div(panels, col_blocks.parts) : 1)));
+  for (int64_t jb = 0; jb < col_blocks.parts; ++jb) {
+    const int64_t j_begin = col_blocks.begin(jb) * kWidth;
+    const int64_t j_end = least(g.n, col_blocks.begin(jb + 1) * kWidth);
+    for (int64_t k0 = 0; k0 < g.k; k0 += kGemmBlock) {
+      const int64_t k = least(kGemmBlock, g.k - k0);
+      const T* const b_block = g.b + k0 * b.row;
+      // Raw B is read in place but for a last panel that ends inside a register.
+      const auto is_packed = [&](int64_t cols) { return pack_all || cols % P::kLanes != 0; };
+      for (int64_t j = j_begin; j < j_end; j += kWidth) {
+        const int64_t cols = least(kWidth, j_end - j);
+        if (!is_packed(cols)) continue;
+        T* to = packed_b + (pack_all ? (j - j_begin) * kGemmBlock : 0);
+        pack<P>(b_block + j * b.col, b, k, cols, to, ceil_div(cols, P::kLanes) * P::kLanes);
+      }
+      for (int64_t ib = 0; ib < row_blocks.parts; ++ib) {
+        const int64_t i_begin = row_blocks.begin(ib), m = row_blocks.begin(ib + 1) - i_begin;
+        const Even tiles{m, ceil_div(m, kMaxRows)};
+        const T* const a_block = g.a + i_begin * a.row + k0 * a.col;
+        if (rows_of_a.packed) {
+          for (int64_t it = 0; it < tiles.parts; ++it) {
+            const int64_t i = tiles.begin(it);
+            rows_of_a.pack(a_block + i * a.row, tiles.begin(it + 1) - i, k, packed_a + it * kMaxRows * kGemmBlock);
+          }
         }
-        for (int64_t it = 0; it < tiles.parts; ++it) {
-          const int64_t i = i0 + tiles.begin(it);
-          const int64_t rows = tiles.begin(it + 1) - tiles.begin(it);
-          rows_of_a.read(g.a + i * a.row + k * a.col, rows, t.k, t);
-          t.c = g.c + i * g.c_row + j;
-          t.c_row = g.c_row;
-          run_tile<P>(rows_of_a.kernel(rows, vecs), t, rows, cols);
+        for (int64_t j = j_begin; j < j_end; j += kWidth) {
+          const int64_t cols = least(kWidth, j_end - j);
+          const int64_t vecs = ceil_div(cols, P::kLanes);
+          TileArgs<T> t;
+          t.k = k;
+          t.add = k0 > 0;
+          t.a_step = rows_of_a.step();
+          t.b = is_packed(cols) ? packed_b + (pack_all ? (j - j_begin) * kGemmBlock : 0) : b_block + j;
+          t.b_row = is_packed(cols) ? vecs * P::kLanes : b.row;
+          for (int64_t it = 0; it < tiles.parts; ++it) {
+            const int64_t i = tiles.begin(it);
+            const int64_t rows = tiles.begin(it + 1) - i;
+            t.a = rows_of_a.packed ? packed_a + it * kMaxRows * kGemmBlock : a_block + i * a.row;
+            t.c = g.c + (i_begin + i) * g.c_row + j;
+            t.c_row = g.c_row;
+            run_tile<P>(rows_of_a.kernel(rows, vecs), t, rows, cols);
+          }
         }
+        if (k0 + k == g.k) finish(g, i_begin, m, j_begin, j_end - j_begin);
       }
     }
-    finish(g, i0, m);
   }
 }
 
@@ -129,7 +157,8 @@ void narrow(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   constexpr int kLanes = P::kLanes;
   alignas(64) T panel[kGemmBlock * kWidth];
   alignas(64) T turned[(kNarrow + kLanes) * kWidth];
-  RowsOfA<P> rows_of_b({b.col, b.row});
+  const RowsOfA<P> rows_of_b({b.col, b.row});
+  alignas(64) T packed_b[kGemmBlock * kMaxRows];
   const Even tiles{g.n, ceil_div(g.n, kMaxRows)};
   const int64_t block = kWidth * (g.epilogue == nullptr ? ceil_div(g.m, kWidth) : 64);
   for (int64_t i0 = 0; i0 < g.m; i0 += block) {
@@ -152,7 +181,12 @@ void narrow(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
         for (int64_t it = 0; it < tiles.parts; ++it) {
           const int64_t j = tiles.begin(it);
           const int64_t rows = tiles.begin(it + 1) - j;
-          rows_of_b.read(g.b + j * b.col + k * b.row, rows, t.k, t);
+          t.a = g.b + j * b.col + k * b.row;
+          t.a_step = rows_of_b.step();
+          if (rows_of_b.packed) {
+            rows_of_b.pack(t.a, rows, t.k, packed_b);
+            t.a = packed_b;
+          }
           t.c = turned + j * kWidth;
           t.c_row = kWidth;
           rows_of_b.kernel(rows, vecs)(t);
@@ -172,7 +206,7 @@ void narrow(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
         }
       }
     }
-    finish(g, i0, i_end - i0);
+    finish(g, i0, i_end - i0, 0, g.n);
   }
 }
 
@@ -231,7 +265,7 @@ void single_row(const GemmOf<typename P::Element>& g, int64_t a_col, int64_t b_r
       }
     }
   }
-  finish(g, 0, 1);
+  finish(g, 0, 1, 0, g.n);
 }
 
 template <class P>
@@ -242,7 +276,7 @@ void run(const GemmOf<typename P::Element>& g) {
     for (int64_t i = 0; i < g.m; ++i) {
       for (int64_t j = 0; j < g.n; ++j) g.c[i * g.c_row + j] = T(0);
     }
-    return finish(g, 0, g.m);
+    return finish(g, 0, g.m, 0, g.n);
   }
   // The stride of an axis of length one is arbitrary: choose the one that needs no packing.
   Strides a{g.a_row, g.a_col}, b{g.b_row, g.b_col};
