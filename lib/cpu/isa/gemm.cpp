@@ -20,7 +20,6 @@ constexpr int64_t kPackRows = 48;
 #endif
 
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Extents [begin(i), begin(i + 1)) that cut `total` into `parts` as evenly as possible.
@@ -52,9 +51,9 @@ struct RowsOfA {
   }
   int64_t step() const { return packed ? kMaxRows : k_major ? s.col : s.row; }
 
-  /// to[k * kMaxRows + r] = A[r, k] for one tile.
-  void pack(const T* a, int64_t rows, int64_t k, T* to) const {
-    if (s.row == 1 && rows == kMaxRows) {
+  /// to[k * kMaxRows + r] = A[r, k] for a tile of `rows`, of which A has `there` or more.
+  void pack(const T* a, int64_t rows, int64_t there, int64_t k, T* to) const {
+    if (s.row == 1 && there >= kMaxRows) {
       for (int64_t p = 0; p < k; ++p) __builtin_memcpy(to + p * kMaxRows, a + p * s.col, sizeof(T) * kMaxRows);
       return;
     }
@@ -70,7 +69,7 @@ void run_tile(TileKernel<typename P::Element> kernel, TileArgs<typename P::Eleme
   const int64_t width = ceil_div(cols, P::kLanes) * P::kLanes;
   if (width == cols) return kernel(t);
   // The last registers reach beyond C: the tile is finished beside it.
-  alignas(64) T edge[kMaxRows * kPanel<P>];
+  alignas(64) T edge[kMaxRows * kMaxVecs * P::kLanes];
   T* c = t.c;
   const int64_t c_row = t.c_row;
   const int64_t body = width - P::kLanes;
@@ -92,41 +91,43 @@ void run_tile(TileKernel<typename P::Element> kernel, TileArgs<typename P::Eleme
 template <class P>
 void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   using T = typename P::Element;
-  constexpr int64_t kWidth = kPanel<P>;
+  const Tiling tiling = tiling_for(g.m);
+  const int64_t width = tiling.vecs * P::kLanes;
   const RowsOfA<P> rows_of_a(a);
   const bool pack_all = b.col != 1 || g.m >= kPackRows;
-  const int64_t panels = ceil_div(g.n, kWidth);
-  const Even col_blocks{panels, pack_all ? ceil_div(panels, most(1, kBlockCols / kWidth)) : 1};
+  const int64_t panels = ceil_div(g.n, width);
+  const Even col_blocks{panels, pack_all ? ceil_div(g.n, kBlockCols) : 1};
   const Even row_blocks{g.m, ceil_div(g.m, kBlockRows)};
-  alignas(64) T packed_a[kGemmBlock * (kBlockRows + kMaxRows)];
-  T* const packed_b = static_cast<T*>(thread_scratch(static_cast<int64_t>(sizeof(T)) * kGemmBlock * kWidth *
+  alignas(64) T packed_a[kGemmBlock * (kBlockRows / kMaxRows + 1) * kMaxRows];
+  T* const packed_b = static_cast<T*>(thread_scratch(static_cast<int64_t>(sizeof(T)) * kGemmBlock * width *
                                                      (pack_all ? ceil_div(panels, col_blocks.parts) : 1)));
   for (int64_t jb = 0; jb < col_blocks.parts; ++jb) {
-    const int64_t j_begin = col_blocks.begin(jb) * kWidth;
-    const int64_t j_end = least(g.n, col_blocks.begin(jb + 1) * kWidth);
+    const int64_t j_begin = col_blocks.begin(jb) * width;
+    const int64_t j_end = least(g.n, col_blocks.begin(jb + 1) * width);
     for (int64_t k0 = 0; k0 < g.k; k0 += kGemmBlock) {
       const int64_t k = least(kGemmBlock, g.k - k0);
       const T* const b_block = g.b + k0 * b.row;
       // Raw B is read in place but for a last panel that ends inside a register.
       const auto is_packed = [&](int64_t cols) { return pack_all || cols % P::kLanes != 0; };
-      for (int64_t j = j_begin; j < j_end; j += kWidth) {
-        const int64_t cols = least(kWidth, j_end - j);
+      for (int64_t j = j_begin; j < j_end; j += width) {
+        const int64_t cols = least(width, j_end - j);
         if (!is_packed(cols)) continue;
         T* to = packed_b + (pack_all ? (j - j_begin) * kGemmBlock : 0);
         pack<P>(b_block + j * b.col, b, k, cols, to, ceil_div(cols, P::kLanes) * P::kLanes);
       }
       for (int64_t ib = 0; ib < row_blocks.parts; ++ib) {
         const int64_t i_begin = row_blocks.begin(ib), m = row_blocks.begin(ib + 1) - i_begin;
-        const Even tiles{m, ceil_div(m, kMaxRows)};
+        const Even tiles{m, ceil_div(m, tiling.rows)};
         const T* const a_block = g.a + i_begin * a.row + k0 * a.col;
         if (rows_of_a.packed) {
           for (int64_t it = 0; it < tiles.parts; ++it) {
             const int64_t i = tiles.begin(it);
-            rows_of_a.pack(a_block + i * a.row, tiles.begin(it + 1) - i, k, packed_a + it * kMaxRows * kGemmBlock);
+            rows_of_a.pack(a_block + i * a.row, tiles.begin(it + 1) - i, g.m - i_begin - i, k,
+                           packed_a + it * kMaxRows * kGemmBlock);
           }
         }
-        for (int64_t j = j_begin; j < j_end; j += kWidth) {
-          const int64_t cols = least(kWidth, j_end - j);
+        for (int64_t j = j_begin; j < j_end; j += width) {
+          const int64_t cols = least(width, j_end - j);
           const int64_t vecs = ceil_div(cols, P::kLanes);
           TileArgs<T> t;
           t.k = k;
@@ -153,18 +154,20 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
 template <class P>
 void narrow(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   using T = typename P::Element;
-  constexpr int64_t kWidth = kPanel<P>;
   constexpr int kLanes = P::kLanes;
+  constexpr int64_t kWidth = kMaxVecs * kLanes;
   alignas(64) T panel[kGemmBlock * kWidth];
   alignas(64) T turned[(kNarrow + kLanes) * kWidth];
   const RowsOfA<P> rows_of_b({b.col, b.row});
   alignas(64) T packed_b[kGemmBlock * kMaxRows];
-  const Even tiles{g.n, ceil_div(g.n, kMaxRows)};
-  const int64_t block = kWidth * (g.epilogue == nullptr ? ceil_div(g.m, kWidth) : 64);
+  const Tiling tiling = tiling_for(g.n);
+  const int64_t width = tiling.vecs * kLanes;
+  const Even tiles{g.n, ceil_div(g.n, tiling.rows)};
+  const int64_t block = width * (g.epilogue == nullptr ? ceil_div(g.m, width) : 64);
   for (int64_t i0 = 0; i0 < g.m; i0 += block) {
     const int64_t i_end = least(g.m, i0 + block);
-    for (int64_t i = i0; i < i_end; i += kWidth) {
-      const int64_t cols = least(kWidth, i_end - i);
+    for (int64_t i = i0; i < i_end; i += width) {
+      const int64_t cols = least(width, i_end - i);
       const int64_t vecs = ceil_div(cols, kLanes);
       const bool packed = a.row != 1 || cols % kLanes != 0;
       for (int64_t k = 0; k < g.k; k += kGemmBlock) {
@@ -184,7 +187,7 @@ void narrow(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
           t.a = g.b + j * b.col + k * b.row;
           t.a_step = rows_of_b.step();
           if (rows_of_b.packed) {
-            rows_of_b.pack(t.a, rows, t.k, packed_b);
+            rows_of_b.pack(t.a, rows, g.n - j, t.k, packed_b);
             t.a = packed_b;
           }
           t.c = turned + j * kWidth;

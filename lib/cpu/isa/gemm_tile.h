@@ -8,17 +8,25 @@
 
 namespace duet::cpu::DUET_ISA {
 
+/// Rows and registers of the largest tile.
+struct Tiling {
+  int64_t rows, vecs;
+};
+
+// 24 sums, the registers of B and one of A fill 28 of 32 registers, or 16 of 16. Tall tiles read B least; wide ones
+// keep both multipliers busy when there are few rows. Unrolled by 4, g++ would spill on AVX2.
 #if defined(__AVX512F__)
-inline constexpr int kMaxRows = 8;  // 8x3 sums, 3 of B and one of A in 32 registers
+inline constexpr Tiling kTall{12, 2}, kWide{8, 3};
 inline constexpr int kUnroll = 4;
 #else
-inline constexpr int kMaxRows = 4;  // 4x3 sums, 3 of B and one of A fill 16 registers, and unrolling makes g++ spill
+inline constexpr Tiling kTall{4, 3}, kWide{4, 3};
 inline constexpr int kUnroll = 1;
 #endif
-inline constexpr int kMaxVecs = 3;
+inline constexpr int64_t kMaxRows = kTall.rows;
+inline constexpr int64_t kMaxVecs = kWide.vecs;
 
-template <class P>
-inline constexpr int kPanel = kMaxVecs* P::kLanes;
+/// For a product with so many rows.
+constexpr Tiling tiling_for(int64_t rows) { return rows <= kWide.rows ? kWide : kTall; }
 
 /// One block of k for one tile: C[rows, vecs * kLanes] = or += A · B.
 template <class T>
@@ -41,51 +49,65 @@ inline __attribute__((always_inline)) void keep_in_register([[maybe_unused]] P& 
 #endif
 }
 
+/// Hides where a pointer came from: g++ would otherwise keep one offset for each row of A, most of them on the stack.
+template <class T>
+inline __attribute__((always_inline)) const T* opaque(const T* p) {
+  asm("" : "+r"(p));
+  return p;
+}
+
 template <class P, int kRows, int kVecs, bool kKMajor>
 void tile(const TileArgs<typename P::Element>& t) {
   using T = typename P::Element;
+  constexpr int kBases = (kRows + 2) / 3;  // row r is base[r / 3] + r % 3 steps, which one address can say
   P sum[kRows][kVecs];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
+#pragma GCC unroll 4
     for (int v = 0; v < kVecs; ++v) sum[r][v] = P::broadcast(T(0));
   }
-  const T* a = t.a;
+  const T* a[kKMajor ? 1 : kBases];
+  a[0] = t.a;
   const T* b = t.b;
   const int64_t a_step = t.a_step;
   const int64_t b_row = t.b_row;
-  const auto step = [&](int64_t k) __attribute__((always_inline)) {
+  if constexpr (!kKMajor) {
+#pragma GCC unroll 4
+    for (int i = 1; i < kBases; ++i) a[i] = opaque(a[i - 1] + 3 * a_step);
+  }
+  const auto step = [&]() __attribute__((always_inline)) {
     P bv[kVecs];
-#pragma GCC unroll 8
+#pragma GCC unroll 4
     for (int v = 0; v < kVecs; ++v) {
       bv[v] = P::load(b + v * P::kLanes);
       if constexpr (kVecs > 1) keep_in_register(bv[v]);
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
-      const P av = P::broadcast(kKMajor ? a[r] : a[r * a_step + k]);
-#pragma GCC unroll 8
+      const P av = P::broadcast(kKMajor ? a[0][r] : a[r / 3][r % 3 * a_step]);
+#pragma GCC unroll 4
       for (int v = 0; v < kVecs; ++v) sum[r][v] = fma(av, bv[v], sum[r][v]);
     }
     b += b_row;
-    if constexpr (kKMajor) a += a_step;
-  };
-  int64_t k = 0;
-  if constexpr (kUnroll > 1) {
-    for (; k + kUnroll <= t.k; k += kUnroll) {
+    if constexpr (kKMajor) {
+      a[0] += a_step;
+    } else {
 #pragma GCC unroll 4
-      for (int u = 0; u < kUnroll; ++u) step(u);
-      if constexpr (!kKMajor) a += kUnroll;
+      for (int i = 0; i < kBases; ++i) a[i] = opaque(a[i] + 1);
+    }
+  };
+  int64_t k = t.k;
+  if constexpr (kUnroll > 1) {
+    for (; k >= kUnroll; k -= kUnroll) {
+#pragma GCC unroll 4
+      for (int u = 0; u < kUnroll; ++u) step();
     }
   }
-  for (; k < t.k; ++k) {
-    step(0);
-    if constexpr (!kKMajor) ++a;
-  }
+  for (; k > 0; --k) step();
   T* c = t.c;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r, c += t.c_row) {
-#pragma GCC unroll 8
+#pragma GCC unroll 4
     for (int v = 0; v < kVecs; ++v) {
       T* at = c + v * P::kLanes;
       (t.add ? P::load(at) + sum[r][v] : sum[r][v]).store(at);
@@ -101,14 +123,17 @@ struct Tiles {
   using Kernel = TileKernel<typename P::Element>;
   template <int kRows>
   struct Row {
-    static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, kKMajor>, tile<P, kRows, 2, kKMajor>,
-                                              tile<P, kRows, 3, kKMajor>};
+    static constexpr Kernel widest() {
+      if constexpr (kRows <= kWide.rows) return tile<P, kRows, 3, kKMajor>;
+      return nullptr;
+    }
+    static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, kKMajor>, tile<P, kRows, 2, kKMajor>, widest()};
   };
-  static constexpr const Kernel* rows[kMaxRows] = {Row<1>::vecs, Row<2>::vecs, Row<3>::vecs,
-                                                   Row<4>::vecs,
+  static constexpr const Kernel* rows[kMaxRows] = {
+      Row<1>::vecs,  Row<2>::vecs,  Row<3>::vecs, Row<4>::vecs,
 #if defined(__AVX512F__)
-                                                   Row<5>::vecs, Row<6>::vecs, Row<7>::vecs,
-                                                   Row<8>::vecs
+      Row<5>::vecs,  Row<6>::vecs,  Row<7>::vecs, Row<8>::vecs, Row<9>::vecs,
+      Row<10>::vecs, Row<11>::vecs, Row<12>::vecs
 #endif
   };
 };
