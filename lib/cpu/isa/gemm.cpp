@@ -91,7 +91,7 @@ void run_tile(TileKernel<typename P::Element> kernel, TileArgs<typename P::Eleme
 template <class P>
 void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   using T = typename P::Element;
-  const Tiling tiling = tiling_for(g.m);
+  const Tiling tiling = g.m <= kWide.rows ? kWide : kLarge;
   const int64_t width = tiling.vecs * P::kLanes;
   const RowsOfA<P> rows_of_a(a);
   const bool pack_all = b.col != 1 || g.m >= kPackRows;
@@ -160,7 +160,7 @@ void narrow(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   alignas(64) T turned[(kNarrow + kLanes) * kWidth];
   const RowsOfA<P> rows_of_b({b.col, b.row});
   alignas(64) T packed_b[kGemmBlock * kMaxRows];
-  const Tiling tiling = tiling_for(g.n);
+  const Tiling tiling = g.n <= kWide.rows ? kWide : kTall;
   const int64_t width = tiling.vecs * kLanes;
   const Even tiles{g.n, ceil_div(g.n, tiling.rows)};
   const int64_t block = width * (g.epilogue == nullptr ? ceil_div(g.m, width) : 64);

@@ -13,20 +13,19 @@ struct Tiling {
   int64_t rows, vecs;
 };
 
-// 24 sums, the registers of B and one of A fill 28 of 32 registers, or 16 of 16. Tall tiles read B least; wide ones
-// keep both multipliers busy when there are few rows. Unrolled by 4, g++ would spill on AVX2.
+// 24 sums, the registers of B and one of A fill 28 of 32 registers, or 12 of them all 16. Tall tiles read less of B;
+// wide ones keep both multipliers busy when there are few rows. Unrolled by 4, g++ would spill on AVX2.
 #if defined(__AVX512F__)
 inline constexpr Tiling kTall{12, 2}, kWide{8, 3};
+inline constexpr Tiling kLarge = kTall;
 inline constexpr int kUnroll = 4;
 #else
-inline constexpr Tiling kTall{4, 3}, kWide{4, 3};
+inline constexpr Tiling kTall{6, 2}, kWide{4, 3};
+inline constexpr Tiling kLarge = kWide;
 inline constexpr int kUnroll = 1;
 #endif
 inline constexpr int64_t kMaxRows = kTall.rows;
 inline constexpr int64_t kMaxVecs = kWide.vecs;
-
-/// For a product with so many rows.
-constexpr Tiling tiling_for(int64_t rows) { return rows <= kWide.rows ? kWide : kTall; }
 
 /// One block of k for one tile: C[rows, vecs * kLanes] = or += A · B.
 template <class T>
@@ -129,11 +128,11 @@ struct Tiles {
     }
     static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, kKMajor>, tile<P, kRows, 2, kKMajor>, widest()};
   };
-  static constexpr const Kernel* rows[kMaxRows] = {
-      Row<1>::vecs,  Row<2>::vecs,  Row<3>::vecs, Row<4>::vecs,
+  static constexpr const Kernel* rows[kMaxRows] = {Row<1>::vecs,  Row<2>::vecs, Row<3>::vecs, Row<4>::vecs,
+                                                   Row<5>::vecs,  Row<6>::vecs,
 #if defined(__AVX512F__)
-      Row<5>::vecs,  Row<6>::vecs,  Row<7>::vecs, Row<8>::vecs, Row<9>::vecs,
-      Row<10>::vecs, Row<11>::vecs, Row<12>::vecs
+                                                   Row<7>::vecs,  Row<8>::vecs, Row<9>::vecs, Row<10>::vecs,
+                                                   Row<11>::vecs, Row<12>::vecs
 #endif
   };
 };
