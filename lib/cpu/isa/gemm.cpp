@@ -36,30 +36,37 @@ void finish(const GemmOf<T>& g, int64_t i, int64_t rows, int64_t j, int64_t cols
   if (g.epilogue != nullptr) g.epilogue(g.ctx, g.first_row + i, g.first_col + j, rows, cols);
 }
 
-/// Rows of A as the tiles want them.
+/// Rows of A as tiles of a given height want them.
 template <class P>
 struct RowsOfA {
   using T = typename P::Element;
   Strides s;
+  int64_t height;
   bool k_major, packed;
 
-  explicit RowsOfA(Strides strides)
-      : s(strides), k_major(s.col != 1), packed(k_major && (s.row != 1 || s.col >= kFarColumns)) {}
+  RowsOfA(Strides strides, int64_t tile_rows)
+      : s(strides), height(tile_rows), k_major(s.col != 1), packed(k_major && (s.row != 1 || s.col >= kFarColumns)) {}
 
   TileKernel<T> kernel(int64_t rows, int64_t vecs) const {
     return (k_major ? Tiles<P, true>::rows : Tiles<P, false>::rows)[rows - 1][vecs - 1];
   }
-  int64_t step() const { return packed ? kMaxRows : k_major ? s.col : s.row; }
+  int64_t step() const { return packed ? height : k_major ? s.col : s.row; }
 
-  /// to[k * kMaxRows + r] = A[r, k] for a tile of `rows`, of which A has `there` or more.
+  /// to[k * height + r] = A[r, k] for a tile of `rows`, of which A has `there` or more.
   void pack(const T* a, int64_t rows, int64_t there, int64_t k, T* to) const {
-    if (s.row == 1 && there >= kMaxRows) {
-      for (int64_t p = 0; p < k; ++p) __builtin_memcpy(to + p * kMaxRows, a + p * s.col, sizeof(T) * kMaxRows);
+    if (s.row == 1 && there >= height) {
+      height == kTall.rows ? copy<kTall.rows>(a, k, to) : copy<kWide.rows>(a, k, to);
       return;
     }
     for (int64_t p = 0; p < k; ++p) {
-      for (int64_t r = 0; r < rows; ++r) to[p * kMaxRows + r] = a[r * s.row + p * s.col];
+      for (int64_t r = 0; r < rows; ++r) to[p * height + r] = a[r * s.row + p * s.col];
     }
+  }
+
+ private:
+  template <int64_t kHeight>
+  void copy(const T* a, int64_t k, T* to) const {
+    for (int64_t p = 0; p < k; ++p) __builtin_memcpy(to + p * kHeight, a + p * s.col, sizeof(T) * kHeight);
   }
 };
 
@@ -93,12 +100,12 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   using T = typename P::Element;
   const Tiling tiling = g.m <= kWide.rows ? kWide : kLarge;
   const int64_t width = tiling.vecs * P::kLanes;
-  const RowsOfA<P> rows_of_a(a);
+  const RowsOfA<P> rows_of_a(a, tiling.rows);
   const bool pack_all = b.col != 1 || g.m >= kPackRows;
   const int64_t panels = ceil_div(g.n, width);
   const Even col_blocks{panels, pack_all ? ceil_div(g.n, kBlockCols) : 1};
   const Even row_blocks{g.m, ceil_div(g.m, kBlockRows)};
-  alignas(64) T packed_a[kGemmBlock * (kBlockRows / kMaxRows + 1) * kMaxRows];
+  alignas(64) T packed_a[kGemmBlock * (kBlockRows + kMaxRows)];
   T* const packed_b = static_cast<T*>(thread_scratch(static_cast<int64_t>(sizeof(T)) * kGemmBlock * width *
                                                      (pack_all ? ceil_div(panels, col_blocks.parts) : 1)));
   for (int64_t jb = 0; jb < col_blocks.parts; ++jb) {
@@ -123,7 +130,7 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
           for (int64_t it = 0; it < tiles.parts; ++it) {
             const int64_t i = tiles.begin(it);
             rows_of_a.pack(a_block + i * a.row, tiles.begin(it + 1) - i, g.m - i_begin - i, k,
-                           packed_a + it * kMaxRows * kGemmBlock);
+                           packed_a + it * tiling.rows * kGemmBlock);
           }
         }
         for (int64_t j = j_begin; j < j_end; j += width) {
@@ -138,7 +145,7 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
           for (int64_t it = 0; it < tiles.parts; ++it) {
             const int64_t i = tiles.begin(it);
             const int64_t rows = tiles.begin(it + 1) - i;
-            t.a = rows_of_a.packed ? packed_a + it * kMaxRows * kGemmBlock : a_block + i * a.row;
+            t.a = rows_of_a.packed ? packed_a + it * tiling.rows * kGemmBlock : a_block + i * a.row;
             t.c = g.c + (i_begin + i) * g.c_row + j;
             t.c_row = g.c_row;
             run_tile<P>(rows_of_a.kernel(rows, vecs), t, rows, cols);
@@ -158,9 +165,9 @@ void narrow(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   constexpr int64_t kWidth = kMaxVecs * kLanes;
   alignas(64) T panel[kGemmBlock * kWidth];
   alignas(64) T turned[(kNarrow + kLanes) * kWidth];
-  const RowsOfA<P> rows_of_b({b.col, b.row});
   alignas(64) T packed_b[kGemmBlock * kMaxRows];
   const Tiling tiling = g.n <= kWide.rows ? kWide : kTall;
+  const RowsOfA<P> rows_of_b({b.col, b.row}, tiling.rows);
   const int64_t width = tiling.vecs * kLanes;
   const Even tiles{g.n, ceil_div(g.n, tiling.rows)};
   const int64_t block = width * (g.epilogue == nullptr ? ceil_div(g.m, width) : 64);
