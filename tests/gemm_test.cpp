@@ -212,6 +212,8 @@ TEST(Gemm, EveryWayOfPacking) {
     }
   }
   check_shape<double>(rng, 70, 100, 300, {1, 700}, {1, 300}, false);
+  check_shape<float>(rng, 31, 101, 513, {513, 1}, {1, 513}, false);
+  check_shape<float>(rng, 64, 50, 270, {1, 64}, {1, 270}, false);
   check_shape<float>(rng, 130, 1700, 5, {5, 1}, {1700, 1}, false);
 }
 
