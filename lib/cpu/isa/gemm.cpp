@@ -13,13 +13,6 @@ constexpr int64_t kTurnedRows = 64, kTurnedCols = 4096;  // C transposed stays i
 constexpr int64_t kBlockRows = 64;                       // of C, finished together
 constexpr int64_t kBlockCols = 768;                      // of packed B, 768 KB for 256 of k: half a second-level cache
 constexpr int64_t kFarColumns = 512;  // from this stride on the columns of a k-major A fall on each other in the cache
-// From so many rows on a copy of B pays.
-#if defined(__AVX512F__)
-constexpr int64_t kPackRows = 128;
-#else
-constexpr int64_t kPackRows = 48;
-#endif
-
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -96,13 +89,19 @@ void run_tile(TileKernel<typename P::Element> kernel, TileArgs<typename P::Eleme
   }
 }
 
+/// Whether reading a packed copy of a row-major B saves more than making it costs. Measured: far rows miss the nearest
+/// translations and caches at once, near ones only when B is read again and again from the second-level cache.
+bool pays_to_pack(int64_t m, int64_t n, int64_t k, Strides b) {
+  return b.row >= 1024 ? m >= 48 : m >= 256 && k * n >= 65536;
+}
+
 template <class P>
 void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   using T = typename P::Element;
   const Tiling tiling = g.m <= kWide.rows ? kWide : kLarge;
   const int64_t width = tiling.vecs * P::kLanes;
   const RowsOfA<P> rows_of_a(a, tiling.rows);
-  const bool pack_all = b.col != 1 || g.m >= kPackRows;
+  const bool pack_all = b.col != 1 || pays_to_pack(g.m, g.n, g.k, b);
   const int64_t panels = ceil_div(g.n, width);
   const Even col_blocks{panels, pack_all ? ceil_div(g.n, kBlockCols) : 1};
   const Even row_blocks{g.m, ceil_div(g.m, kBlockRows)};
