@@ -79,7 +79,7 @@ class Pool {
     start(threads);
     job_ = job;
     left_.store(job.workers - 1, std::memory_order_relaxed);
-    announce(job.workers);
+    announce(static_cast<uint64_t>(job.workers));
     inside_task = true;
     job.run(0);
     inside_task = false;
