@@ -7,7 +7,7 @@ namespace {
 
 // Below this many multiply-adds for each thread, waking one costs more than it saves (about 8 us of work).
 constexpr int64_t kMinWork = int64_t{1} << 19;
-constexpr int64_t kRowUnit = 8;   // whole register tiles
+constexpr int64_t kRowUnit = 16;  // whole registers and tiles
 constexpr int64_t kColUnit = 48;  // whole panels
 
 template <class T>

@@ -18,6 +18,7 @@ using Clock = std::chrono::steady_clock;
 
 // Long enough to bridge the gap between two kernels of a training step, short enough not to heat an idle machine.
 constexpr auto kSpin = std::chrono::microseconds(50);
+constexpr auto kAlone = std::chrono::microseconds(5);
 constexpr int kMaxThreads = 1024;
 
 void relax() {
@@ -28,17 +29,21 @@ void relax() {
 #endif
 }
 
-/// Waits for ready() without sleeping, for about kSpin. The clock is read rarely: it costs more than a look at memory.
+/// Waits for ready() without sleeping, for about kSpin. After a while it lets others run: on a busy machine the thread
+/// that is waited for may be queued on this very processor. The clock is read rarely, as it costs more than a look at
+/// memory.
 template <class Ready>
 bool spin(Ready ready) {
-  const auto end = Clock::now() + kSpin;
-  do {
+  const auto begin = Clock::now();
+  for (;;) {
     for (int i = 0; i < 64; ++i) {
       if (ready()) return true;
       relax();
     }
-  } while (Clock::now() < end);
-  return ready();
+    const auto waited = Clock::now() - begin;
+    if (waited > kSpin) return ready();
+    if (waited > kAlone) std::this_thread::yield();
+  }
 }
 
 struct Job {
@@ -79,7 +84,7 @@ class Pool {
     start(threads);
     job_ = job;
     left_.store(job.workers - 1, std::memory_order_relaxed);
-    announce(job.workers);
+    announce(static_cast<uint64_t>(job.workers));
     inside_task = true;
     job.run(0);
     inside_task = false;

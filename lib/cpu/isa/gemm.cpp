@@ -8,17 +8,11 @@
 namespace duet::cpu::DUET_ISA {
 namespace {
 
-constexpr int64_t kNarrow = 12;       // products at most this wide run transposed, with registers along m
-constexpr int64_t kBlockRows = 64;    // of C, finished together
-constexpr int64_t kBlockCols = 768;   // of packed B, 768 KB for 256 of k: half a second-level cache
+constexpr int64_t kNarrow = 12;                          // products at most this wide fill registers better along m
+constexpr int64_t kTurnedRows = 64, kTurnedCols = 4096;  // C transposed stays in the second-level cache
+constexpr int64_t kBlockRows = 64;                       // of C, finished together
+constexpr int64_t kBlockCols = 768;                      // of packed B, 768 KB for 256 of k: half a second-level cache
 constexpr int64_t kFarColumns = 512;  // from this stride on the columns of a k-major A fall on each other in the cache
-// From so many rows on a copy of B pays.
-#if defined(__AVX512F__)
-constexpr int64_t kPackRows = 128;
-#else
-constexpr int64_t kPackRows = 48;
-#endif
-
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -95,13 +89,19 @@ void run_tile(TileKernel<typename P::Element> kernel, TileArgs<typename P::Eleme
   }
 }
 
+/// Whether reading a packed copy of a row-major B saves more than making it costs. Measured: far rows miss the nearest
+/// translations and caches at once, near ones only when B is read again and again from the second-level cache.
+bool pays_to_pack(int64_t m, int64_t n, int64_t k, Strides b) {
+  return b.row >= 1024 ? m >= 48 : m >= 256 && k * n >= 65536;
+}
+
 template <class P>
 void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   using T = typename P::Element;
   const Tiling tiling = g.m <= kWide.rows ? kWide : kLarge;
   const int64_t width = tiling.vecs * P::kLanes;
   const RowsOfA<P> rows_of_a(a, tiling.rows);
-  const bool pack_all = b.col != 1 || g.m >= kPackRows;
+  const bool pack_all = b.col != 1 || pays_to_pack(g.m, g.n, g.k, b);
   const int64_t panels = ceil_div(g.n, width);
   const Even col_blocks{panels, pack_all ? ceil_div(g.n, kBlockCols) : 1};
   const Even row_blocks{g.m, ceil_div(g.m, kBlockRows)};
@@ -157,20 +157,19 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   }
 }
 
-/// C transposed is B transposed times A transposed: the same chains, with full registers along m.
+/// C transposed is B transposed times A transposed: the same chains, with registers along m.
 template <class P>
-void narrow(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
+void turned(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   using T = typename P::Element;
   constexpr int kLanes = P::kLanes;
-  constexpr int64_t kWidth = kMaxVecs * kLanes;
-  alignas(64) T panel[kGemmBlock * kWidth];
-  alignas(64) T turned[(kNarrow + kLanes) * kWidth];
-  alignas(64) T packed_b[kGemmBlock * kMaxRows];
   const Tiling tiling = g.n <= kWide.rows ? kWide : kTall;
-  const RowsOfA<P> rows_of_b({b.col, b.row}, tiling.rows);
   const int64_t width = tiling.vecs * kLanes;
+  const RowsOfA<P> rows_of_b({b.col, b.row}, tiling.rows);
   const Even tiles{g.n, ceil_div(g.n, tiling.rows)};
-  const int64_t block = width * (g.epilogue == nullptr ? ceil_div(g.m, width) : 64);
+  alignas(64) T panel[kGemmBlock * kMaxVecs * kLanes];
+  alignas(64) T packed_b[kGemmBlock * kMaxRows];
+  T* const c_turned = static_cast<T*>(thread_scratch(static_cast<int64_t>(sizeof(T)) * g.n * width));
+  const int64_t block = width * ceil_div(g.epilogue == nullptr ? g.m : kBlockRows * kBlockCols / g.n, width);
   for (int64_t i0 = 0; i0 < g.m; i0 += block) {
     const int64_t i_end = least(g.m, i0 + block);
     for (int64_t i = i0; i < i_end; i += width) {
@@ -197,27 +196,39 @@ void narrow(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
             rows_of_b.pack(t.a, rows, g.n - j, t.k, packed_b);
             t.a = packed_b;
           }
-          t.c = turned + j * kWidth;
-          t.c_row = kWidth;
+          t.c = c_turned + j * width;
+          t.c_row = width;
           rows_of_b.kernel(rows, vecs)(t);
         }
       }
-      for (int64_t v = 0; v < cols; v += kLanes) {
-        for (int64_t j = 0; j < g.n; j += kLanes) {
+      for (int64_t j = 0; j < g.n; j += kLanes) {
+        const int64_t length = least(kLanes, g.n - j);
+        for (int64_t v = 0; v < cols; v += kLanes) {
           P square[kLanes];
 #pragma GCC unroll 16
-          for (int r = 0; r < kLanes; ++r) square[r] = P::load(turned + least(j + r, g.n - 1) * kWidth + v);
+          for (int r = 0; r < kLanes; ++r) square[r] = P::load(c_turned + least(j + r, g.n - 1) * width + v);
           transpose(square);
-          const int64_t width = least(kLanes, g.n - j);
+          T* const c = g.c + (i + v) * g.c_row + j;
 #pragma GCC unroll 16
           for (int r = 0; r < kLanes; ++r) {
-            if (v + r < cols) store_first(square[r], g.c + (i + v + r) * g.c_row + j, width);
+            if (v + r >= cols) continue;
+            length == kLanes ? square[r].store(c + r * g.c_row) : store_first(square[r], c + r * g.c_row, length);
           }
         }
       }
     }
     finish(g, i0, i_end - i0, 0, g.n);
   }
+}
+
+/// True when turned() does better than general(): a narrow C leaves few lanes empty along m, and with B transposed
+/// there is less to transpose in C and A than in B.
+bool better_turned(int64_t m, int64_t n, int64_t k, Strides a, Strides b, int64_t lanes) {
+  if (m < lanes) return false;
+  if (n <= kNarrow) return true;
+  const int64_t filled = ceil_div(m, lanes) * lanes;
+  return b.row == 1 && b.col != 1 && m <= kTurnedRows && n <= kTurnedCols && 8 * m >= 7 * filled &&
+         m * (n + (a.row == 1 ? 0 : k)) < k * n;
 }
 
 /// One row: whole rows of B are read once, eight at a time, on a stretch of C that stays in the first-level cache.
@@ -294,7 +305,7 @@ void run(const GemmOf<typename P::Element>& g) {
   if (g.m == 1 && a.col != 1) a.row = 1;
   if (g.n == 1 && b.row != 1) b.col = 1;
   if (g.m == 1 && b.col == 1) return single_row<P>(g, a.col, b.row);
-  if (g.n <= kNarrow && g.m >= P::kLanes) return narrow<P>(g, a, b);
+  if (better_turned(g.m, g.n, g.k, a, b, P::kLanes)) return turned<P>(g, a, b);
   general<P>(g, a, b);
 }
 
