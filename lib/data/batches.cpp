@@ -42,7 +42,7 @@ Batches::Batches(const Tensor& x, const Tensor& y, int64_t batch, const Key* key
   materialize(y_, "batches");
   rows_ = x.shape()[0];
   if (key != nullptr) {
-    std::vector<int32_t> order = permutation(*key, rows_).to_vector<int32_t>();
+    std::vector<int64_t> order = permutation(*key, rows_).to_vector<int64_t>();
     order_.assign(order.begin(), order.end());
   }
 }
