@@ -13,6 +13,15 @@
 
 namespace duet {
 
+/// A position, with the line it was written in: an operator has no room for a line of its own.
+struct Index {
+  int64_t i;
+  std::source_location line;
+  template <class T>
+    requires std::is_integral_v<T>
+  Index(T position, std::source_location l = std::source_location::current()) : i(static_cast<int64_t>(position)), line(l) {}
+};
+
 /// An immutable n-dimensional array: a shared block and the id of this value. Copies share both and cost a count.
 /// Contents never change; `x += y` rebinds x. Views (reshape, transpose, slice, broadcast_to) share storage.
 class Tensor {
@@ -69,7 +78,7 @@ class Tensor {
   Tensor slice(int axis, int64_t start, int64_t stop, int64_t step = 1,
                std::source_location line = std::source_location::current()) const;
   /// The i-th row: the first axis is removed.
-  Tensor operator[](int64_t i) const { return row(i); }
+  Tensor operator[](Index index) const { return row(index.i, index.line); }
   Tensor row(int64_t i, std::source_location line = std::source_location::current()) const;
 
   uint64_t id() const { return id_; }
