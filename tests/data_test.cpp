@@ -10,7 +10,7 @@ using namespace std::string_literals;
 
 namespace {
 
-std::string digits() { return std::filesystem::path(__FILE__).parent_path().parent_path() / "examples/data/digits"; }
+std::string digits() { return DUET_SOURCE_DIR "/examples/data/digits"; }
 
 std::string word(uint32_t v) {
   std::string s;
