@@ -214,7 +214,7 @@ class Program {
       p.add(v);
       p.add(v * 1.25f);
       p.run();
-      Tensor loss = sum(p.floating());
+      Tensor loss = sum(p.floating()).to(v.dtype());
       return sum(loss + sum(square(v)) * 0.5f);
     };
     if (chance(4)) return grad([&](const Tensor& v) { return sum(grad(f)(v) * s1_); })(w);
