@@ -110,9 +110,13 @@ class Frozen {
 
     std::vector<uint8_t> given;
     given.reserve(leaves.size());
-    (give<A>(args, given), ...);
+    (give<A>(args, plan->arguments, given), ...);
+    // A leaf that is returned, or becomes another leaf, is needed after the call.
+    for (const graph::LeafSource& r : plan->results)
+      if (r.kind == graph::LeafSource::leaf) given[static_cast<size_t>(r.index)] = 0;
     for (size_t i = 0; i < given.size(); ++i)
-      given[i] |= static_cast<uint8_t>(plan->arguments[i].kind != graph::LeafSource::leaf || plan->arguments[i].index != static_cast<int>(i));
+      if (const graph::LeafSource& a = plan->arguments[i]; a.kind == graph::LeafSource::leaf && a.index != static_cast<int>(i))
+        given[static_cast<size_t>(a.index)] = 0;
     std::array<double, sizeof...(A)> floats{as_float(args)...};
     std::vector<Tensor> outputs = graph::replay(*plan, leaves, given, floats);
 
@@ -177,10 +181,13 @@ class Frozen {
     if constexpr (kIsFloat<A>) return static_cast<double>(arg);
     else return 0;
   }
-  // Rvalue arguments belong to the call.
+  // Leaves of rvalues belong to the call, and so do those that it rebinds.
   template <class A>
-  static void give(const std::remove_reference_t<A>& arg, std::vector<uint8_t>& given) {
-    for_each_leaf(arg, [&](const Tensor&) { given.push_back(!std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>>); });
+  static void give(const std::remove_reference_t<A>& arg, const std::vector<graph::LeafSource>& sources, std::vector<uint8_t>& given) {
+    for_each_leaf(arg, [&](const Tensor&) {
+      const bool rebound = sources[given.size()].kind != graph::LeafSource::leaf;
+      given.push_back(!std::is_const_v<std::remove_reference_t<A>> && (!std::is_lvalue_reference_v<A> || rebound));
+    });
   }
   template <class A>
   static void rebind(std::remove_reference_t<A>& arg, const std::vector<graph::LeafSource>& sources, size_t& i,
@@ -216,7 +223,8 @@ class Frozen {
 
   // Copies of the arguments with leaves told apart, and floats changed for the second recording.
   template <class T>
-  static T prepared(const T& arg, std::vector<Tensor>& leaves, bool changed, int position, std::vector<graph::FloatArgument>& floats) {
+  static T prepared(const T& arg, std::vector<Tensor>& leaves, bool changed, int& next, std::vector<graph::FloatArgument>& floats) {
+    [[maybe_unused]] const int position = next++;
     if constexpr (kIsFloat<T>) {
       double v = static_cast<double>(arg);
       T other = static_cast<T>(graph::perturbed(v, position));
@@ -241,7 +249,7 @@ class Frozen {
     std::shared_ptr<void> prototype;
     for (int turn : {0, 1}) {
       int position = 0;
-      std::tuple<A...> copies{prepared(args, leaves[turn], turn == 1, position++, floats)...};
+      std::tuple<A...> copies{prepared(args, leaves[turn], turn == 1, position, floats)...};
       graph::Recording recording(state_->cache, false);
       std::vector<const Tensor*> after, results;
       std::vector<uint64_t> config_after;
