@@ -48,6 +48,7 @@ void materialize(const Tensor& t, const char* why) {
   Block& b = t.block();
   if (b.trace == nullptr) return;
   if (b.trace != thread_state.trace) graph::reject_foreign(why, b);
+  LineScope scope(b.trace->line_of(b.node_output));  // `if (t)` and printing know no line of their own
   b.trace->split(why);
 }
 
@@ -129,7 +130,7 @@ DUET_FOR_ELEMENT(int64_t)
 DUET_FOR_ELEMENT(uint8_t)
 DUET_FOR_ELEMENT(bool)
 
-Tensor::operator bool() const { return item<double>() != 0; }
+Tensor::operator bool() const { return item<double>(std::source_location()) != 0; }
 
 Tensor Tensor::to(DType dtype, std::source_location line) const { return cast(Operand(*this, line), dtype); }
 Tensor Tensor::contiguous(std::source_location line) const { return duet::contiguous(Operand(*this, line)); }
