@@ -209,12 +209,12 @@ bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, cons
   return false;
 }
 
-std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint8_t>& temporary,
+std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<Passed>& passed,
                            std::span<const double> floats, const Line& line) {
   std::vector<Tensor> outputs;
   auto rebound = [&](size_t i) {
     const LeafSource& s = p.arguments[i];
-    return !temporary[i] && (s.kind != LeafSource::leaf || s.index != static_cast<int>(i));
+    return passed[i] == Passed::reference && (s.kind != LeafSource::leaf || s.index != static_cast<int>(i));
   };
   // One Tensor object in two places has one reference: it must not be donated, and rebinding it in one place would not
   // be seen in the other, as it is when the function runs.
@@ -238,7 +238,7 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
     if (b->trace != nullptr) reject_foreign("frozen call", *b);
     slots.push_back(b);
     const auto l = static_cast<size_t>(leaf);
-    donated.push_back(leaf >= 0 && !p.kept[l] && (temporary[l] || rebound(l)) && block::sole_owner(b) && !is_twice(l));
+    donated.push_back(leaf >= 0 && !p.kept[l] && (passed[l] == Passed::temporary || rebound(l)) && block::sole_owner(b) && !is_twice(l));
   }
   for (size_t i = 0; i < p.numbers.size(); ++i)
     numbers.push_back(p.number_argument[i] < 0 ? p.numbers[i] : as_number(floats[static_cast<size_t>(p.number_argument[i])], p.number_dtypes[i]));

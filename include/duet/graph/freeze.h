@@ -74,9 +74,12 @@ FrozenPlan bind(const FrozenTrace& first, const FrozenTrace& second, const std::
 /// Whether the arguments are those the plan was made for; if not, `why` says how they differ.
 bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint64_t>& config, std::string* why);
 
-/// Replays: leaves and floats in, outputs out. A leaf that is given may lose its storage; `temporary` says that it is an
-/// rvalue. TraceError, naming `line`, when a leaf that the function rebinds is passed twice.
-std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint8_t>& temporary,
+/// How a leaf's argument is passed: const, by reference, or as an rvalue, whose storage belongs to the call.
+enum class Passed : uint8_t { fixed, reference, temporary };
+
+/// Replays: leaves and floats in, outputs out. Leaves that the function rebinds, and temporaries, may give their storage.
+/// TraceError, naming `line`, when a leaf that the function rebinds is passed twice.
+std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<Passed>& passed,
                            std::span<const double> floats, const Line& line);
 
 /// A leaf with a block of its own over the same storage, so that each argument position is told apart.
@@ -111,11 +114,11 @@ class Frozen {
     (collect(args, leaves, config), ...);
     std::shared_ptr<const graph::FrozenPlan> plan = find<R>(leaves, config, args...);
 
-    thread_local std::vector<uint8_t> temporary;
-    temporary.clear();
-    (mark_temporaries<A>(args, temporary), ...);
+    thread_local std::vector<graph::Passed> passed;
+    passed.clear();
+    (note_passing<A>(args, passed), ...);
     std::array<double, sizeof...(A)> floats{as_float(args)...};
-    std::vector<Tensor> outputs = graph::replay(*plan, leaves, temporary, floats, line_);
+    std::vector<Tensor> outputs = graph::replay(*plan, leaves, passed, floats, line_);
 
     // Old leaves by value first: a rebound leaf may be another one's old value.
     std::vector<Tensor> old;
@@ -178,11 +181,12 @@ class Frozen {
     if constexpr (kIsFloat<A>) return static_cast<double>(arg);
     else return 0;
   }
-  // Rvalue arguments belong to the call.
   template <class A>
-  static void mark_temporaries(const std::remove_reference_t<A>& arg, std::vector<uint8_t>& temporary) {
-    constexpr bool is_temporary = !std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>>;
-    for_each_leaf(arg, [&](const Tensor&) { temporary.push_back(is_temporary); });
+  static void note_passing(const std::remove_reference_t<A>& arg, std::vector<graph::Passed>& passed) {
+    constexpr graph::Passed how = std::is_const_v<std::remove_reference_t<A>> ? graph::Passed::fixed
+                                  : std::is_lvalue_reference_v<A>             ? graph::Passed::reference
+                                                                              : graph::Passed::temporary;
+    for_each_leaf(arg, [&](const Tensor&) { passed.push_back(how); });
   }
   template <class A>
   static void rebind(std::remove_reference_t<A>& arg, const std::vector<graph::LeafSource>& sources, size_t& i,
@@ -219,7 +223,8 @@ class Frozen {
 
   // Copies of the arguments with leaves told apart, and floats changed for the second recording.
   template <class T>
-  static T prepared(const T& arg, std::vector<Tensor>& leaves, bool changed, int position, std::vector<graph::FloatArgument>& floats) {
+  static T prepared(const T& arg, std::vector<Tensor>& leaves, bool changed, int& next, std::vector<graph::FloatArgument>& floats) {
+    [[maybe_unused]] const int position = next++;
     if constexpr (kIsFloat<T>) {
       double v = static_cast<double>(arg);
       T other = static_cast<T>(graph::perturbed(v, position));
@@ -245,7 +250,7 @@ class Frozen {
     std::shared_ptr<void> prototype;
     for (int turn : {0, 1}) {
       int position = 0;
-      std::tuple<A...> copies{prepared(args, leaves[turn], turn == 1, position++, floats)...};
+      std::tuple<A...> copies{prepared(args, leaves[turn], turn == 1, position, floats)...};
       graph::Recording recording(state_->cache, false);
       std::vector<const Tensor*> after, results;
       std::vector<uint64_t> config_after;
