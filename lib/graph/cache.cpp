@@ -36,7 +36,10 @@ std::string difference(const Plan& now, const Plan* before) {
 
 }  // namespace
 
-PlanCache::PlanCache(std::vector<std::string> without) : without_(std::move(without)) {}
+PlanCache::PlanCache(std::vector<std::string> without, const Line& line) : without_(std::move(without)) {
+  LineScope scope(line);
+  check_pass_names(without_);
+}
 
 std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vector<int>& outputs) {
   const std::vector<uint64_t>& words = trace.words();
@@ -56,6 +59,8 @@ std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vecto
   }
   auto plan = std::make_shared<const Plan>(trace.decode(outputs), without_, words);
   std::lock_guard lock(mutex_);
+  for (const Entry& entry : entries_)  // another thread made it meanwhile
+    if (entry.hash == hash && entry.plan->key() == words) return entry.plan;
   Event event{"plan", difference(*plan, nearest.get()), trace.marks().empty() ? Line() : trace.marks()[0].line};
   if (debug_level() >= 1) [[unlikely]] debug_line(fmt::format("plan {}: {}", events_.size() + 1, event.why));
   events_.push_back(std::move(event));

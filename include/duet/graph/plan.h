@@ -80,7 +80,8 @@ struct Event {
 /// The plans of one compiled function; the least recently used go when their bytes exceed the cap. Thread-safe.
 class PlanCache {
  public:
-  explicit PlanCache(std::vector<std::string> without = {});
+  /// Error, naming the line, when `without` names no pass.
+  explicit PlanCache(std::vector<std::string> without = {}, const Line& line = {});
   /// The plan for the words, made from the graph on a miss.
   std::shared_ptr<const Plan> find(const Trace& trace, const std::vector<int>& outputs);
 

@@ -54,6 +54,8 @@ class Trace {
   const std::vector<Block*>& slots() const { return slots_; }
   const std::vector<TracedNumber>& numbers() const { return numbers_; }
   const std::vector<Block*>& pending() const { return pending_; }
+  /// The line of the operation that made a recorded value.
+  Line line_of(int output) const;
   /// Pending outputs held outside the trace, in order; completes the key with them.
   std::vector<int> seal();
   /// The graph that the words mean.
@@ -62,7 +64,7 @@ class Trace {
  private:
   int slot_of(Block* b, std::vector<uint64_t>& spec_words);
   int find_slot(const Block* b) const;
-  void run_segment();
+  void run_segment(bool last);
   void drop() noexcept;
 
   PlanCache* cache_ = nullptr;

@@ -107,7 +107,7 @@ Tensor contiguous(const Operand& x);
 /// x with a fresh id: the same value, which gradients are taken of separately.
 Tensor alias(const Tensor& x);
 /// x as a constant for gradients.
-Tensor stop_gradient(const Tensor& x);
+Tensor stop_gradient(const Tensor& x, std::source_location line = std::source_location::current());
 #endif
 
 }  // namespace duet

@@ -41,7 +41,7 @@ struct Axes {
   int axis[kMaxRank] = {};
   Axes() = default;
   Axes(int a) : count(1), axis{a} {}
-  Axes(std::initializer_list<int> list);
+  Axes(std::initializer_list<int> list, std::source_location line = std::source_location::current());
 };
 /// What to reduce over: `sum(x, {.axis = {0, 1}, .keepdims = true})`.
 struct ReduceOver {
