@@ -9,9 +9,9 @@ namespace detail {
 
 /// The parameters of a tree, to walk several trees of one shape side by side.
 template <class T>
-std::vector<Tensor*> parameters(T& x) {
-  std::vector<Tensor*> all;
-  for_each_parameter(x, [&](Tensor& t) { all.push_back(&t); });
+auto parameters(T& x) {
+  std::vector<std::conditional_t<std::is_const_v<T>, const Tensor, Tensor>*> all;
+  for_each_parameter(x, [&](auto& t) { all.push_back(&t); });
   return all;
 }
 
