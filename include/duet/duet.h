@@ -23,7 +23,8 @@
 #include "duet/graph/graph.h"     // what is recorded
 #include "duet/graph/compile.h"   // recorded at every call
 #include "duet/graph/freeze.h"    // recorded once
-#include "duet/nn/linear.h"        // layers
+#include "duet/graph/explain.h"   // what compiling did
+#include "duet/nn/linear.h"       // layers
 #include "duet/optim/adam.h"      // optimisers
 #include "duet/optim/sgd.h"
 #include "duet/data/idx.h"        // digits, MNIST
