@@ -93,6 +93,9 @@ class TapeImpl {
   /// Gradients of the targets, given those of some values; an undefined tensor where there is none. Consumes the tape.
   std::vector<Tensor> backward(const std::vector<std::pair<uint64_t, Tensor>>& seeds, const std::vector<uint64_t>& targets);
 
+  /// The line of the operation that made a noted value, marked as a gradient's; empty when nothing did.
+  Line gradient_line(uint64_t id) const;
+
   /// Opens and closes the tape: while open, it notes.
   void open();
   void close();
@@ -189,7 +192,7 @@ T gradient_tree(const T& x, std::vector<Tensor>& grads, size_t& next) {
   T g = x;
   for_each_parameter(g, [&](Tensor& t) {
     Tensor& d = grads[next++];
-    t = d.defined() ? std::move(d) : zeros(t.shape(), t.dtype());
+    t = d.defined() ? std::move(d) : zeros(t.shape(), t.dtype(), {});
   });
   return g;
 }
@@ -228,7 +231,8 @@ auto value_and_grad_of(const F& f, std::index_sequence<I...> wanted, A&... args)
   }(all);
   auto run = [&](const Tensor& loss) {
     check_loss(loss, "grad");
-    std::vector<Tensor> grads = tape.backward({{loss.id(), ones(loss.shape(), loss.dtype())}}, targets);
+    LineOverride line(tape.gradient_line(loss.id()));
+    std::vector<Tensor> grads = tape.backward({{loss.id(), ones(loss.shape(), loss.dtype(), {})}}, targets);
     size_t next = 0;
     auto trees = std::tuple{gradient_tree(std::get<I>(all_args), grads, next)...};
     if constexpr (sizeof...(I) == 1) return std::get<0>(std::move(trees));
@@ -275,6 +279,7 @@ auto vjp(const F& f, const A&... args) {
     return std::apply(f, watched);
   }();
   auto pullback = [tape, targets, id = y.id(), originals = std::tuple<A...>(args...)](const Tensor& dy) {
+    LineOverride line(tape->gradient_line(id));
     std::vector<Tensor> grads = tape->backward({{id, dy}}, targets);
     size_t next = 0;
     return std::apply([&](const auto&... a) { return std::tuple{detail::gradient_tree(a, grads, next)...}; }, originals);

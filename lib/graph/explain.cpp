@@ -171,6 +171,19 @@ class Page {
         joined(o.outputs, [](const Explanation::Value& v) { return fmt::format("{}: {}", v.name, v.spec); });
     line(fmt::format("{:{}}{} = {}({})", "", indent, made, std::string(o.op), joined(o.inputs, itself)), o.line);
   }
+  // Items after a head, broken between them where lines are full.
+  void list(std::string head, const std::vector<std::string>& items) {
+    const size_t indent = head.size();
+    for (size_t i = 0; i < items.size(); ++i) {
+      if (i > 0) head += ',';
+      if (head.size() > indent && head.size() + items[i].size() + 1 > kWidth)
+        line(std::exchange(head, std::string(indent, ' ')));
+      else if (i > 0)
+        head += ' ';
+      head += items[i];
+    }
+    line(head);
+  }
   std::string take() {
     if (!text_.empty()) text_.pop_back();
     return std::move(text_);
@@ -190,8 +203,10 @@ void print(const Explanation::Plan& p, Page& page) {
     page.line("  passes: " + joined(p.passes, [](const graph::PassRecord& r) {
                 return fmt::format("{} {} -> {} ({:.1f} µs)", r.name, r.nodes_before, r.nodes_after, r.time_us);
               }));
-  page.line("  inputs: " + joined(p.inputs, text) +
-            (p.numbers > 0 ? ", " + count(static_cast<size_t>(p.numbers), "number") : ""));
+  std::vector<std::string> inputs;
+  for (const Explanation::Value& v : p.inputs) inputs.push_back(text(v));
+  if (p.numbers > 0) inputs.push_back(count(static_cast<size_t>(p.numbers), "number"));
+  page.list("  inputs: ", inputs);
   for (size_t k = 0; k < p.kernels.size(); ++k) {
     const Explanation::Kernel& kernel = p.kernels[k];
     for (const Explanation::Operation& o : kernel.views) page.operation(o, 2);
@@ -207,10 +222,9 @@ void print(const Explanation::Plan& p, Page& page) {
       page.line(fmt::format("  not fused: {} ({}) into {} ({}): {}", text(f.producer), std::string(f.producer_op),
                             text(f.consumer), std::string(f.consumer_op), f.reason),
                 f.line);
-  page.line("  outputs: " + joined(p.outputs, [](const Explanation::Output& o) {
-              return text(o.value) + (o.alias_of.empty() ? "" : " in the storage of " + o.alias_of) +
-                     (o.may_reuse.empty() ? "" : " (may reuse " + joined(o.may_reuse, itself) + ")");
-            }));
+  for (const Explanation::Output& o : p.outputs)
+    page.line("  output " + text(o.value) + (o.alias_of.empty() ? "" : " in the storage of " + o.alias_of) +
+              (o.may_reuse.empty() ? "" : ", may reuse " + joined(o.may_reuse, itself)));
   if (p.buffers.empty())
     page.line("  memory: nothing lies between kernels");
   else
