@@ -119,7 +119,7 @@ class Fuser {
       seen.push_back(to);
       std::string why = refusal(i, to, x);
       if (!why.empty()) {
-        report_.fusions.push_back({g_.producer(layouts_[static_cast<size_t>(x)].root), i, false, std::move(why), 0});
+        record_refusals(i, to, why);
       } else if (bytes(x) > best_bytes) {  // ties: the earlier operand
         best = to;
         best_bytes = bytes(x);
@@ -143,13 +143,8 @@ class Fuser {
     for (int other : seen) {
       if (other == best) continue;
       std::string why = merge_refusal(best, other, i);
-      if (why.empty()) {
-        merge_groups(best, other, i);
-        continue;
-      }
-      for (int x : n.inputs)
-        if (group_making(x) == other && !recorded(x, i))
-          report_.fusions.push_back({g_.producer(layouts_[static_cast<size_t>(x)].root), i, false, why, 0});
+      if (why.empty()) merge_groups(best, other, i);
+      else record_refusals(i, other, why);
     }
     return true;
   }
@@ -161,11 +156,15 @@ class Fuser {
       if (test(other.before, to)) merge(other.before, grown);
   }
 
-  bool recorded(int x, int consumer) const {
-    int producer = g_.producer(layouts_[static_cast<size_t>(x)].root);
-    for (auto r = report_.fusions.rbegin(); r != report_.fusions.rend() && r->consumer == consumer; ++r)
-      if (r->producer == producer) return true;
-    return false;
+  // Every operand of node i that kernel `from` makes is refused, once.
+  void record_refusals(int i, int from, const std::string& why) {
+    for (int x : g_.node(i).inputs) {
+      if (group_making(x) != from) continue;
+      int producer = g_.producer(layouts_[static_cast<size_t>(x)].root);
+      auto r = report_.fusions.rbegin();
+      while (r != report_.fusions.rend() && r->consumer == i && r->producer != producer) ++r;
+      if (r == report_.fusions.rend() || r->consumer != i) report_.fusions.push_back({producer, i, false, why, 0});
+    }
   }
 
   // Why two kernels that node i brought together stay apart; empty if they become one.
