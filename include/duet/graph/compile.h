@@ -49,6 +49,10 @@ void discount(graph::Trace& trace, const std::optional<T>& copy) {
   for_each_leaf(*copy, [&](const Tensor& t) { trace.discount(t); });
 }
 template <class A>
+const A& original(const A& arg, const Nothing&) { return arg; }
+template <class A>
+const A& original(const A&, const std::optional<A>& copy) { return *copy; }
+template <class A>
 void restore(A&, Nothing&) {}
 template <class A>
 void restore(A& arg, std::optional<A>& copy) {
@@ -60,8 +64,14 @@ template <class F, class... A>
 auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
   using R = decltype(f(std::forward<A>(args)...));
   auto copies = std::tuple{saved<A>(args)...};
+  auto positions = [&](std::vector<graph::LeafPosition>& out) {
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      (graph::add_positions(original(args, std::get<I>(copies)), static_cast<int>(I), out), ...);
+    }(std::index_sequence_for<A...>());
+  };
   try {
     graph::Recording recording(cache);
+    recording.trace().name_slots(positions);
     std::apply([&](const auto&... copy) { (discount(recording.trace(), copy), ...); }, copies);
     if constexpr (std::is_void_v<R>) {
       f(std::forward<A>(args)...);
@@ -86,8 +96,8 @@ auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
 template <class F>
 class Compiled {
  public:
-  Compiled(F f, CompileOptions options)
-      : f_(std::move(f)), cache_(std::make_shared<graph::PlanCache>(std::move(options.without))) {}
+  Compiled(F f, CompileOptions options, const Line& line = {})
+      : f_(std::move(f)), cache_(std::make_shared<graph::PlanCache>(std::move(options.without), line)) {}
 
   /// Calls f. Tensors of arguments taken by reference are rebound at the end; if the call throws they are as before.
   template <class... A>
@@ -108,10 +118,10 @@ template <class F>
 Eager<F> eager(F f) {
   return Eager<F>(std::move(f));
 }
-/// f, recorded at every call and replayed from a cached plan.
+/// f, recorded at every call and replayed from a cached plan. Error for a pass that does not exist.
 template <class F>
-Compiled<F> compile(F f, CompileOptions options = {}) {
-  return Compiled<F>(std::move(f), std::move(options));
+Compiled<F> compile(F f, CompileOptions options = {}, std::source_location line = std::source_location::current()) {
+  return Compiled<F>(std::move(f), std::move(options), line);
 }
 
 }  // namespace duet
