@@ -37,9 +37,9 @@ void dense_strides(const Shape& shape, int64_t* strides) {
 }
 
 bool is_dense(const Shape& shape, const int64_t* strides) {
+  if (shape.numel() == 0) return true;
   int64_t step = 1;
   for (int i = shape.rank() - 1; i >= 0; --i) {
-    if (shape[i] == 0) return true;
     if (shape[i] != 1 && strides[i] != step) return false;
     step *= shape[i];
   }

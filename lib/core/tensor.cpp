@@ -135,6 +135,7 @@ DUET_FOR_ELEMENT(int64_t)
 DUET_FOR_ELEMENT(uint8_t)
 DUET_FOR_ELEMENT(bool)
 
+// A conversion has no line of its own; an enclosing scope's is used.
 Tensor::operator bool() const { return item<double>(std::source_location()) != 0; }
 
 Tensor Tensor::to(DType dtype, std::source_location line) const { return cast(Operand(*this, line), dtype); }
