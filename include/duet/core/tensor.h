@@ -1,6 +1,7 @@
 // The value everything else is about.
 #pragma once
 
+#include <concepts>
 #include <initializer_list>
 #include <iosfwd>
 #include <span>
@@ -13,13 +14,12 @@
 
 namespace duet {
 
-/// A position, with the line it was written in: an operator has no room for a line of its own.
-struct Index {
+/// An index that knows where it was written.
+struct RowIndex {
   int64_t i;
   std::source_location line;
-  template <class T>
-    requires std::is_integral_v<T>
-  Index(T position, std::source_location l = std::source_location::current()) : i(static_cast<int64_t>(position)), line(l) {}
+  template <std::integral I>
+  RowIndex(I index, std::source_location where = std::source_location::current()) : i(static_cast<int64_t>(index)), line(where) {}
 };
 
 /// Throws the Error for the use of a Tensor that has no value.
@@ -81,7 +81,7 @@ class Tensor {
   Tensor slice(int axis, int64_t start, int64_t stop, int64_t step = 1,
                std::source_location line = std::source_location::current()) const;
   /// The i-th row: the first axis is removed.
-  Tensor operator[](Index index) const { return row(index.i, index.line); }
+  Tensor operator[](RowIndex i) const { return row(i.i, i.line); }
   Tensor row(int64_t i, std::source_location line = std::source_location::current()) const;
 
   uint64_t id() const { return id_; }
