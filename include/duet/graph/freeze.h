@@ -216,7 +216,8 @@ class Frozen {
 
   // Copies of the arguments with leaves told apart, and floats changed for the second recording.
   template <class T>
-  static T prepared(const T& arg, std::vector<Tensor>& leaves, bool changed, int position, std::vector<graph::FloatArgument>& floats) {
+  static T prepared(const T& arg, std::vector<Tensor>& leaves, bool changed, int& next, std::vector<graph::FloatArgument>& floats) {
+    [[maybe_unused]] const int position = next++;
     if constexpr (kIsFloat<T>) {
       double v = static_cast<double>(arg);
       T other = static_cast<T>(graph::perturbed(v, position));
@@ -241,7 +242,7 @@ class Frozen {
     std::shared_ptr<void> prototype;
     for (int turn : {0, 1}) {
       int position = 0;
-      std::tuple<A...> copies{prepared(args, leaves[turn], turn == 1, position++, floats)...};
+      std::tuple<A...> copies{prepared(args, leaves[turn], turn == 1, position, floats)...};
       std::vector<graph::LeafPosition> positions;
       std::apply([&](const auto&... a) { int i = 0; (graph::add_positions(a, i++, positions), ...); }, copies);
       auto known = [&](std::vector<graph::LeafPosition>& out) { out = positions; };
