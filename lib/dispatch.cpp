@@ -24,7 +24,8 @@ DType number_dtype(const OpRecord& op, Inputs inputs, Attrs attrs) {
     any_float |= x.kind() == Operand::Kind::float_number || x.kind() == Operand::Kind::constant;
     any_int |= x.kind() == Operand::Kind::int_number;
   }
-  return any_float ? DType::f32 : any_int ? DType::i32 : DType::boolean;
+  if (any_float || op.accepts == kFloats) return DType::f32;
+  return any_int ? DType::i32 : DType::boolean;
 }
 
 Number8 to_number(const OpRecord& op, const Operand& x, DType dtype) {

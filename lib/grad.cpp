@@ -85,18 +85,9 @@ void TapeImpl::note(const OpRecord& op, const Args& in, Attrs attrs, const Outpu
   nodes_.push_back(n);
 }
 
-Line TapeImpl::gradient_line(uint64_t id) const {
-  for (auto n = nodes_.rbegin(); n != nodes_.rend(); ++n) {
-    if (id - n->first_output >= n->outputs) continue;
-    Line line = n->line;
-    line.grad_of = true;
-    return line;
-  }
-  return {};
-}
-
 std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Tensor>>& seeds,
                                        const std::vector<uint64_t>& targets) {
+  check<TraceError>(!paused_, "pullback: this tape was already walked; call vjp again for another gradient");
   paused_ = true;
   std::vector<Tensor> grads(watched_.size());
   auto slot = [&](uint64_t id) -> Tensor* { return watches(id) ? &grads[id - first_id_] : nullptr; };
@@ -179,6 +170,11 @@ Tensor Tape::Gradients::operator()(const Tensor& x, std::source_location line) c
   for (size_t i = 0; i < ids_.size(); ++i)
     if (ids_[i] == x.id()) return grads_[i].defined() ? grads_[i] : zeros(x.shape(), x.dtype());
   fail<TraceError>("gradients: this tensor was not watched: {}; call tape.watch(x) before using x", x.spec());
+}
+
+void detail::check_pullback(const Tensor& dy, const Spec& y) {
+  check<ShapeError>(dy.defined() && dy.spec() == y, "pullback: dy is {}, the result was {}; they must be the same",
+                    dy.defined() ? to_string(dy.spec()) : "empty", y);
 }
 
 void detail::check_loss(const Tensor& loss, const char* who) {

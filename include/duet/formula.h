@@ -25,11 +25,24 @@ struct Formula : math::Number {
   }
 };
 
+/// The element type that the running rule computes in.
+inline thread_local DType formula_dtype = DType::f32;
+
 template <class... A>
 Formula formula_dispatch(const OpRecord& op, const A&... x) {
   OperandList list;
   (list.add(x.saved()), ...);
-  return Formula(Tensor(dispatch(op, list.inputs())));
+  if ((x.tensor.defined() || ...)) return Formula(Tensor(dispatch(op, list.inputs())));
+  // Numbers alone (the b·b of a division by a number) take the rule's type, as they do beside its tensors.
+  Saved operands[] = {x.saved()...};
+  OperandList tensors;
+  for (size_t i = 0; i < sizeof...(A); ++i) {
+    const bool mask = ((op.bool_in >> i) & 1u) != 0;
+    const Operand number = Operand::number(operands[i].kind, operands[i].float_value, operands[i].int_value);
+    operands[i] = Saved{full({}, number, mask ? DType::boolean : formula_dtype)};
+    tensors.add(operands[i]);
+  }
+  return Formula(Tensor(dispatch(op, tensors.inputs())));
 }
 
 inline Formula operator+(const Formula& a, const Formula& b) { return formula_dispatch(op<Add>(), a, b); }
@@ -69,6 +82,11 @@ inline Formula gelu_tanh(const Formula& x) { return formula_dispatch(op<GeluTanh
 template <class Op, unsigned Wanted>
 void vjp_of_vjp(VjpContext& c) {
   constexpr unsigned used = needed_parameters<Op>(Wanted);
+  struct Scope {
+    DType saved;
+    explicit Scope(DType t) : saved(std::exchange(formula_dtype, t)) {}
+    ~Scope() { formula_dtype = saved; }
+  } dtype_scope(c.dy().dtype());
   TapeImpl tape;
   std::vector<uint64_t> targets(static_cast<size_t>(c.inputs()), 0);
   std::vector<std::pair<uint64_t, Tensor>> seeds;

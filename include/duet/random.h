@@ -13,7 +13,7 @@ namespace duet {
 class Key {
  public:
   explicit Key(uint64_t seed);
-  explicit Key(Tensor data);
+  explicit Key(Tensor data, std::source_location line = std::source_location::current());
   Tensor& data() { return data_; }
   const Tensor& data() const { return data_; }
 

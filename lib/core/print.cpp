@@ -90,7 +90,7 @@ std::string to_string(const Tensor& t) {
   std::vector<double> v;
   visit(t.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    for (auto x : t.to_vector<T>()) v.push_back(static_cast<double>(x));
+    for (auto x : t.to_vector<T>(std::source_location())) v.push_back(static_cast<double>(x));
   });
   Printer p{v, t.shape(), t.dtype() == DType::boolean, {}, t.numel() > kSummarizeAbove, {}};
   p.choose_format(is_float(t.dtype()));

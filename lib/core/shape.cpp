@@ -4,7 +4,8 @@
 
 namespace duet {
 
-Shape::Shape(const int64_t* dims, int rank) : rank_(rank) {
+Shape::Shape(const int64_t* dims, int rank, std::source_location line) : rank_(rank) {
+  LineScope scope(line);
   check<ShapeError>(rank <= kMaxRank, "shape: {} axes are too many: a tensor has at most {}", rank, kMaxRank);
   for (int i = 0; i < rank; ++i) dims_[i] = dims[i];
 }
@@ -36,9 +37,9 @@ void dense_strides(const Shape& shape, int64_t* strides) {
 }
 
 bool is_dense(const Shape& shape, const int64_t* strides) {
+  if (shape.numel() == 0) return true;
   int64_t step = 1;
   for (int i = shape.rank() - 1; i >= 0; --i) {
-    if (shape[i] == 0) return true;
     if (shape[i] != 1 && strides[i] != step) return false;
     step *= shape[i];
   }

@@ -21,11 +21,12 @@ const Block& readable(const Tensor& t, const char* what) {
 
 template <class T>
 Tensor filled(const std::vector<T>& v, const Shape& shape) {
-  return from_span(std::span<const T>(v), shape);
+  return from_span(std::span<const T>(v), shape, std::source_location());
 }
 
 template <class T, class From>
-Tensor rows_of(std::initializer_list<std::initializer_list<From>> rows) {
+Tensor rows_of(std::initializer_list<std::initializer_list<From>> rows, const Line& line) {
+  LineScope scope(line);
   std::vector<T> v;
   const size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
   for (const auto& row : rows) {
@@ -48,6 +49,7 @@ void materialize(const Tensor& t, const char* why) {
   Block& b = t.block();
   if (b.trace == nullptr) return;
   if (b.trace != thread_state.trace) graph::reject_foreign(why, b);
+  LineScope scope(b.trace->line_of(b.node_output));  // `if (t)` and printing know no line of their own
   b.trace->split(why);
 }
 
@@ -64,7 +66,8 @@ template Tensor::Tensor(uint8_t);
 template Tensor::Tensor(bool);
 
 template <class T>
-Tensor from_span(std::span<const T> elements, const Shape& shape) {
+Tensor from_span(std::span<const T> elements, const Shape& shape, std::source_location line) {
+  LineScope scope(line);
   int64_t n = checked_numel(shape, dtype_of<T>);
   check<ShapeError>(n == static_cast<int64_t>(elements.size()), "from_span: {} elements do not fill {}{}", elements.size(),
                     dtype_of<T>, shape);
@@ -73,7 +76,10 @@ Tensor from_span(std::span<const T> elements, const Shape& shape) {
   return Tensor::adopt(b, fresh_ids(1));
 }
 
-int64_t Tensor::shape(int axis) const {
+void reject_empty() { fail<Error>("Tensor: it is empty, default-constructed or moved from; give it a value first"); }
+
+int64_t Tensor::shape(int axis, std::source_location line) const {
+  LineScope scope(line);
   return shape()[checked_axis("shape", axis, rank(), duet::to_string(spec()))];
 }
 
@@ -118,7 +124,7 @@ const T* Tensor::data(std::source_location line) const {
 }
 
 #define DUET_FOR_ELEMENT(T)                                                      \
-  template Tensor from_span<T>(std::span<const T>, const Shape&);                \
+  template Tensor from_span<T>(std::span<const T>, const Shape&, std::source_location); \
   template T Tensor::item<T>(std::source_location) const;                        \
   template std::vector<T> Tensor::to_vector<T>(std::source_location) const;      \
   template const T* Tensor::data<T>(std::source_location) const;
@@ -129,7 +135,8 @@ DUET_FOR_ELEMENT(int64_t)
 DUET_FOR_ELEMENT(uint8_t)
 DUET_FOR_ELEMENT(bool)
 
-Tensor::operator bool() const { return item<double>() != 0; }
+// A conversion has no line of its own; an enclosing scope's is used.
+Tensor::operator bool() const { return item<double>(std::source_location()) != 0; }
 
 Tensor Tensor::to(DType dtype, std::source_location line) const { return cast(Operand(*this, line), dtype); }
 Tensor Tensor::contiguous(std::source_location line) const { return duet::contiguous(Operand(*this, line)); }
@@ -151,8 +158,8 @@ Tensor Tensor::row(int64_t i, std::source_location line) const {
 }
 
 Tensor tensor(std::initializer_list<double> row) { return row_of<float>(row); }
-Tensor tensor(std::initializer_list<std::initializer_list<double>> rows) { return rows_of<float>(rows); }
+Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, std::source_location line) { return rows_of<float>(rows, line); }
 Tensor tensor(std::initializer_list<int> row) { return row_of<int32_t>(row); }
-Tensor tensor(std::initializer_list<std::initializer_list<int>> rows) { return rows_of<int32_t>(rows); }
+Tensor tensor(std::initializer_list<std::initializer_list<int>> rows, std::source_location line) { return rows_of<int32_t>(rows, line); }
 
 }  // namespace duet

@@ -107,6 +107,7 @@ Source make_source(DType dtype, const Shape& shape, const int64_t* strides, cons
 }
 
 void gather(const Source& s, const void* data, int64_t begin, int64_t n, void* out) {
+  if (n == 0) return;  // also: an empty space has extents of 0, which positions cannot be divided by
   auto* from = static_cast<const char*>(data);
   auto* to = static_cast<char*>(out);
   if (s.bytes == 4) gather_as<uint32_t>(s, from, begin, n, to);

@@ -37,7 +37,10 @@ std::string difference(const Plan& now, const Plan* before, int segment) {
 
 }  // namespace
 
-PlanCache::PlanCache(std::vector<std::string> without) : without_(std::move(without)) {}
+PlanCache::PlanCache(std::vector<std::string> without, const Line& line) : without_(std::move(without)) {
+  LineScope scope(line);
+  check_pass_names(without_);
+}
 
 std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vector<int>& outputs) {
   const std::vector<uint64_t>& words = trace.words();
@@ -59,6 +62,8 @@ std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vecto
   }
   auto plan = std::make_shared<const Plan>(trace.decode(outputs), without_, words);
   std::lock_guard lock(mutex_);
+  for (const Entry& entry : entries_)  // another thread made it meanwhile
+    if (entry.hash == hash && entry.plan->key() == words) return entry.plan;
   Event event{"plan", difference(*plan, nearest.get(), trace.segment()), trace.marks().empty() ? Line() : trace.marks()[0].line, plan};
   if (debug_level() >= 1) [[unlikely]] debug_line(fmt::format("plan {}: {}", made_ + 1, event.why));
   ++made_;

@@ -13,7 +13,8 @@ namespace duet {
 
 DUET_DEFINE_FAMILY(ReduceOps)
 
-Axes::Axes(std::initializer_list<int> list) : count(static_cast<int>(list.size())) {
+Axes::Axes(std::initializer_list<int> list, std::source_location line) : count(static_cast<int>(list.size())) {
+  LineScope scope(line);
   check<ShapeError>(count <= kMaxRank, "axes: {} are too many; a tensor has at most {}", count, kMaxRank);
   int i = 0;
   for (int a : list) axis[i++] = a;
@@ -109,7 +110,7 @@ void row_stage(cpu::ReduceKind kind, const cpu::Stream<T>& x, int64_t n, int64_t
     int64_t chunks = (n + cpu::kReduceChunk - 1) / cpu::kReduceChunk;
     Temporary results(static_cast<size_t>(chunks) * sizeof(T));
     auto* r = static_cast<T*>(results.data);
-    in_parts(chunks, n, [&](int64_t b, int64_t e) { k.row_chunks(kind, x, n, 0, b, e, r + b); });
+    in_parts(chunks, n, [&](int64_t b, int64_t e) { k.row_chunks(kind, x, n, 0, b, e, r); });
     cpu::Stream<T> again;
     again.data = r;
     return k.row(kind, again, chunks, 0, 1, y);

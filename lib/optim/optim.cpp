@@ -4,10 +4,24 @@
 
 namespace duet::optim::detail {
 
-void check_count(const char* who, size_t parameters, size_t gradients, size_t state) {
-  check<ShapeError>(parameters == gradients && parameters == state,
+void check_trees(const char* who, const std::vector<Tensor*>& parameters, const std::vector<const Tensor*>& gradients,
+                 const std::vector<const Tensor*>& state) {
+  check<ShapeError>(parameters.size() == gradients.size() && parameters.size() == state.size(),
                     "{}: the trees differ: {} parameters, {} gradients, state for {}; init the optimiser from this model", who,
-                    parameters, gradients, state);
+                    parameters.size(), gradients.size(), state.size());
+  auto spec = [](const Tensor& t) { return t.defined() ? to_string(t.spec()) : "empty"; };
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const Tensor &p = *parameters[i], &g = *gradients[i], &s = *state[i];
+    check<ShapeError>(s.defined() && p.spec() == g.spec() && p.spec() == s.spec(),
+                      "{}: the trees differ: parameter {} is {}, its gradient {}, its state {}; init the optimiser from this model",
+                      who, i + 1, spec(p), spec(g), spec(s));
+  }
+}
+
+void check_rate(const char* who, const Operand& lr) {
+  if (!lr.is_tensor()) return;
+  check<ShapeError>(lr.tensor().defined() && lr.tensor().rank() == 0, "{}: the learning rate must be a number or one element: {}", who,
+                    lr.tensor().defined() ? to_string(lr.tensor().spec()) : "empty");
 }
 
 void sgd_step(Tensor& p, const Tensor& g, Tensor* velocity, const Operand& lr, double momentum) {

@@ -96,8 +96,8 @@ auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
 template <class F>
 class Compiled {
  public:
-  Compiled(F f, CompileOptions options)
-      : f_(std::move(f)), cache_(std::make_shared<graph::PlanCache>(std::move(options.without))) {}
+  Compiled(F f, CompileOptions options, const Line& line = {})
+      : f_(std::move(f)), cache_(std::make_shared<graph::PlanCache>(std::move(options.without), line)) {}
 
   /// Calls f. Tensors of arguments taken by reference are rebound at the end; if the call throws they are as before.
   template <class... A>
@@ -118,10 +118,10 @@ template <class F>
 Eager<F> eager(F f) {
   return Eager<F>(std::move(f));
 }
-/// f, recorded at every call and replayed from a cached plan.
+/// f, recorded at every call and replayed from a cached plan. Error for a pass that does not exist.
 template <class F>
-Compiled<F> compile(F f, CompileOptions options = {}) {
-  return Compiled<F>(std::move(f), std::move(options));
+Compiled<F> compile(F f, CompileOptions options = {}, std::source_location line = std::source_location::current()) {
+  return Compiled<F>(std::move(f), std::move(options), line);
 }
 
 }  // namespace duet

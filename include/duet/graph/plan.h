@@ -1,6 +1,7 @@
 // A plan: the kernels of one traced function in order, where every value lives, and nothing left to decide at run time.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -45,9 +46,12 @@ class Plan {
   Spec output_spec(int k) const { return output_specs_[static_cast<size_t>(k)]; }
   PlanCost cost() const { return cost_; }
   double compile_us() const { return compile_us_; }
+  /// Time of the first run, 0 before it.
+  double first_run_us() const { return first_run_us_.load(std::memory_order_relaxed); }
   size_t size_bytes() const;
 
  private:
+  void execute(const Run& run) const;
   struct Workspace;
   std::unique_ptr<Workspace> take_workspace() const;
   void give_back(std::unique_ptr<Workspace> w) const;
@@ -58,6 +62,7 @@ class Plan {
   PlanCost cost_;
   std::vector<uint64_t> key_;
   double compile_us_ = 0;
+  mutable std::atomic<double> first_run_us_ = 0;
   std::vector<Value> slots_;
   std::vector<Spec> output_specs_;
   std::vector<std::pair<std::string_view, Line>> recorded_;
@@ -78,7 +83,8 @@ struct Event {
 /// The plans of one compiled function; the least recently used go when their bytes exceed the cap. Thread-safe.
 class PlanCache {
  public:
-  explicit PlanCache(std::vector<std::string> without = {});
+  /// Error, naming the line, when `without` names no pass.
+  explicit PlanCache(std::vector<std::string> without = {}, const Line& line = {});
   /// The plan for the words, made from the graph on a miss.
   std::shared_ptr<const Plan> find(const Trace& trace, const std::vector<int>& outputs);
 

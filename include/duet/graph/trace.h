@@ -81,6 +81,8 @@ class Trace {
   const std::vector<Block*>& pending() const { return pending_; }
   /// How many segments of this call ran before the one being recorded.
   int segment() const { return segment_; }
+  /// The line of the operation that made a recorded value.
+  Line line_of(int output) const;
   /// Pending outputs held outside the trace, in order; completes the key with them.
   std::vector<int> seal();
   /// The graph that the words mean.
@@ -89,7 +91,7 @@ class Trace {
  private:
   int slot_of(Block* b, std::vector<uint64_t>& spec_words);
   int find_slot(const Block* b) const;
-  void run_segment();
+  void run_segment(bool last);
   void drop() noexcept;
 
   PlanCache* cache_ = nullptr;

@@ -7,6 +7,7 @@ namespace duet {
 
 struct CreateOps : OpList<struct Full, struct Arange> {};
 
+#ifndef DUET_FORMULAS_ONLY
 const OpRecord& builtin(const CreateOps*, int i);
 
 /// One number everywhere (attributes: dtype, extents).
@@ -35,5 +36,6 @@ Tensor arange(double start, double stop, double step = 1, DType dtype = f32,
               std::source_location line = std::source_location::current());
 /// Ones on the diagonal of an n×n matrix of zeros.
 Tensor eye(int64_t n, DType dtype = f32, std::source_location line = std::source_location::current());
+#endif
 
 }  // namespace duet

@@ -7,6 +7,7 @@ namespace duet {
 
 struct IndexOps : OpList<struct Gather, struct ScatterAdd, struct OneHot> {};
 
+#ifndef DUET_FORMULAS_ONLY
 const OpRecord& builtin(const IndexOps*, int i);
 
 /// Slices of x along an axis, picked by an integer tensor (attribute: axis); negative indices count from the end.
@@ -46,5 +47,6 @@ Tensor gather(const Operand& x, const Operand& index, int axis = 0);
 Tensor scatter_add(const Operand& base, const Operand& index, const Operand& updates, int axis = 0);
 /// Labels i32[…] to f32[…,classes].
 Tensor one_hot(const Operand& labels, int64_t classes, DType dtype = f32);
+#endif
 
 }  // namespace duet

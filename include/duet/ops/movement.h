@@ -9,6 +9,7 @@ struct MovementOps
     : OpList<struct Reshape, struct Transpose, struct BroadcastTo, struct Slice, struct Unslice, struct Concat,
              struct Copy, struct Cast, struct Alias> {};
 
+#ifndef DUET_FORMULAS_ONLY
 const OpRecord& builtin(const MovementOps*, int i);
 
 /// The same elements in row-major order under another shape (attributes: the extents). A view where strides allow it.
@@ -106,6 +107,7 @@ Tensor contiguous(const Operand& x);
 /// x with a fresh id: the same value, which gradients are taken of separately.
 Tensor alias(const Tensor& x);
 /// x as a constant for gradients.
-Tensor stop_gradient(const Tensor& x);
+Tensor stop_gradient(const Tensor& x, std::source_location line = std::source_location::current());
+#endif
 
 }  // namespace duet

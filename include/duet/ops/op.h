@@ -146,8 +146,8 @@ DUET_DEP1(relu) DUET_DEP1(gelu_tanh) DUET_DEP1(gelu_erf)
 #undef DUET_DEP1
 
 /// Gradient i of what a rule returned: one value, or one of several.
-template <class T> constexpr const T& result(const T& r, int) { return r; }
-template <class T, int N> constexpr const T& result(const Many<T, N>& r, int i) { return r.v[i]; }
+template <class T> DUET_FN constexpr const T& result(const T& r, int) { return r; }
+template <class T, int N> DUET_FN constexpr const T& result(const Many<T, N>& r, int i) { return r.v[i]; }
 
 template <class Op, int I> constexpr auto dep_parameter() {
   constexpr Need need = kNeeds<Op>.of[I];

@@ -8,6 +8,7 @@ namespace duet {
 
 struct ReduceOps : OpList<struct Sum, struct Max, struct Argmax> {};
 
+#ifndef DUET_FORMULAS_ONLY
 const OpRecord& builtin(const ReduceOps*, int i);
 
 /// Sum over axes (attributes: a bit per axis, keepdims). Integers and bool give i64. The sum of nothing is 0.
@@ -40,7 +41,7 @@ struct Axes {
   int axis[kMaxRank] = {};
   Axes() = default;
   Axes(int a) : count(1), axis{a} {}
-  Axes(std::initializer_list<int> list);
+  Axes(std::initializer_list<int> list, std::source_location line = std::source_location::current());
 };
 /// What to reduce over: `sum(x, {.axis = {0, 1}, .keepdims = true})`.
 struct ReduceOver {
@@ -62,5 +63,6 @@ Tensor argmax(const Operand& x, int axis = -1, bool keepdims = false);
 
 /// Sums x over the axes along which `shape` was broadcast to x's shape.
 Tensor sum_to(const Operand& x, const Shape& shape);
+#endif
 
 }  // namespace duet

@@ -22,7 +22,9 @@ struct Adam {
   std::vector<Buffer> m = {}, v = {};
 
   template <class M>
-  static Adam init(const M& model, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f) {
+  static Adam init(const M& model, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f,
+                   std::source_location line = std::source_location::current()) {
+    LineScope scope(line);
     Adam a{beta1, beta2, epsilon, zeros({}), {}, {}};
     for (Tensor& t : detail::zeros_like(model)) a.m.push_back({t});
     for (Tensor& t : detail::zeros_like(model)) a.v.push_back({t});
@@ -34,7 +36,9 @@ struct Adam {
     LineScope scope(lr.line());
     std::vector<Tensor*> p = detail::parameters(model);
     std::vector<const Tensor*> g = detail::parameters(gradients);
-    detail::check_count("Adam", p.size(), g.size(), m.size());
+    detail::check_trees("Adam", p, g, detail::state_of(m));
+    detail::check_trees("Adam", p, g, detail::state_of(v));
+    detail::check_rate("Adam", lr);
     step += 1;
     Tensor c1 = detail::bias_correction(step, static_cast<double>(beta1));
     Tensor c2 = detail::bias_correction(step, static_cast<double>(beta2));

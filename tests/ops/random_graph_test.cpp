@@ -1,0 +1,170 @@
+// Random programs run eagerly, compiled and frozen, with passes left out one by one, on one and two threads and with
+// every instruction set: the same bits each time, never more kernels than eagerly, every memory plan verified.
+//
+//   DUET_FUZZ_FIRST=17 DUET_FUZZ_COUNT=1 random_graph_test      runs one seed again; DUET_DEBUG=2 shows its operations
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "cpu/kernels.h"
+#include "cpu/threads.h"
+#include "ops/plan_verifier.h"
+#include "ops/random_program.h"
+
+namespace duet::testing {
+namespace {
+
+int64_t environment(const char* name, int64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::atoll(text) : otherwise;
+}
+bool small() {
+  const char* size = std::getenv("DUET_TEST_SIZE");
+  return size != nullptr && std::string_view(size) == "small";
+}
+
+/// One program and its arguments.
+struct Case {
+  uint32_t seed;
+  Style style;
+  Tensors state, inputs;
+
+  explicit Case(uint32_t s, int max_steps) : seed(s) {
+    Rng rng(s * 2654435761u + 12345);
+    style.steps = std::min(max_steps, 5 + below(rng, 26));
+    style.splits = s % 5 == 0;
+    style.specials = s % 4 == 0;
+    const int64_t extents[] = {1, 2, 3, 17, 64, 65, 130, 0};
+    auto extent = [&] { return extents[below(rng, s % 9 == 0 ? 8 : 7)]; };
+    int64_t a = extent(), b = extent(), c = 1 + below(rng, 4);
+    if (s % 11 == 0) a = 300, b = 260, style.max_numel = 500000;  // enough for two threads
+    DType dtype = s % 7 == 3 ? f64 : f32;
+    auto make = [&](const Shape& shape, DType t) { return random_tensor(rng, shape, t, style.specials); };
+    state = {make({a, b}, dtype), make({a, b}, dtype), make({b}, dtype)};
+    inputs = {make({a, b}, dtype), make({b, 3}, dtype), make({c, 1, b}, dtype), make({a, 1}, dtype), make({}, dtype),
+              make({a, b}, i32), make({a}, i64), make({b, a}, dtype).transpose(), make({a, b * 2}, dtype).slice(1, 0, b * 2, 2),
+              broadcast_to(make({1, b}, dtype), {a, b}), make({b}, u8), make({3, 17}, f32)};
+  }
+
+  Tensors operator()(Tensors& state, const Tensors& x, float s1, float s2) const {
+    Program p(Rng(seed), style, s1, s2);
+    for (const Tensor& t : x) p.add(t);
+    p.add(x[0] * s1);
+    p.add(state[0]);
+    p.add(state[1] + s2);
+    p.add(state[2]);
+    p.run();
+    for (int i = below(p.rng(), 4); i > 0; --i) {
+      size_t k = static_cast<size_t>(below(p.rng(), 3));
+      for (const Tensor& t : p.pool())
+        if (t.spec() == state[k].spec() && below(p.rng(), 3) == 0) {
+          state[k] = t;
+          break;
+        }
+    }
+    if (below(p.rng(), 3) == 0) state[0] += state[1];
+    Tensors results;
+    for (const Tensor& t : p.pool())
+      if (below(p.rng(), 3) == 0) results.push_back(t);
+    results.push_back(p.pool().back());
+    return results;
+  }
+};
+
+/// What the calls of one mode gave, and the kernels they ran.
+struct Outcome {
+  std::vector<Tensors> results;
+  uint64_t launches = 0;
+};
+
+constexpr std::pair<float, float> kScalars[] = {{0.75f, -0.5f}, {1.5f, 2.0f}, {0.75f, -0.5f}};
+
+template <class F>
+Outcome call_thrice(const F& f, const Case& c, bool shared) {
+  Outcome o;
+  Tensors state, held, inputs = c.inputs;
+  for (const Tensor& t : c.state) state.push_back(clone(t));
+  for (const auto& [s1, s2] : kScalars) {
+    std::vector<std::vector<uint8_t>> before;
+    if (shared) {
+      held = state;
+      for (const Tensor& t : held) before.push_back(bits(t));
+    }
+    const uint64_t start = thread_state.launches;
+    Tensors r = f(state, inputs, s1, s2);
+    o.launches += thread_state.launches - start;
+    for (size_t i = 0; i < before.size(); ++i)
+      if (bits(held[i]) != before[i]) throw std::runtime_error("a value that was held outside changed");
+    for (const Tensor& t : state) r.push_back(clone(t));
+    o.results.push_back(std::move(r));
+  }
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (std::string d = difference(inputs[i], c.inputs[i]); !d.empty()) throw std::runtime_error("an input changed: " + d);
+  return o;
+}
+
+std::string outcome_difference(const Outcome& a, const Outcome& b) {
+  for (size_t call = 0; call < a.results.size(); ++call) {
+    if (a.results[call].size() != b.results[call].size()) return "another number of results";
+    for (size_t i = 0; i < a.results[call].size(); ++i)
+      if (std::string d = difference(a.results[call][i], b.results[call][i]); !d.empty())
+        return fmt::format("call {}, result {} of {}: {}", call + 1, i, a.results[call].size(), d);
+  }
+  return "";
+}
+
+/// Empty if all is well with the seed, else what is not.
+std::string run_case(uint32_t seed, int max_steps) {
+  std::string where = "making the arguments";
+  try {
+    const Case c(seed, max_steps);
+    auto set = [&](int turn) {
+      cpu::set_threads(1 + (static_cast<int>(seed) + turn) % 2);
+      cpu::set_isa((static_cast<int>(seed) / 2 + turn) % 3 == 0 ? "v3" : "v4");
+    };
+    set(0);
+    where = "eager";
+    const Outcome eager = call_thrice(c, c, false);
+    const std::vector<std::string> all = {"simplify", "cse", "dce", "fuse", "plan_memory"};
+    std::vector<std::vector<std::string>> without = {{}, all};
+    for (const std::string& pass : all) without.push_back({pass});
+    int turn = 0;
+    for (const auto& passes : without) {
+      // Every subset for a third of the seeds; all passes and none for every one.
+      if (turn >= 2 && static_cast<int>(seed % 5) != turn - 2) { ++turn; continue; }
+      for (bool shared : {false, true}) {
+        set(++turn);
+        where = fmt::format("compiled without {} passes{}, shared {}", passes.size(), passes.size() == 1 ? " (" + passes[0] + ")" : "", shared);
+        auto compiled = compile(c, {passes});
+        const Outcome o = call_thrice(compiled, c, shared);
+        if (std::string d = outcome_difference(eager, o); !d.empty()) return where + ": " + d;
+        if (o.launches > eager.launches) return fmt::format("{}: {} kernels, eagerly {}", where, o.launches, eager.launches);
+        for (const auto& plan : compiled.cache().plans())
+          if (std::string e = verify_memory(*plan); !e.empty()) return where + ": " + e;
+        if (c.style.splits) continue;
+        where = "frozen, " + where;
+        auto frozen = freeze(c, {OnNewShape::retrace, passes});
+        if (std::string d = outcome_difference(eager, call_thrice(frozen, c, shared)); !d.empty()) return where + ": " + d;
+      }
+    }
+  } catch (const std::exception& e) {
+    return where + ": " + e.what();
+  }
+  return "";
+}
+
+TEST(RandomGraph, TheSameBitsInEveryMode) {
+  const int64_t first = environment("DUET_FUZZ_FIRST", 1), count = environment("DUET_FUZZ_COUNT", small() ? 40 : 400);
+  const int max_steps = static_cast<int>(environment("DUET_FUZZ_STEPS", 100));
+  for (int64_t seed = first; seed < first + count; ++seed) {
+    std::string wrong = run_case(static_cast<uint32_t>(seed), max_steps);
+    if (wrong.empty()) continue;
+    int steps = 0;  // the shortest beginning of the program that is wrong
+    for (std::string w; steps < 31 && w.empty(); ++steps) w = run_case(static_cast<uint32_t>(seed), steps);
+    ADD_FAILURE() << "seed " << seed << " (" << steps - 1 << " steps are enough): " << wrong << "\n  then: " << run_case(static_cast<uint32_t>(seed), steps - 1);
+  }
+  cpu::set_threads(0);
+}
+
+}  // namespace
+}  // namespace duet::testing
