@@ -1,4 +1,4 @@
-// What the examples share: a check that ends the program, a hash of bits, a count of the work done.
+// What the examples share: a check that ends the program, and a count of the work done.
 #pragma once
 
 #include <duet/duet.h>
@@ -10,17 +10,6 @@ inline void expect(bool ok, const char* what) {
   if (ok) return;
   fmt::print(stderr, "not as expected: {}\n", what);
   std::exit(1);
-}
-
-/// A hash of the bits of a tensor's elements (FNV-1a): equal bits, equal hash.
-inline uint64_t bits_hash(const duet::Tensor& t) {
-  uint64_t h = 0xcbf29ce484222325u;
-  for (float x : t.to_vector()) {
-    uint32_t bits = 0;
-    __builtin_memcpy(&bits, &x, sizeof bits);
-    h = (h ^ bits) * 0x100000001b3u;
-  }
-  return h;
 }
 
 /// Kernels launched and bytes read and written by them, from shapes, while f runs.
