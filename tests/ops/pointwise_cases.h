@@ -162,7 +162,7 @@ struct Generator<Op> {
     for (const auto& row : pairwise({static_cast<int>(pointwise_shapes().size()), static_cast<int>(dtypes.size()), 5, 3, 4, several ? 5 : 1, several ? 5 : 1}, rng)) {
       all.push_back(pointwise_sample<Op, 0>(row, dtypes, rng));
       if constexpr (Op::kOutputs == 3)
-        if (row[0] % 3 == 0) {
+        if (row[0] % 4 == 0) {
           all.push_back(pointwise_sample<Op, 1>(row, dtypes, rng));
           all.push_back(pointwise_sample<Op, 2>(row, dtypes, rng));
         }
