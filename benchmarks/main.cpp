@@ -1,13 +1,10 @@
 // Prints what the figures depend on, then runs every benchmark, contenders in turns.
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "bench.h"
-#include "cpu/kernels.h"
-#include "cpu/threads.h"
+#include "duet/core/machine.h"
 
 namespace bench {
 
@@ -26,20 +23,11 @@ int main(int argc, char** argv) {
   args.push_back(nullptr);
   int count = static_cast<int>(args.size()) - 1;
 
-  std::string cpu = "unknown", line;
-  for (std::ifstream info("/proc/cpuinfo"); std::getline(info, line);)
-    if (line.starts_with("model name")) {
-      cpu = line.substr(line.find(':') + 2);
-      break;
-    }
-  benchmark::AddCustomContext("cpu", cpu);
-  benchmark::AddCustomContext("isa", std::string(duet::cpu::kernels().isa));
-  benchmark::AddCustomContext("threads", std::to_string(duet::cpu::threads()));
-#ifdef NDEBUG
-  benchmark::AddCustomContext("build", "release, " __VERSION__);
-#else
-  benchmark::AddCustomContext("build", "DEBUG: these figures mean nothing, " __VERSION__);
-#endif
+  const duet::Machine machine = duet::machine();
+  benchmark::AddCustomContext("cpu", machine.cpu);
+  benchmark::AddCustomContext("isa", machine.isa);
+  benchmark::AddCustomContext("threads", std::to_string(machine.threads));
+  benchmark::AddCustomContext("build", machine.compiler + " " + machine.build);
   benchmark::Initialize(&count, args.data());
   if (benchmark::ReportUnrecognizedArguments(count, args.data())) return 1;
   benchmark::RunSpecifiedBenchmarks();

@@ -52,6 +52,10 @@ void discount(graph::Trace& trace, const Copy<T>& copy) {
   for_each_leaf(copy.value, [&](const Tensor& t) { trace.discount(t); });
 }
 template <class A>
+const A& original(const A& arg, const Nothing&) { return arg; }
+template <class A>
+const A& original(const A&, const Copy<A>& copy) { return copy.value; }
+template <class A>
 void restore(A&, Nothing&) {}
 template <class A>
 void restore(A& arg, Copy<A>& copy) {
@@ -63,8 +67,14 @@ template <class F, class... A>
 auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
   using R = decltype(f(std::forward<A>(args)...));
   auto copies = std::tuple{saved<A>(args)...};
+  auto positions = [&](std::vector<graph::LeafPosition>& out) {
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      (graph::add_positions(original(args, std::get<I>(copies)), static_cast<int>(I), out), ...);
+    }(std::index_sequence_for<A...>());
+  };
   try {
     graph::Recording recording(cache);
+    recording.trace().name_slots(positions);
     std::apply([&](const auto&... copy) { (discount(recording.trace(), copy), ...); }, copies);
     if constexpr (std::is_void_v<R>) {
       f(std::forward<A>(args)...);

@@ -251,7 +251,11 @@ class Frozen {
     for (int turn : {0, 1}) {
       int position = 0;
       std::tuple<A...> copies{prepared(args, leaves[turn], turn == 1, position, floats)...};
+      std::vector<graph::LeafPosition> positions;
+      std::apply([&](const auto&... a) { int i = 0; (graph::add_positions(a, i++, positions), ...); }, copies);
+      auto known = [&](std::vector<graph::LeafPosition>& out) { out = positions; };
       graph::Recording recording(state_->cache, false);
+      recording.trace().name_slots(known);
       std::vector<const Tensor*> after, results;
       std::vector<uint64_t> config_after;
       auto look = [&] {
