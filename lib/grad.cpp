@@ -93,16 +93,6 @@ void TapeImpl::note(const OpRecord& op, const Args& in, Attrs attrs, const Outpu
   nodes_.push_back(n);
 }
 
-Line TapeImpl::gradient_line(uint64_t id) const {
-  for (auto n = nodes_.rbegin(); n != nodes_.rend(); ++n) {
-    if (id - n->first_output >= n->outputs) continue;
-    Line line = n->line;
-    line.grad_of = true;
-    return line;
-  }
-  return {};
-}
-
 std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Tensor>>& seeds,
                                        const std::vector<uint64_t>& targets) {
   check<TraceError>(!paused_, "pullback: this tape was already walked; call vjp again for another gradient");

@@ -8,6 +8,7 @@
 
 namespace duet {
 
+/// What a frozen function does with arguments of new shapes: an error, or another recording.
 enum class OnNewShape : uint8_t { fail, retrace };
 struct FreezeOptions {
   OnNewShape on_new_shape = OnNewShape::fail;  // what a call does whose arguments have other shapes than the first one's
@@ -337,6 +338,7 @@ class WithMode {
   Compiled<F> compiled_;
   Frozen<F> frozen_;
 };
+/// f in the mode that `mode` names; frozen with on_new_shape retrace. `without` names passes to leave out.
 template <class F>
 WithMode<F> with_mode(Mode mode, F f, std::vector<std::string> without = {},
                       std::source_location line = std::source_location::current()) {
