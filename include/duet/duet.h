@@ -24,8 +24,9 @@
 #include "duet/graph/graph.h"     // what is recorded
 #include "duet/graph/compile.h"   // recorded at every call
 #include "duet/graph/freeze.h"    // recorded once
+#include "duet/graph/explain.h"   // what compiling did
 #include "duet/duel.h"            // both lives side by side
-#include "duet/nn/linear.h"        // layers
+#include "duet/nn/linear.h"       // layers
 #include "duet/optim/adam.h"      // optimisers
 #include "duet/optim/sgd.h"
 #include "duet/data/idx.h"        // digits, MNIST

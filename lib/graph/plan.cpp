@@ -154,9 +154,9 @@ struct Plan::Workspace {
 Plan::Plan(Graph graph, const std::vector<std::string>& without, std::vector<uint64_t> key)
     : key_(std::move(key)), executable_(std::make_unique<Executable>()) {
   auto start = std::chrono::steady_clock::now();
-  slot_specs_.resize(static_cast<size_t>(graph.slots));
+  slots_.resize(static_cast<size_t>(graph.slots));
   for (const Value& v : graph.values)
-    if (v.origin == Origin::slot) slot_specs_[static_cast<size_t>(v.index)] = v.spec;
+    if (v.origin == Origin::slot) slots_[static_cast<size_t>(v.index)] = v;
   for (const Node& n : graph.nodes) recorded_.emplace_back(n.op->name, n.line);
   for (int o : graph.outputs) output_specs_.push_back(graph.value(o).spec);
   graph_ = run_passes(std::move(graph), report_, without);

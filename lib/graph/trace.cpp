@@ -33,6 +33,8 @@ Trace::~Trace() { drop(); }
 void Trace::begin(PlanCache& cache, bool may_split) {
   cache_ = &cache;
   may_split_ = may_split;
+  positions_ = nullptr;
+  segment_ = 0;
 }
 
 int Trace::find_slot(const Block* b) const {
@@ -180,6 +182,15 @@ Graph Trace::decode(const std::vector<int>& outputs) const {
     g.nodes.push_back(std::move(node));
   }
   g.slots = static_cast<int>(slots_.size());
+  if (positions_ != nullptr) {
+    std::vector<LeafPosition> positions;
+    ask_positions_(positions_, positions);
+    for (Value& v : g.values) {
+      if (v.origin != Origin::slot) continue;
+      auto at = std::ranges::find(positions, slots_[static_cast<size_t>(v.index)], &LeafPosition::block);
+      if (at != positions.end()) v.argument = at->argument, v.leaf = at->leaf;
+    }
+  }
   for (int o : outputs) g.outputs.push_back(of_output[static_cast<size_t>(o)]);
   return g;
 }
@@ -206,6 +217,7 @@ void Trace::run_segment(bool last) {
     for (const TracedNumber& n : numbers_) numbers.push_back(n.value);
     plan->run({slots_, donated, numbers, results});
     for (Block* b : results) b->trace = nullptr;
+    ++segment_;
   }
 }
 

@@ -8,6 +8,7 @@
 
 namespace duet {
 
+/// What a frozen function does with arguments of new shapes: an error, or another recording.
 enum class OnNewShape : uint8_t { fail, retrace };
 struct FreezeOptions {
   OnNewShape on_new_shape = OnNewShape::fail;  // what a call does whose arguments have other shapes than the first one's
@@ -248,7 +249,11 @@ class Frozen {
     for (int turn : {0, 1}) {
       int position = 0;
       std::tuple<A...> copies{prepared(args, leaves[turn], turn == 1, position, floats)...};
+      std::vector<graph::LeafPosition> positions;
+      std::apply([&](const auto&... a) { int i = 0; (graph::add_positions(a, i++, positions), ...); }, copies);
+      auto known = [&](std::vector<graph::LeafPosition>& out) { out = positions; };
       graph::Recording recording(state_->cache, false);
+      recording.trace().name_slots(known);
       std::vector<const Tensor*> after, results;
       std::vector<uint64_t> config_after;
       auto look = [&] {
@@ -330,6 +335,7 @@ class WithMode {
   Compiled<F> compiled_;
   Frozen<F> frozen_;
 };
+/// f in the mode that `mode` names; frozen with on_new_shape retrace. `without` names passes to leave out.
 template <class F>
 WithMode<F> with_mode(Mode mode, F f, std::vector<std::string> without = {},
                       std::source_location line = std::source_location::current()) {

@@ -21,6 +21,7 @@ struct Adam {
   Tensor step = {};  // f32[]
   std::vector<Buffer> m = {}, v = {};
 
+  /// State for the parameters of `model`: zeros, and 0 steps.
   template <class M>
   static Adam init(const M& model, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f,
                    std::source_location line = std::source_location::current()) {
