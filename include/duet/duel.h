@@ -157,7 +157,7 @@ class Life {
  private:
   template <class T>
   static T own(const T& x) {
-    std::remove_const_t<T> copy = x;
+    T copy = x;
     if constexpr (tree::is_tree<T>()) for_each_leaf(copy, [](Tensor& t) { t = own_storage(t); });
     return copy;
   }
@@ -206,7 +206,7 @@ DuelReport compare(std::vector<L>& lives, const DuelOptions& options) {
 /// and the bits of every result and argument. A frozen life that f does not allow is reported with the reason.
 template <class F, class... A>
 DuelReport duel(const DuelOptions& options, const F& f, A&&... args) {
-  using Life = detail::Life<F, std::remove_reference_t<A>...>;
+  using Life = detail::Life<F, std::remove_cvref_t<A>...>;
   std::vector<Life> lives;
   lives.reserve(3);
   for (Mode mode : {Mode::eager, Mode::compiled, Mode::frozen})
@@ -221,7 +221,7 @@ requires(!std::is_same_v<std::remove_cvref_t<F>, DuelOptions>) DuelReport duel(c
 /// f compiled with all passes, and once without each of them.
 template <class F, class... A>
 DuelReport ablate(const DuelOptions& options, const F& f, A&&... args) {
-  using Life = detail::Life<F, std::remove_reference_t<A>...>;
+  using Life = detail::Life<F, std::remove_cvref_t<A>...>;
   std::vector<std::string> passes;
   for (const graph::Pass& p : graph::passes()) passes.emplace_back(p.name);
   passes.emplace_back("plan_memory");

@@ -2,8 +2,6 @@
 // records it once and for all. All three have the function's own interface and give the same bits.
 #pragma once
 
-#include <optional>
-
 #include "duet/graph/plan.h"
 #include "duet/random.h"
 #include "duet/tree.h"
@@ -36,29 +34,34 @@ class Eager {
 namespace detail {
 
 struct Nothing {};
+// An optional would do, but g++ 12 warns at its use in every program that is compiled with -O3 -Wall.
+template <class T>
+struct Copy {
+  T value;
+};
 /// What is needed to undo a call: a copy of every tree that f can rebind.
 template <class A>
 auto saved(std::remove_reference_t<A>& arg) {
   using T = std::remove_cvref_t<A>;
   if constexpr (std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>> && tree::is_tree<T>())
-    return std::optional<T>(arg);
+    return Copy<T>{arg};
   else
     return Nothing{};
 }
 inline void discount(graph::Trace&, const Nothing&) {}
 template <class T>
-void discount(graph::Trace& trace, const std::optional<T>& copy) {
-  for_each_leaf(*copy, [&](const Tensor& t) { trace.discount(t); });
+void discount(graph::Trace& trace, const Copy<T>& copy) {
+  for_each_leaf(copy.value, [&](const Tensor& t) { trace.discount(t); });
 }
 template <class A>
 const A& original(const A& arg, const Nothing&) { return arg; }
 template <class A>
-const A& original(const A&, const std::optional<A>& copy) { return *copy; }
+const A& original(const A&, const Copy<A>& copy) { return copy.value; }
 template <class A>
 void restore(A&, Nothing&) {}
 template <class A>
-void restore(A& arg, std::optional<A>& copy) {
-  arg = std::move(*copy);
+void restore(A& arg, Copy<A>& copy) {
+  arg = std::move(copy.value);
 }
 
 /// Calls f under a recording and runs the plan; arguments are as before when anything throws.
