@@ -45,8 +45,8 @@ Tensor cross_entropy(const Operand& logits, const Operand& labels) {
   check<ShapeError>(x.rank() > 0 && Shape(x.shape().begin(), x.rank() - 1) == y.shape(),
                     "cross_entropy: logits and labels do not fit: {} and {}; labels have the logits' shape without the last axis",
                     x.spec(), y.spec());
-  Tensor picked = sum(log_softmax(x) * one_hot(y, x.shape()[x.rank() - 1], x.dtype()), -1);
-  return -mean(picked);
+  Tensor picked = log_softmax(x) * one_hot(y, x.shape()[x.rank() - 1], x.dtype());
+  return div(sum(picked), Operand::constant(-static_cast<double>(y.numel())));  // minus the mean, in one division
 }
 
 Tensor mse(const Operand& a, const Operand& b) {
