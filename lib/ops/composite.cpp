@@ -22,7 +22,7 @@ const Tensor& floating(std::string_view op, const Operand& x) {
 Tensor softmax(const Operand& x, int axis) {
   LineScope scope(x.line());
   const Tensor& t = floating("softmax", x);
-  ReduceOver over{checked_axis("softmax", axis, t.rank(), to_string(t.spec())), true};
+  ReduceOver over{checked_axis("softmax", axis, t), true};
   Tensor e = exp(t - stop_gradient(max(t, over)));
   return e / sum(e, over);
 }
@@ -30,7 +30,7 @@ Tensor softmax(const Operand& x, int axis) {
 Tensor log_softmax(const Operand& x, int axis) {
   LineScope scope(x.line());
   const Tensor& t = floating("log_softmax", x);
-  ReduceOver over{checked_axis("log_softmax", axis, t.rank(), to_string(t.spec())), true};
+  ReduceOver over{checked_axis("log_softmax", axis, t), true};
   Tensor shifted = t - stop_gradient(max(t, over));
   return shifted - log(sum(exp(shifted), over));
 }

@@ -210,7 +210,7 @@ unsigned axis_mask(std::string_view op, const Tensor& x, const Axes& axes) {
   if (axes.count < 0) return (1u << x.rank()) - 1;
   unsigned mask = 0;
   for (int i = 0; i < axes.count; ++i) {
-    int a = checked_axis(op, axes.axis[i], x.rank(), to_string(x.spec()));
+    int a = checked_axis(op, axes.axis[i], x);
     check<ShapeError>(!((mask >> a) & 1u), "{}: axis {} is named twice: {}; name each axis once", op, axes.axis[i], x.spec());
     mask |= 1u << a;
   }
@@ -318,7 +318,7 @@ Tensor max(const Operand& x, const ReduceOver& over) {
 Tensor argmax(const Operand& x, int axis, bool keepdims) {
   LineScope scope(x.line());
   const Tensor& t = tensor_operand("argmax", x);
-  int64_t attrs[] = {checked_axis("argmax", axis, t.rank(), to_string(t.spec())), keepdims};
+  int64_t attrs[] = {checked_axis("argmax", axis, t), keepdims};
   return dispatch(op<Argmax>(), {x}, attrs);
 }
 
