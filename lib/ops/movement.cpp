@@ -13,9 +13,10 @@ namespace duet {
 
 DUET_DEFINE_FAMILY(MovementOps)
 
-int checked_axis(std::string_view op, int64_t axis, int rank, const std::string& operand) {
-  check<ShapeError>(axis >= -rank && axis < rank, "{}: there is no axis {}: {}; axes go from {} to {}", op, axis, operand,
-                    -rank, rank - 1);
+int checked_axis(std::string_view op, int64_t axis, const Tensor& x) {
+  const int rank = x.rank();
+  if (axis < -rank || axis >= rank)
+    fail<ShapeError>("{}: there is no axis {}: {}; axes go from {} to {}", op, axis, x.spec(), -rank, rank - 1);
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
 
@@ -322,7 +323,7 @@ Tensor slice_axis(const Operand& x, int axis, int64_t start, int64_t stop, int64
   LineScope scope(x.line());
   check<ShapeError>(x.is_tensor() && x.tensor().defined(), "slice: the operand is not a tensor; slice a tensor with axes");
   const Tensor& t = x.tensor();
-  axis = checked_axis("slice", axis, t.rank(), to_string(t.spec()));
+  axis = checked_axis("slice", axis, t);
   check<ShapeError>(step > 0, "slice: the step {} is not positive: {}", step, t.spec());
   int64_t extent = t.shape()[axis];
   auto clamp = [&](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + extent : i, 0, extent); };
@@ -341,7 +342,7 @@ Tensor concat(const std::vector<Tensor>& tensors, int axis, std::source_location
     return concat({concat({tensors.begin(), middle}, axis), concat({middle, tensors.end()}, axis)}, axis);
   }
   check<Error>(tensors[0].defined(), "concat: operand 1 is an empty Tensor; give it a value first");
-  int64_t attrs[] = {checked_axis("concat", axis, tensors[0].rank(), to_string(tensors[0].spec()))};
+  int64_t attrs[] = {checked_axis("concat", axis, tensors[0])};
   OperandList list;
   for (const Tensor& t : tensors) list.add(t);
   return dispatch(op<Concat>(), list.inputs(), attrs);
