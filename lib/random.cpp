@@ -86,7 +86,8 @@ Key::Key(uint64_t seed) {
   data_ = from_span(std::span<const int32_t>(v), {2});
 }
 
-Key::Key(Tensor data) : data_(std::move(data)) {
+Key::Key(Tensor data, Here line) : data_(std::move(data)) {
+  LineScope scope(line);
   check<DTypeError>(data_.defined() && data_.dtype() == DType::i32 && data_.shape() == Shape{2},
                     "Key: a key is i32[2]: {}; make one with Key(seed)", data_.defined() ? to_string(data_.spec()) : "empty");
 }

@@ -137,7 +137,7 @@ class OpCheck {
   void check_modes() {
     const bool gradients = op_.vjp != nullptr && !op_.bool_out;
     constexpr float inf = std::numeric_limits<float>::infinity();
-    const Tensor special = tensor({0.0, -0.0, double{inf}, double{-inf}, double{inf} - double{inf}, 1e-45, 3.4e38, -3.4e38, 88.4, -104});
+    const Tensor special = from_vector<float>({0.0f, -0.0f, inf, -inf, inf - inf, 1e-45f, 3.4e38f, -3.4e38f, 88.4f, -104.0f}, {10});
     Tensors views = operands({5, 17}, {17}, f32);
     for (Tensor& t : views)
       if (t.rank() == 2) t = contiguous(transpose(t)).transpose();

@@ -6,6 +6,7 @@
 #include "duet/core/error.h"      // what is thrown
 #include "duet/core/memory.h"     // the caching allocator and its counters
 #include "duet/core/debug.h"      // DUET_DEBUG
+#include "duet/core/machine.h"    // what a program runs on
 #include "duet/core/tensor.h"     // the value
 #include "duet/ops/op.h"          // the contract of an op
 #include "duet/ops/pointwise.h"   // exp, add, where …
@@ -23,8 +24,11 @@
 #include "duet/graph/graph.h"     // what is recorded
 #include "duet/graph/compile.h"   // recorded at every call
 #include "duet/graph/freeze.h"    // recorded once
-#include "duet/nn/linear.h"        // layers
+#include "duet/graph/explain.h"   // what compiling did
+#include "duet/duel.h"            // both lives side by side
+#include "duet/nn/linear.h"       // layers
 #include "duet/optim/adam.h"      // optimisers
 #include "duet/optim/sgd.h"
 #include "duet/data/idx.h"        // digits, MNIST
+#include "duet/data/progress.h"   // a bar on a terminal
 #include "duet/io/checkpoint.h"   // trees in files

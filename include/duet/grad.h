@@ -90,7 +90,8 @@ class TapeImpl {
   }
   /// Called by dispatch for every operation while the tape is open.
   void note(const OpRecord& op, const Args& in, Attrs attrs, const Outputs& y);
-  /// Gradients of the targets, given those of some values; an undefined tensor where there is none. Consumes the tape.
+  /// Gradients of the targets, given those of some values; an undefined tensor where there is none. Once: TraceError the
+  /// second time.
   std::vector<Tensor> backward(const std::vector<std::pair<uint64_t, Tensor>>& seeds, const std::vector<uint64_t>& targets);
 
   /// Opens and closes the tape: while open, it notes.
@@ -102,7 +103,7 @@ class TapeImpl {
   struct Node;
   TapeImpl* parent_ = nullptr;
   uint64_t first_id_;
-  bool open_ = false, paused_ = false;
+  bool open_ = false, paused_ = false;  // paused: being walked, or walked
   std::vector<uint8_t> watched_;
   std::vector<Node> nodes_;
   // What nodes refer to, flat.
@@ -164,6 +165,7 @@ class Tape {
 namespace detail {
 
 void check_loss(const Tensor& loss, const char* who);
+void check_pullback(const Tensor& dy, const Spec& y);
 
 /// f's result as (value, aux): a pair's second is carried along, anything else has no aux.
 template <class R>
@@ -202,14 +204,16 @@ template <size_t K, size_t... I>
 constexpr bool contains_index(std::index_sequence<I...>) { return ((K == I) || ...); }
 
 template <class F, size_t... I, class... A>
-auto value_and_grad_of(const F& f, std::index_sequence<I...> wanted, A&... args) {
+auto value_and_grad_of(const F& f, const Line& line, std::index_sequence<I...> wanted, A&... args) {
   constexpr auto all = std::index_sequence_for<A...>();
   static_assert(((I < sizeof...(A)) && ...), "value_and_grad: there is no such argument");
   TapeImpl tape;
   std::vector<uint64_t> targets;
   auto all_args = std::tie(args...);
   // Copies with watched leaves for the wanted arguments, the caller's own for the others.
-  auto watched = std::make_tuple(watched_copy(std::get<I>(all_args), tape, targets)...);
+  // Braces: evaluated in order, as targets are read; the types are named, since tuple{pair} would take the pair apart.
+  using Wanted = std::tuple<std::remove_cvref_t<std::tuple_element_t<I, std::tuple<A...>>>...>;
+  Wanted watched{watched_copy(std::get<I>(all_args), tape, targets)...};
   auto pick = [&]<size_t K>(std::integral_constant<size_t, K>) -> auto& {
     if constexpr (contains_index<K>(wanted)) {
       constexpr size_t order[] = {I...};
@@ -227,10 +231,11 @@ auto value_and_grad_of(const F& f, std::index_sequence<I...> wanted, A&... args)
     return f(pick(std::integral_constant<size_t, K>())...);
   }(all);
   auto run = [&](const Tensor& loss) {
+    LineScope scope(line);
     check_loss(loss, "grad");
     std::vector<Tensor> grads = tape.backward({{loss.id(), ones(loss.shape(), loss.dtype())}}, targets);
     size_t next = 0;
-    auto trees = std::tuple{gradient_tree(std::get<I>(all_args), grads, next)...};
+    Wanted trees{gradient_tree(std::get<I>(all_args), grads, next)...};
     if constexpr (sizeof...(I) == 1) return std::get<0>(std::move(trees));
     else return trees;
   };
@@ -248,23 +253,24 @@ auto value_and_grad_of(const F& f, std::index_sequence<I...> wanted, A&... args)
 /// (loss, gradients) of f for arguments I… (argument 0 if none is named): the gradient of a tree is a tree of the same
 /// type. f returns a loss of one element, or pair(loss, aux). With several arguments the gradients are a tuple.
 template <size_t... I, class F>
-auto value_and_grad(F f) {
-  return [f = std::move(f)]<class... A>(A&&... args) {
+auto value_and_grad(F f, std::source_location line = std::source_location::current()) {
+  return [f = std::move(f), line]<class... A>(A&&... args) {
     if constexpr (sizeof...(I) == 0) {
-      return detail::value_and_grad_of(f, std::index_sequence<0>(), args...);
+      return detail::value_and_grad_of(f, line, std::index_sequence<0>(), args...);
     } else {
-      return detail::value_and_grad_of(f, std::index_sequence<I...>(), args...);
+      return detail::value_and_grad_of(f, line, std::index_sequence<I...>(), args...);
     }
   };
 }
 
 /// Gradients of f, see value_and_grad.
 template <size_t... I, class F>
-auto grad(F f) {
-  return [vg = value_and_grad<I...>(std::move(f))]<class... A>(A&&... args) { return vg(args...).second; };
+auto grad(F f, std::source_location line = std::source_location::current()) {
+  return [vg = value_and_grad<I...>(std::move(f), line)]<class... A>(A&&... args) { return vg(args...).second; };
 }
 
 /// (f(x…), pullback): pullback(dy) gives the gradients of sum(y·dy) for every argument, as a tuple; once.
+/// ShapeError when dy is not of y's shape, TraceError the second time.
 template <class F, class... A>
 auto vjp(const F& f, const A&... args) {
   auto tape = std::make_shared<TapeImpl>();
@@ -274,10 +280,13 @@ auto vjp(const F& f, const A&... args) {
     TapeScope scope(*tape);
     return std::apply(f, watched);
   }();
-  auto pullback = [tape, targets, id = y.id(), originals = std::tuple<A...>(args...)](const Tensor& dy) {
+  auto pullback = [tape, targets, id = y.id(), spec = y.spec(), originals = std::tuple<A...>(args...)](
+                      const Tensor& dy, std::source_location line = std::source_location::current()) {
+    LineScope scope(line);
+    detail::check_pullback(dy, spec);
     std::vector<Tensor> grads = tape->backward({{id, dy}}, targets);
     size_t next = 0;
-    return std::apply([&](const auto&... a) { return std::tuple{detail::gradient_tree(a, grads, next)...}; }, originals);
+    return std::apply([&](const auto&... a) { return std::tuple<A...>{detail::gradient_tree(a, grads, next)...}; }, originals);
   };
   return std::pair{std::move(y), std::move(pullback)};
 }

@@ -4,7 +4,8 @@
 
 namespace duet {
 
-Shape::Shape(const int64_t* dims, int rank) : rank_(rank) {
+Shape::Shape(const int64_t* dims, int rank, std::source_location line) : rank_(rank) {
+  LineScope scope(line);
   check<ShapeError>(rank <= kMaxRank, "shape: {} axes are too many: a tensor has at most {}", rank, kMaxRank);
   for (int i = 0; i < rank; ++i) dims_[i] = dims[i];
 }

@@ -1,6 +1,7 @@
 #include "duet/core/tensor.h"
 
 #include <cstring>
+#include <memory>
 
 #include "duet/graph/trace.h"
 #include "duet/ops/movement.h"
@@ -19,27 +20,16 @@ const Block& readable(const Tensor& t, const char* what) {
   return t.block();
 }
 
-template <class T>
-Tensor filled(const std::vector<T>& v, const Shape& shape) {
-  return from_span(std::span<const T>(v), shape);
-}
-
-template <class T, class From>
-Tensor rows_of(std::initializer_list<std::initializer_list<From>> rows) {
-  std::vector<T> v;
-  const size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
-  for (const auto& row : rows) {
-    check<ShapeError>(row.size() == columns, "tensor: rows differ in length: {} and {}", columns, row.size());
-    for (From x : row) v.push_back(static_cast<T>(x));
-  }
-  return filled(v, {static_cast<int64_t>(rows.size()), static_cast<int64_t>(columns)});
-}
-
-template <class T, class From>
-Tensor row_of(std::initializer_list<From> row) {
-  std::vector<T> v;
-  for (From x : row) v.push_back(static_cast<T>(x));
-  return filled(v, {static_cast<int64_t>(row.size())});
+// Literals of double make f32.
+template <class From>
+Tensor from_rows(const std::initializer_list<From>* rows, size_t count, const Shape& shape) {
+  using T = std::conditional_t<std::is_same_v<From, double>, float, From>;
+  const auto n = static_cast<size_t>(shape.numel());
+  const std::unique_ptr<T[]> elements(new T[n]);
+  T* next = elements.get();
+  for (size_t i = 0; i < count; ++i)
+    for (From x : rows[i]) *next++ = static_cast<T>(x);
+  return from_span(std::span<const T>(elements.get(), n), shape, std::source_location());
 }
 
 }  // namespace
@@ -48,6 +38,7 @@ void materialize(const Tensor& t, const char* why) {
   Block& b = t.block();
   if (b.trace == nullptr) return;
   if (b.trace != thread_state.trace) graph::reject_foreign(why, b);
+  LineScope scope(b.trace->line_of(b.node_output));  // `if (t)` and printing know no line of their own
   b.trace->split(why);
 }
 
@@ -64,7 +55,8 @@ template Tensor::Tensor(uint8_t);
 template Tensor::Tensor(bool);
 
 template <class T>
-Tensor from_span(std::span<const T> elements, const Shape& shape) {
+Tensor from_span(std::span<const T> elements, const Shape& shape, std::source_location line) {
+  LineScope scope(line);
   int64_t n = checked_numel(shape, dtype_of<T>);
   check<ShapeError>(n == static_cast<int64_t>(elements.size()), "from_span: {} elements do not fill {}{}", elements.size(),
                     dtype_of<T>, shape);
@@ -73,7 +65,10 @@ Tensor from_span(std::span<const T> elements, const Shape& shape) {
   return Tensor::adopt(b, fresh_ids(1));
 }
 
-int64_t Tensor::shape(int axis) const {
+void reject_empty() { fail<Error>("Tensor: it is empty, default-constructed or moved from; give it a value first"); }
+
+int64_t Tensor::shape(int axis, std::source_location line) const {
+  LineScope scope(line);
   return shape()[checked_axis("shape", axis, rank(), duet::to_string(spec()))];
 }
 
@@ -118,7 +113,7 @@ const T* Tensor::data(std::source_location line) const {
 }
 
 #define DUET_FOR_ELEMENT(T)                                                      \
-  template Tensor from_span<T>(std::span<const T>, const Shape&);                \
+  template Tensor from_span<T>(std::span<const T>, const Shape&, std::source_location); \
   template T Tensor::item<T>(std::source_location) const;                        \
   template std::vector<T> Tensor::to_vector<T>(std::source_location) const;      \
   template const T* Tensor::data<T>(std::source_location) const;
@@ -129,7 +124,8 @@ DUET_FOR_ELEMENT(int64_t)
 DUET_FOR_ELEMENT(uint8_t)
 DUET_FOR_ELEMENT(bool)
 
-Tensor::operator bool() const { return item<double>() != 0; }
+// A conversion has no line of its own; an enclosing scope's is used.
+Tensor::operator bool() const { return item<double>(std::source_location()) != 0; }
 
 Tensor Tensor::to(DType dtype, std::source_location line) const { return cast(Operand(*this, line), dtype); }
 Tensor Tensor::contiguous(std::source_location line) const { return duet::contiguous(Operand(*this, line)); }
@@ -150,9 +146,25 @@ Tensor Tensor::row(int64_t i, std::source_location line) const {
   return duet::reshape(one, Shape(shape().begin() + 1, rank() - 1));
 }
 
-Tensor tensor(std::initializer_list<double> row) { return row_of<float>(row); }
-Tensor tensor(std::initializer_list<std::initializer_list<double>> rows) { return rows_of<float>(rows); }
-Tensor tensor(std::initializer_list<int> row) { return row_of<int32_t>(row); }
-Tensor tensor(std::initializer_list<std::initializer_list<int>> rows) { return rows_of<int32_t>(rows); }
+template <class T>
+Tensor tensor(std::initializer_list<T> row) {
+  return from_rows<T>(&row, 1, {static_cast<int64_t>(row.size())});
+}
+template <class T>
+Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, std::source_location line) {
+  LineScope scope(line);
+  const size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
+  for (const auto& row : rows) check<ShapeError>(row.size() == columns, "tensor: rows differ in length: {} and {}", columns, row.size());
+  return from_rows<T>(rows.begin(), rows.size(), {static_cast<int64_t>(rows.size()), static_cast<int64_t>(columns)});
+}
+#define DUET_FOR_LITERAL(T)                           \
+  template Tensor tensor(std::initializer_list<T>);   \
+  template Tensor tensor(std::initializer_list<std::initializer_list<T>>, std::source_location);
+DUET_FOR_LITERAL(double)
+DUET_FOR_LITERAL(float)
+DUET_FOR_LITERAL(int)
+DUET_FOR_LITERAL(int64_t)
+DUET_FOR_LITERAL(uint8_t)
+DUET_FOR_LITERAL(bool)
 
 }  // namespace duet

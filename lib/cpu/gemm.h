@@ -25,8 +25,8 @@ struct GemmOf {
   int64_t b_row = 0, b_col = 0;
   T* c = nullptr;  // C[i,j] = c[i*c_row + j]
   int64_t c_row = 0;
-  // Called once on each finished block of C while it is hot: rows x cols elements from C[i,j] on. Blocks have the full
-  // width n unless n is very large.
+  // Called once on each finished block of C while it is hot: rows x cols elements from C[i,j] on. Blocks are as wide as
+  // C up to about 768 columns. It must not multiply matrices itself: the packed B of this product is still needed.
   void (*epilogue)(void* ctx, int64_t i, int64_t j, int64_t rows, int64_t cols) = nullptr;
   void* ctx = nullptr;
   // What the epilogue is told C[0,0] is, so that the parts of a split product keep the coordinates of the whole.

@@ -30,8 +30,8 @@ Source make_source(DType dtype, const Shape& shape, const int64_t* strides, cons
 void gather(const Source& source, const void* data, int64_t begin, int64_t n, void* out);
 
 /// What a step reads and writes: a source, a temporary, or an output.
-using Register = int16_t;
-inline constexpr Register kTemporary = 0x1000, kOutput = 0x2000;
+using Register = int32_t;
+inline constexpr Register kTemporary = 1 << 20, kOutput = 1 << 28;
 
 struct Step {
   TileFn fn = nullptr;

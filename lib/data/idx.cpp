@@ -2,13 +2,16 @@
 #include "duet/data/idx.h"
 
 #include <sys/stat.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "data/idx_format.h"
 #include "io/file.h"
+
+#ifdef DUET_HAS_ZLIB
+#include <zlib.h>
+#endif
 
 namespace duet::data {
 namespace {
@@ -40,6 +43,7 @@ uint64_t whole_size(std::string_view where, std::span<const uint8_t> start, int 
   return size;
 }
 
+#ifdef DUET_HAS_ZLIB
 std::vector<uint8_t> gunzip(std::string_view where, std::span<const uint8_t> packed, int rank) {
   z_stream z{};
   if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK) fail<OutOfMemory>("{}: no memory to unpack it", where);
@@ -78,6 +82,11 @@ std::vector<uint8_t> gunzip(std::string_view where, std::span<const uint8_t> pac
   out.resize(have);
   return out;
 }
+#else
+std::vector<uint8_t> gunzip(std::string_view where, std::span<const uint8_t>, int) {
+  fail<ParseError>("{}: gzip data, and duet was built without zlib; unpack the file, or build duet with zlib", where);
+}
+#endif
 
 std::string join(const std::string& folder, const std::string& name) {
   return folder.ends_with('/') ? folder + name : folder + "/" + name;

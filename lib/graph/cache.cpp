@@ -7,36 +7,47 @@ namespace duet::graph {
 namespace {
 
 uint64_t hash_words(const std::vector<uint64_t>& words) {
-  uint64_t h = 0x9e3779b97f4a7c15u;
-  for (uint64_t w : words) {
-    h = (h ^ w) * 0xff51afd7ed558ccdu;
-    h ^= h >> 32;
-  }
-  return h;
+  // Four chains that do not wait for each other.
+  uint64_t h[4] = {0x9e3779b97f4a7c15u, 0xbf58476d1ce4e5b9u, 0x94d049bb133111ebu, 0xd6e8feb86659fd93u};
+  auto mix = [](uint64_t& chain, uint64_t word) {
+    chain = (chain ^ word) * 0xff51afd7ed558ccdu;
+    chain ^= chain >> 32;
+  };
+  size_t i = 0;
+  for (; i + 4 <= words.size(); i += 4)
+    for (size_t k = 0; k < 4; ++k) mix(h[k], words[i + k]);
+  for (; i < words.size(); ++i) mix(h[i % 4], words[i]);
+  uint64_t all = words.size();
+  for (uint64_t chain : h) all = (all ^ chain) * 0xc4ceb9fe1a85ec53u, all ^= all >> 29;
+  return all;
 }
 
 // Why the words of `now` are not those of `before`.
-std::string difference(const Plan& now, const Plan* before) {
-  if (before == nullptr) return "first call";
+std::string difference(const Plan& now, const Plan* before, int segment) {
+  if (before == nullptr) return segment == 0 ? "first call" : fmt::format("first call, after split {}", segment);
   const auto &a = now.recorded(), &b = before->recorded();
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i)
     if (a[i].first != b[i].first)
       return fmt::format("other operations: {} at {}, was {}", std::string(a[i].first), to_string(a[i].second), std::string(b[i].first));
   if (a.size() != b.size()) return fmt::format("other operations: {} recorded, were {}", a.size(), b.size());
-  for (size_t i = 0; i < std::min(now.slot_specs().size(), before->slot_specs().size()); ++i) {
-    const Spec &x = now.slot_specs()[i], &y = before->slot_specs()[i];
+  for (size_t i = 0; i < std::min(now.slots().size(), before->slots().size()); ++i) {
+    const Spec &x = now.slots()[i].spec, &y = before->slots()[i].spec;
     if (x == y) continue;
+    const std::string name = slot_name(now.slots()[i]);
     if (x.dtype == y.dtype && x.shape.rank() == y.shape.rank())
       for (int axis = 0; axis < x.shape.rank(); ++axis)
-        if (x.shape[axis] != y.shape[axis]) return fmt::format("input {} is {}, was {}: axis {} differs", i, x, y, axis);
-    return fmt::format("input {} is {}, was {}", i, x, y);
+        if (x.shape[axis] != y.shape[axis]) return fmt::format("{} is {}, was {}: axis {} differs", name, x, y, axis);
+    return fmt::format("{} is {}, was {}", name, x, y);
   }
   return "other attributes, layouts or kept values";
 }
 
 }  // namespace
 
-PlanCache::PlanCache(std::vector<std::string> without) : without_(std::move(without)) {}
+PlanCache::PlanCache(std::vector<std::string> without, const Line& line) : without_(std::move(without)) {
+  LineScope scope(line);
+  check_pass_names(without_);
+}
 
 std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vector<int>& outputs) {
   const std::vector<uint64_t>& words = trace.words();
@@ -51,16 +62,21 @@ std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vecto
       ++hits_;
       return entry.plan;
     }
-    auto last = std::max_element(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.used < b.used; });
-    if (last != entries_.end()) nearest = last->plan;
+    // The plan that the same part of the function used last.
+    uint64_t last = 0;
+    for (const Entry& entry : entries_)
+      if (entry.segment == trace.segment() && entry.used > last) last = entry.used, nearest = entry.plan;
   }
   auto plan = std::make_shared<const Plan>(trace.decode(outputs), without_, words);
   std::lock_guard lock(mutex_);
-  Event event{"plan", difference(*plan, nearest.get()), trace.marks().empty() ? Line() : trace.marks()[0].line};
-  if (debug_level() >= 1) [[unlikely]] debug_line(fmt::format("plan {}: {}", events_.size() + 1, event.why));
+  for (const Entry& entry : entries_)  // another thread made it meanwhile
+    if (entry.hash == hash && entry.plan->key() == words) return entry.plan;
+  Event event{"plan", difference(*plan, nearest.get(), trace.segment()), trace.marks().empty() ? Line() : trace.marks()[0].line, plan};
+  if (debug_level() >= 1) [[unlikely]] debug_line(fmt::format("plan {}: {}", made_ + 1, event.why));
+  ++made_;
   events_.push_back(std::move(event));
   bytes_ += plan->size_bytes();
-  entries_.push_back({plan, hash, clock_, clock_});
+  entries_.push_back({plan, hash, clock_, trace.segment()});
   while (bytes_ > kMaxBytes && entries_.size() > 1) {
     auto oldest = std::min_element(entries_.begin(), entries_.end() - 1, [](const Entry& a, const Entry& b) { return a.used < b.used; });
     bytes_ -= oldest->plan->size_bytes();
@@ -83,7 +99,18 @@ std::vector<Event> PlanCache::events() const {
 
 void PlanCache::note(Event event) {
   std::lock_guard lock(mutex_);
+  // A split happens at every call: counted, or the list would grow for ever.
+  for (Event& e : events_) {
+    if (e.what != event.what || e.why != event.why || e.line.file != event.line.file || e.line.line != event.line.line) continue;
+    ++e.count;
+    return;
+  }
   events_.push_back(std::move(event));
+}
+
+std::string slot_name(const Value& slot) {
+  if (slot.argument < 0) return fmt::format("in{}", slot.index);
+  return slot.leaf < 0 ? fmt::format("arg{}", slot.argument) : fmt::format("arg{}.{}", slot.argument, slot.leaf);
 }
 
 uint64_t PlanCache::hits() const {

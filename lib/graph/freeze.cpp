@@ -22,6 +22,12 @@ Number8 as_number(double v, DType dtype) {
   return n;
 }
 
+std::string text(const TracedNumber& n) {
+  if (is_float(n.dtype)) return shortest(n.float_value);
+  if (n.dtype == DType::i64) return fmt::format("{}", n.value.i64);
+  return n.dtype == DType::i32 ? fmt::format("{}", n.value.i32) : fmt::format("{}", n.value.u8);
+}
+
 // The words of operation i.
 std::span<const uint64_t> words_of(const FrozenTrace& t, size_t i) {
   size_t end = i + 1 < t.marks.size() ? t.marks[i + 1].first_word : t.words.size();
@@ -68,7 +74,7 @@ bool same_sources(const std::vector<LeafSource>& a, const std::vector<LeafSource
 }  // namespace
 
 double perturbed(double v, int position) {
-  const double factor = 1.25 + 0.125 * position;  // another one for each argument
+  const double factor = 1 / (1.25 + 0.125 * position);  // another one for each argument; a probability stays one
   return std::isfinite(v) && v != 0 ? v * factor : factor;
 }
 
@@ -90,13 +96,13 @@ FrozenTrace read_trace(Trace& trace, const std::vector<Tensor>& leaves, const st
     block::retain(b);
     t.slots.push_back(Tensor::adopt(b, 0));
   }
-  std::vector<char> claimed(t.outputs.size(), 0);
+  std::vector<int> handles(t.outputs.size(), 1);  // that are known: the trace's, and those in arguments and result
   auto source = [&](const Tensor& x) -> LeafSource {
     if (!x.defined()) return {};
     const Block& b = x.block();
     if (b.trace == &trace) {
       auto at = std::ranges::find(t.outputs, b.node_output) - t.outputs.begin();
-      claimed[static_cast<size_t>(at)] = 1;
+      ++handles[static_cast<size_t>(at)];
       return {LeafSource::output, static_cast<int>(at), {}};
     }
     for (size_t i = 0; i < leaves.size(); ++i)
@@ -105,10 +111,10 @@ FrozenTrace read_trace(Trace& trace, const std::vector<Tensor>& leaves, const st
   };
   for (const Tensor* x : after) t.arguments.push_back(source(*x));
   for (const Tensor* x : results) t.results.push_back(source(*x));
-  for (size_t k = 0; k < claimed.size(); ++k) {
-    if (claimed[k]) continue;
-    // Which operation made it: outputs are numbered in the order of operations.
+  for (size_t k = 0; k < handles.size(); ++k) {
     int n = t.outputs[k];
+    if (trace.pending()[static_cast<size_t>(n)]->refs.load() == handles[k]) continue;
+    // Which operation made it: outputs are numbered in the order of operations.
     size_t i = 0;
     for (; i < t.marks.size() && n >= t.marks[i].op->outputs; ++i) n -= t.marks[i].op->outputs;
     refuse(t.marks[i].line, fmt::format("freeze: a value is kept by host code after the call: the result of {}; return it instead, or use compile",
@@ -118,14 +124,14 @@ FrozenTrace read_trace(Trace& trace, const std::vector<Tensor>& leaves, const st
 }
 
 FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<FloatArgument>& floats,
-                const std::vector<Tensor>& leaves, std::shared_ptr<const Plan> plan) {
+                const std::vector<Tensor>& leaves, std::shared_ptr<const Plan> plan, const Line& line) {
   check_same_operations(a, b);
   FrozenPlan p;
   p.plan = std::move(plan);
   for (const Tensor& t : leaves) {
     FrozenPlan::LeafSpec l{};
     if (t.defined()) {
-      l = {t.spec(), t.is_contiguous(), {}};
+      l = {t.spec(), true, t.is_contiguous(), {}};
       std::copy_n(t.block().strides, kMaxRank, l.strides.begin());
     }
     p.leaves.push_back(l);
@@ -153,8 +159,7 @@ FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<Fl
     if (bound < 0 && x.value.bits != y.value.bits)
       refuse(y.line, fmt::format("freeze: a number changes between two recordings: {} and then {}; C++ computed it from an argument or from "
                                  "outside: write x * lr * 0.5f for x * (lr * 0.5f), pass it as an argument, or use compile",
-                                 x.float_value != 0 || is_float(x.dtype) ? x.float_value : static_cast<double>(x.value.i32),
-                                 y.float_value != 0 || is_float(y.dtype) ? y.float_value : static_cast<double>(y.value.i32)));
+                                 text(x), text(y)));
     if (bound >= 0) used[static_cast<size_t>(bound)] = 1;
     p.number_argument.push_back(bound < 0 ? -1 : floats[static_cast<size_t>(bound)].position);
     p.numbers.push_back(x.value);
@@ -162,12 +167,17 @@ FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<Fl
   }
   for (size_t f = 0; f < floats.size(); ++f)
     if (!used[f])
-      fail<TraceError>("freeze: argument {} ({}) reaches no operation as it is; use it as an operand (x * lr), pass it as a tensor, or use compile",
-                       floats[f].position + 1, floats[f].value);
+      refuse(line, fmt::format("freeze: argument {} ({}) reaches no operation as it is; use it as an operand (x * lr), pass it as a tensor, or use compile",
+                               floats[f].position + 1, shortest(floats[f].value)));
   if (!same_sources(a.arguments, b.arguments) || !same_sources(a.results, b.results))
-    refuse(b.marks.empty() ? Line() : b.marks.back().line, "freeze: two recordings return different values; the function is not pure, use compile");
+    refuse(b.marks.empty() ? line : b.marks.back().line, "freeze: two recordings return different values; the function is not pure, use compile");
   p.arguments = a.arguments;
   p.results = a.results;
+  p.kept.assign(leaves.size(), 0);
+  for (const LeafSource& s : p.results)
+    if (s.kind == LeafSource::leaf) p.kept[static_cast<size_t>(s.index)] = 1;
+  for (size_t i = 0; i < p.arguments.size(); ++i)
+    if (p.arguments[i].kind == LeafSource::leaf && p.arguments[i].index != static_cast<int>(i)) p.kept[static_cast<size_t>(p.arguments[i].index)] = 1;
   if (p.plan != nullptr)
     for (size_t k = 0; k < a.outputs.size(); ++k) p.outputs.push_back(p.plan->output_spec(static_cast<int>(k)));
   return p;
@@ -181,8 +191,12 @@ bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, cons
   for (size_t i = 0; i < leaves.size(); ++i) {
     const FrozenPlan::LeafSpec& l = p.leaves[i];
     if (!leaves[i]->defined()) {
-      if (l.spec.shape.rank() == 0 && !l.dense) continue;
+      if (!l.defined) continue;
       if (why) *why = fmt::format("tensor {} of the arguments is empty, was {}", i + 1, l.spec);
+      return false;
+    }
+    if (!l.defined) {
+      if (why) *why = fmt::format("tensor {} of the arguments is {}, was empty", i + 1, leaves[i]->spec());
       return false;
     }
     const Block& b = leaves[i]->block();
@@ -200,9 +214,24 @@ bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, cons
   return false;
 }
 
-std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint8_t>& given,
-                           std::span<const double> floats) {
+std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<Passed>& passed,
+                           std::span<const double> floats, const Line& line) {
   std::vector<Tensor> outputs;
+  auto rebound = [&](size_t i) {
+    const LeafSource& s = p.arguments[i];
+    return passed[i] == Passed::reference && (s.kind != LeafSource::leaf || s.index != static_cast<int>(i));
+  };
+  // One Tensor object in two places has one reference: it must not be donated, and rebinding it in one place would not
+  // be seen in the other, as it is when the function runs.
+  thread_local std::vector<const Tensor*> sorted;
+  sorted.assign(leaves.begin(), leaves.end());
+  std::sort(sorted.begin(), sorted.end());
+  const bool twice = std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();
+  auto is_twice = [&](size_t i) { return twice && std::count(leaves.begin(), leaves.end(), leaves[i]) > 1; };
+  for (size_t i = 0; twice && i < leaves.size(); ++i)
+    if (rebound(i) && is_twice(i))
+      refuse(line, fmt::format("frozen call: a tensor that the function rebinds is passed twice: {}; pass a copy, or use compile",
+                               leaves[i]->defined() ? to_string(leaves[i]->spec()) : "empty"));
   if (p.plan == nullptr) return outputs;
   thread_local std::vector<Block*> slots, results;
   thread_local std::vector<uint8_t> donated;
@@ -213,7 +242,8 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
     Block* b = leaf < 0 ? &p.constants[s].block() : &leaves[static_cast<size_t>(leaf)]->block();
     if (b->trace != nullptr) reject_foreign("frozen call", *b);
     slots.push_back(b);
-    donated.push_back(leaf >= 0 && given[static_cast<size_t>(leaf)] && block::sole_owner(b));
+    const auto l = static_cast<size_t>(leaf);
+    donated.push_back(leaf >= 0 && !p.kept[l] && (passed[l] == Passed::temporary || rebound(l)) && block::sole_owner(b) && !is_twice(l));
   }
   for (size_t i = 0; i < p.numbers.size(); ++i)
     numbers.push_back(p.number_argument[i] < 0 ? p.numbers[i] : as_number(floats[static_cast<size_t>(p.number_argument[i])], p.number_dtypes[i]));
@@ -226,11 +256,19 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
   return outputs;
 }
 
-void reject_new_arguments(const std::string& why) {
+void reject_new_arguments(const std::string& why, const Line& line) {
+  LineOverride here(line);
   fail<TraceError>("frozen call: the arguments are not those it was recorded with: {}; freeze again, or freeze(f, {{.on_new_shape = OnNewShape::retrace}})", why);
 }
-void reject_changed_config() {
+void reject_changed_config(const Line& line) {
+  LineOverride here(line);
   fail<TraceError>("freeze: the function changes a plain number or a size in its arguments, which a replay would not; make it a tensor, or use compile");
+}
+
+void reject_changed_result(const Line& line) {
+  LineOverride here(line);
+  fail<TraceError>("freeze: a plain number or a size in the result differs between two recordings, and a replay would repeat the first; return a "
+                   "tensor, or use compile");
 }
 
 }  // namespace graph

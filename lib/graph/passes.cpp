@@ -31,14 +31,6 @@ std::vector<std::string> left_out_by_environment() {
   return names;
 }
 
-void check_names(const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    bool known = name == kPlanMemory;
-    for (const Pass& p : kPasses) known |= p.name == name;
-    check<Error>(known, "passes: there is no pass {}; the passes are simplify, cse, dce, fuse, plan_memory", name);
-  }
-}
-
 // Without fuse, every node that computes is a kernel.
 void one_kernel_a_node(Graph& g) {
   std::vector<Layout> l = layouts(g);
@@ -54,6 +46,14 @@ void one_kernel_a_node(Graph& g) {
 
 std::span<const Pass> passes() { return kPasses; }
 
+void check_pass_names(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    bool known = name == kPlanMemory;
+    for (const Pass& p : kPasses) known |= p.name == name;
+    check<Error>(known, "passes: there is no pass {}; the passes are simplify, cse, dce, fuse, plan_memory", name);
+  }
+}
+
 bool left_out(std::string_view name, const std::vector<std::string>& without) {
   for (const std::string& w : without)
     if (w == name) return true;
@@ -63,8 +63,8 @@ bool left_out(std::string_view name, const std::vector<std::string>& without) {
 }
 
 Graph run_passes(Graph g, Report& report, const std::vector<std::string>& without) {
-  check_names(without);
-  check_names(left_out_by_environment());
+  check_pass_names(without);
+  check_pass_names(left_out_by_environment());
   for (const Pass& pass : kPasses) {
     if (left_out(pass.name, without)) continue;
     PassRecord record{std::string(pass.name), std::string(pass.purpose), static_cast<int>(g.nodes.size()), 0, 0};

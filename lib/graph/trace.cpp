@@ -33,6 +33,8 @@ Trace::~Trace() { drop(); }
 void Trace::begin(PlanCache& cache, bool may_split) {
   cache_ = &cache;
   may_split_ = may_split;
+  positions_ = nullptr;
+  segment_ = 0;
 }
 
 int Trace::find_slot(const Block* b) const {
@@ -180,28 +182,49 @@ Graph Trace::decode(const std::vector<int>& outputs) const {
     g.nodes.push_back(std::move(node));
   }
   g.slots = static_cast<int>(slots_.size());
+  if (positions_ != nullptr) {
+    std::vector<LeafPosition> positions;
+    ask_positions_(positions_, positions);
+    for (Value& v : g.values) {
+      if (v.origin != Origin::slot) continue;
+      auto at = std::ranges::find(positions, slots_[static_cast<size_t>(v.index)], &LeafPosition::block);
+      if (at != positions.end()) v.argument = at->argument, v.leaf = at->leaf;
+    }
+  }
   for (int o : outputs) g.outputs.push_back(of_output[static_cast<size_t>(o)]);
   return g;
 }
 
-void Trace::run_segment() {
+void Trace::run_segment(bool last) {
   if (pending_.empty()) return;
+  // Also when a kernel throws: host code may catch it and go on in a new segment.
+  struct Dropper {
+    Trace& trace;
+    ~Dropper() { trace.drop(); }
+  } dropper{*this};
   const std::vector<int> outputs = seal();
   if (!outputs.empty()) {
     std::shared_ptr<const Plan> plan = cache_->find(*this, outputs);
-    std::vector<Block*> results;
-    for (int o : outputs) results.push_back(pending_[static_cast<size_t>(o)]);
-    std::vector<int> kept(slots_.size(), 0);
+    results_.clear();
+    for (int o : outputs) results_.push_back(pending_[static_cast<size_t>(o)]);
+    kept_.assign(slots_.size(), 0);
+    // Only the last segment: what host code does after a split may throw, and then arguments must be as before.
     for (const Block* b : discounted_)
-      if (int slot = find_slot(b); slot >= 0) ++kept[static_cast<size_t>(slot)];
-    std::vector<uint8_t> donated;
-    for (size_t s = 0; s < slots_.size(); ++s) donated.push_back(block::sole_owner(slots_[s], kept[s]));
-    std::vector<Number8> numbers;
-    for (const TracedNumber& n : numbers_) numbers.push_back(n.value);
-    plan->run({slots_, donated, numbers, results});
-    for (Block* b : results) b->trace = nullptr;
+      if (int slot = last ? find_slot(b) : -1; slot >= 0) ++kept_[static_cast<size_t>(slot)];
+    donated_.clear();
+    for (size_t s = 0; s < slots_.size(); ++s) donated_.push_back(block::sole_owner(slots_[s], kept_[s]));
+    values_.clear();
+    for (const TracedNumber& n : numbers_) values_.push_back(n.value);
+    plan->run({slots_, donated_, values_, results_});
+    for (Block* b : results_) b->trace = nullptr;
+    ++segment_;
   }
-  drop();
+}
+
+Line Trace::line_of(int output) const {
+  for (const Mark& m : marks_)
+    if ((output -= m.op->outputs) < 0) return m.line;
+  return {};
 }
 
 void Trace::split(const char* why) {
@@ -210,10 +233,10 @@ void Trace::split(const char* why) {
                     why);
   cache_->note({"split", why, thread_state.line});
   if (debug_level() >= 1) [[unlikely]] debug_line(fmt::format("split at {} {}", why, to_string(thread_state.line)));
-  run_segment();
+  run_segment(false);
 }
 
-void Trace::finish() { run_segment(); }
+void Trace::finish() { run_segment(true); }
 
 void Trace::abandon() noexcept {
   for (Block* b : pending_)

@@ -372,7 +372,8 @@ Tensor alias(const Tensor& x) {
   return std::move(y.values[0]);
 }
 
-Tensor stop_gradient(const Tensor& x) {
+Tensor stop_gradient(const Tensor& x, std::source_location line) {
+  LineScope scope(line);
   check<Error>(x.defined(), "stop_gradient: the operand is an empty Tensor; give it a value first");
   block::retain(&x.block());
   return Tensor::adopt(&x.block(), fresh_ids(1));

@@ -13,7 +13,8 @@ namespace duet {
 
 DUET_DEFINE_FAMILY(ReduceOps)
 
-Axes::Axes(std::initializer_list<int> list) : count(static_cast<int>(list.size())) {
+Axes::Axes(std::initializer_list<int> list, std::source_location line) : count(static_cast<int>(list.size())) {
+  LineScope scope(line);
   check<ShapeError>(count <= kMaxRank, "axes: {} are too many; a tensor has at most {}", count, kMaxRank);
   int i = 0;
   for (int a : list) axis[i++] = a;

@@ -19,7 +19,7 @@ struct Line {
   bool grad_of = false;
 
   constexpr Line() = default;
-  constexpr Line(const std::source_location& l) : file(l.file_name()), line(l.line()) {}
+  constexpr Line(const std::source_location& l) : file(l.line() != 0 ? l.file_name() : nullptr), line(l.line()) {}
 };
 
 std::string to_string(const Line& line);  // "mlp.cpp:8", "grad of mlp.cpp:8", "" when unknown

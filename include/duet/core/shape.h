@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <source_location>
 #include <string>
 
 #include "duet/core/dtype.h"
@@ -15,8 +16,10 @@ inline constexpr int kMaxRank = 6;
 class Shape {
  public:
   constexpr Shape() = default;
-  Shape(std::initializer_list<int64_t> dims) : Shape(dims.begin(), static_cast<int>(dims.size())) {}
-  Shape(const int64_t* dims, int rank);
+  /// ShapeError for more than six.
+  Shape(std::initializer_list<int64_t> dims, std::source_location line = std::source_location::current())
+      : Shape(dims.begin(), static_cast<int>(dims.size()), line) {}
+  Shape(const int64_t* dims, int rank, std::source_location line = {});
 
   constexpr int rank() const { return rank_; }
   constexpr int64_t operator[](int axis) const { return dims_[axis]; }

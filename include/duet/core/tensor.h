@@ -1,6 +1,8 @@
 // The value everything else is about.
 #pragma once
 
+#include <concepts>
+#include <cstdio>
 #include <initializer_list>
 #include <iosfwd>
 #include <span>
@@ -12,6 +14,17 @@
 #include "duet/core/error.h"
 
 namespace duet {
+
+/// An index that knows where it was written.
+struct RowIndex {
+  int64_t i;
+  std::source_location line;
+  template <std::integral I>
+  RowIndex(I index, std::source_location where = std::source_location::current()) : i(static_cast<int64_t>(index)), line(where) {}
+};
+
+/// Throws the Error for the use of a Tensor that has no value.
+[[noreturn]] void reject_empty();
 
 /// An immutable n-dimensional array: a shared block and the id of this value. Copies share both and cost a count.
 /// Contents never change; `x += y` rebinds x. Views (reshape, transpose, slice, broadcast_to) share storage.
@@ -39,7 +52,7 @@ class Tensor {
   bool defined() const { return block_ != nullptr; }
   DType dtype() const { return block().dtype; }
   const Shape& shape() const { return block().shape; }
-  int64_t shape(int axis) const;
+  int64_t shape(int axis, std::source_location line = std::source_location::current()) const;
   int rank() const { return block().shape.rank(); }
   int64_t numel() const { return block().numel; }
   size_t size_bytes() const { return block().data_bytes(); }
@@ -69,12 +82,12 @@ class Tensor {
   Tensor slice(int axis, int64_t start, int64_t stop, int64_t step = 1,
                std::source_location line = std::source_location::current()) const;
   /// The i-th row: the first axis is removed.
-  Tensor operator[](int64_t i) const { return row(i); }
+  Tensor operator[](RowIndex i) const { return row(i.i, i.line); }
   Tensor row(int64_t i, std::source_location line = std::source_location::current()) const;
 
   uint64_t id() const { return id_; }
   Block& block() const {
-    DUET_INTERNAL_CHECK(block_ != nullptr);
+    if (block_ == nullptr) [[unlikely]] reject_empty();
     return *block_;
   }
   /// Takes over one reference to b.
@@ -96,22 +109,25 @@ void materialize(const Tensor& t, const char* why);
 
 /// A tensor with a copy of the given elements in row-major order. ShapeError when their number is not the shape's.
 template <class T>
-Tensor from_span(std::span<const T> elements, const Shape& shape);
+Tensor from_span(std::span<const T> elements, const Shape& shape, std::source_location line = std::source_location::current());
 template <class T>
-Tensor from_vector(const std::vector<T>& elements, const Shape& shape) {
-  return from_span(std::span<const T>(elements), shape);
+Tensor from_vector(const std::vector<T>& elements, const Shape& shape, std::source_location line = std::source_location::current()) {
+  return from_span(std::span<const T>(elements), shape, line);
 }
-/// tensor({1.f, 2.f}) is f32[2], tensor({{1, 2}, {3, 4}}) is i32[2,2]; double literals make f32 unless T is given.
-Tensor tensor(std::initializer_list<double> row);
-Tensor tensor(std::initializer_list<std::initializer_list<double>> rows);
-Tensor tensor(std::initializer_list<int> row);
-Tensor tensor(std::initializer_list<std::initializer_list<int>> rows);
+/// tensor({1.0, 2.0}) is f32[2], tensor({{1, 2}, {3, 4}}) is i32[2,2], tensor({{1.0}, {2.0}}) is f32[2,1]: float and double
+/// make f32, int i32, int64_t i64, bool bool. ShapeError when rows differ in length.
+template <class T>
+Tensor tensor(std::initializer_list<T> row);
+template <class T>
+Tensor tensor(std::initializer_list<std::initializer_list<T>> rows,
+              std::source_location line = std::source_location::current());
 
 /// NumPy-like text: "[[1. 2.]\n [3. 4.]] f32[2,2]"; more than 1,000 elements are summarised.
 std::string to_string(const Tensor& t);
 std::ostream& operator<<(std::ostream& out, const Tensor& t);
-/// For a debugger: prints t to stderr (`call duet::show(t)`).
-void show(const Tensor& t);
+/// For a debugger: prints t to stderr (`call duet::show(t)`). In the user's own file, so that a debugger knows its type
+/// whatever the library was built with.
+[[gnu::used]] inline void show(const Tensor& t) { std::fputs((to_string(t) + "\n").c_str(), stderr); }
 
 }  // namespace duet
 

@@ -2,17 +2,17 @@
 // records it once and for all. All three have the function's own interface and give the same bits.
 #pragma once
 
-#include <optional>
-
 #include "duet/graph/plan.h"
 #include "duet/random.h"
 #include "duet/tree.h"
 
 namespace duet {
 
+/// The lives a function can have.
 enum class Mode : uint8_t { eager, compiled, frozen };
 std::string_view name(Mode mode);
 
+/// How compile works.
 struct CompileOptions {
   std::vector<std::string> without = {};  // passes to leave out: {"fuse"}
 };
@@ -34,25 +34,34 @@ class Eager {
 namespace detail {
 
 struct Nothing {};
+// An optional would do, but g++ 12 warns at its use in every program that is compiled with -O3 -Wall.
+template <class T>
+struct Copy {
+  T value;
+};
 /// What is needed to undo a call: a copy of every tree that f can rebind.
 template <class A>
 auto saved(std::remove_reference_t<A>& arg) {
   using T = std::remove_cvref_t<A>;
   if constexpr (std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>> && tree::is_tree<T>())
-    return std::optional<T>(arg);
+    return Copy<T>{arg};
   else
     return Nothing{};
 }
 inline void discount(graph::Trace&, const Nothing&) {}
 template <class T>
-void discount(graph::Trace& trace, const std::optional<T>& copy) {
-  for_each_leaf(*copy, [&](const Tensor& t) { trace.discount(t); });
+void discount(graph::Trace& trace, const Copy<T>& copy) {
+  for_each_leaf(copy.value, [&](const Tensor& t) { trace.discount(t); });
 }
+template <class A>
+const A& original(const A& arg, const Nothing&) { return arg; }
+template <class A>
+const A& original(const A&, const Copy<A>& copy) { return copy.value; }
 template <class A>
 void restore(A&, Nothing&) {}
 template <class A>
-void restore(A& arg, std::optional<A>& copy) {
-  arg = std::move(*copy);
+void restore(A& arg, Copy<A>& copy) {
+  arg = std::move(copy.value);
 }
 
 /// Calls f under a recording and runs the plan; arguments are as before when anything throws.
@@ -60,8 +69,14 @@ template <class F, class... A>
 auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
   using R = decltype(f(std::forward<A>(args)...));
   auto copies = std::tuple{saved<A>(args)...};
+  auto positions = [&](std::vector<graph::LeafPosition>& out) {
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      (graph::add_positions(original(args, std::get<I>(copies)), static_cast<int>(I), out), ...);
+    }(std::index_sequence_for<A...>());
+  };
   try {
     graph::Recording recording(cache);
+    recording.trace().name_slots(positions);
     std::apply([&](const auto&... copy) { (discount(recording.trace(), copy), ...); }, copies);
     if constexpr (std::is_void_v<R>) {
       f(std::forward<A>(args)...);
@@ -86,8 +101,8 @@ auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
 template <class F>
 class Compiled {
  public:
-  Compiled(F f, CompileOptions options)
-      : f_(std::move(f)), cache_(std::make_shared<graph::PlanCache>(std::move(options.without))) {}
+  Compiled(F f, CompileOptions options, const Line& line = {})
+      : f_(std::move(f)), cache_(std::make_shared<graph::PlanCache>(std::move(options.without), line)) {}
 
   /// Calls f. Tensors of arguments taken by reference are rebound at the end; if the call throws they are as before.
   template <class... A>
@@ -108,10 +123,10 @@ template <class F>
 Eager<F> eager(F f) {
   return Eager<F>(std::move(f));
 }
-/// f, recorded at every call and replayed from a cached plan.
+/// f, recorded at every call and replayed from a cached plan. Error for a pass that does not exist.
 template <class F>
-Compiled<F> compile(F f, CompileOptions options = {}) {
-  return Compiled<F>(std::move(f), std::move(options));
+Compiled<F> compile(F f, CompileOptions options = {}, std::source_location line = std::source_location::current()) {
+  return Compiled<F>(std::move(f), std::move(options), line);
 }
 
 }  // namespace duet

@@ -8,6 +8,7 @@
 
 namespace duet {
 
+/// What a frozen function does with arguments of new shapes: an error, or another recording.
 enum class OnNewShape : uint8_t { fail, retrace };
 struct FreezeOptions {
   OnNewShape on_new_shape = OnNewShape::fail;  // what a call does whose arguments have other shapes than the first one's
@@ -44,9 +45,9 @@ struct FrozenPlan {
   std::shared_ptr<const Plan> plan;
   std::vector<uint64_t> config;       // of the arguments
   struct LeafSpec {
-    Spec spec;
-    bool dense;
-    std::array<int64_t, kMaxRank> strides;
+    Spec spec = {};
+    bool defined = false, dense = true;
+    std::array<int64_t, kMaxRank> strides = {};
   };
   std::vector<LeafSpec> leaves;       // of the arguments
   std::vector<int> slot_leaf;         // by slot: the leaf bound to it, −1 for a constant
@@ -55,6 +56,7 @@ struct FrozenPlan {
   std::vector<Number8> numbers;
   std::vector<DType> number_dtypes;
   std::vector<LeafSource> arguments, results;
+  std::vector<uint8_t> kept;          // leaves whose old value is returned or put elsewhere: never overwritten
   std::vector<Spec> outputs;
   std::shared_ptr<void> result;       // the function's result with empty tensors
 };
@@ -68,20 +70,25 @@ FrozenTrace read_trace(Trace& trace, const std::vector<Tensor>& leaves, const st
 
 /// Compares the recordings and binds; TraceError with the line and the way out when the function is not pure.
 FrozenPlan bind(const FrozenTrace& first, const FrozenTrace& second, const std::vector<FloatArgument>& floats,
-                const std::vector<Tensor>& leaves, std::shared_ptr<const Plan> plan);
+                const std::vector<Tensor>& leaves, std::shared_ptr<const Plan> plan, const Line& line);
 
 /// Whether the arguments are those the plan was made for; if not, `why` says how they differ.
 bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint64_t>& config, std::string* why);
 
-/// Replays: leaves and floats in, outputs out. `rebound` leaves may give their storage.
-std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint8_t>& given,
-                           std::span<const double> floats);
+/// How a leaf's argument is passed: const, by reference, or as an rvalue, whose storage belongs to the call.
+enum class Passed : uint8_t { fixed, reference, temporary };
+
+/// Replays: leaves and floats in, outputs out. Leaves that the function rebinds, and temporaries, may give their storage.
+/// TraceError, naming `line`, when a leaf that the function rebinds is passed twice.
+std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<Passed>& passed,
+                           std::span<const double> floats, const Line& line);
 
 /// A leaf with a block of its own over the same storage, so that each argument position is told apart.
 Tensor separate(const Tensor& t);
 
-[[noreturn]] void reject_new_arguments(const std::string& why);
-[[noreturn]] void reject_changed_config();
+[[noreturn]] void reject_new_arguments(const std::string& why, const Line& line);
+[[noreturn]] void reject_changed_config(const Line& line);
+[[noreturn]] void reject_changed_result(const Line& line);
 
 }  // namespace graph
 
@@ -89,16 +96,16 @@ Tensor separate(const Tensor& t);
 template <class F>
 class Frozen {
  public:
-  Frozen(F f, FreezeOptions options)
-      : f_(std::move(f)), state_(std::make_shared<State>(options.without)), options_(std::move(options)) {}
+  Frozen(F f, FreezeOptions options, const Line& line = {})
+      : f_(std::move(f)), state_(std::make_shared<State>(options.without, line)), options_(std::move(options)), line_(line) {}
 
   /// Calls f. TraceError when f is not pure, or when arguments differ in shape, type or configuration from the first
   /// call's (unless on_new_shape is retrace).
   template <class... A>
   auto operator()(A&&... args) const {
-    using R = decltype(f_(std::forward<A>(args)...));
+    using R = std::remove_cvref_t<decltype(f_(std::forward<A>(args)...))>;
     // Inside a recording it is part of that graph; under a tape its operations are recorded so that the tape sees them.
-    if (thread_state.trace != nullptr) return f_(std::forward<A>(args)...);
+    if (thread_state.trace != nullptr) return static_cast<R>(f_(std::forward<A>(args)...));
     if (thread_state.tape != nullptr) return detail::compiled_call(f_, state_->cache, std::forward<A>(args)...);
     static_assert((tree::is_tree<A>() && ...), "duet: the arguments of a frozen function must be trees of tensors and numbers");
     thread_local std::vector<const Tensor*> leaves;
@@ -108,30 +115,20 @@ class Frozen {
     (collect(args, leaves, config), ...);
     std::shared_ptr<const graph::FrozenPlan> plan = find<R>(leaves, config, args...);
 
-    std::vector<uint8_t> given;
-    given.reserve(leaves.size());
-    (give<A>(args, plan->arguments, given), ...);
-    // A leaf that is returned, or becomes another leaf, is needed after the call.
-    for (const graph::LeafSource& r : plan->results)
-      if (r.kind == graph::LeafSource::leaf) given[static_cast<size_t>(r.index)] = 0;
-    for (size_t i = 0; i < given.size(); ++i)
-      if (const graph::LeafSource& a = plan->arguments[i]; a.kind == graph::LeafSource::leaf && a.index != static_cast<int>(i))
-        given[static_cast<size_t>(a.index)] = 0;
+    thread_local std::vector<graph::Passed> passed;
+    passed.clear();
+    (note_passing<A>(args, passed), ...);
     std::array<double, sizeof...(A)> floats{as_float(args)...};
-    std::vector<Tensor> outputs = graph::replay(*plan, leaves, given, floats);
+    std::vector<Tensor> outputs = graph::replay(*plan, leaves, passed, floats, line_);
 
     // Old leaves by value first: a rebound leaf may be another one's old value.
     std::vector<Tensor> old;
     for (const graph::LeafSource& s : plan->arguments)
       old.push_back(s.kind == graph::LeafSource::leaf && s.index != static_cast<int>(old.size()) ? *leaves[static_cast<size_t>(s.index)] : Tensor());
-    auto value = [&](const graph::LeafSource& s) -> Tensor {
+    [[maybe_unused]] auto value = [&](const graph::LeafSource& s) -> Tensor {
       if (s.kind == graph::LeafSource::output) return outputs[static_cast<size_t>(s.index)];
       if (s.kind == graph::LeafSource::leaf) return *leaves[static_cast<size_t>(s.index)];
       return s.tensor;
-    };
-    auto fill_result = [&](R& r) {
-      size_t i = 0;
-      for_each_leaf(r, [&](Tensor& t) { t = value(plan->results[i++]); });
     };
     auto rebind_all = [&] {
       size_t i = 0;
@@ -141,7 +138,8 @@ class Frozen {
       rebind_all();
     } else {
       R r = *static_cast<const R*>(plan->result.get());
-      fill_result(r);
+      size_t next = 0;
+      for_each_leaf(r, [&](Tensor& t) { t = value(plan->results[next++]); });
       rebind_all();
       return r;
     }
@@ -160,7 +158,7 @@ class Frozen {
 
  private:
   struct State {
-    explicit State(std::vector<std::string> without) : cache(std::move(without)) {}
+    State(std::vector<std::string> without, const Line& line) : cache(std::move(without), line) {}
     graph::PlanCache cache;
     std::mutex mutex;
     std::vector<std::shared_ptr<const graph::FrozenPlan>> plans;
@@ -181,13 +179,12 @@ class Frozen {
     if constexpr (kIsFloat<A>) return static_cast<double>(arg);
     else return 0;
   }
-  // Leaves of rvalues belong to the call, and so do those that it rebinds.
   template <class A>
-  static void give(const std::remove_reference_t<A>& arg, const std::vector<graph::LeafSource>& sources, std::vector<uint8_t>& given) {
-    for_each_leaf(arg, [&](const Tensor&) {
-      const bool rebound = sources[given.size()].kind != graph::LeafSource::leaf;
-      given.push_back(!std::is_const_v<std::remove_reference_t<A>> && (!std::is_lvalue_reference_v<A> || rebound));
-    });
+  static void note_passing(const std::remove_reference_t<A>& arg, std::vector<graph::Passed>& passed) {
+    constexpr graph::Passed how = std::is_const_v<std::remove_reference_t<A>> ? graph::Passed::fixed
+                                  : std::is_lvalue_reference_v<A>             ? graph::Passed::reference
+                                                                              : graph::Passed::temporary;
+    for_each_leaf(arg, [&](const Tensor&) { passed.push_back(how); });
   }
   template <class A>
   static void rebind(std::remove_reference_t<A>& arg, const std::vector<graph::LeafSource>& sources, size_t& i,
@@ -200,6 +197,7 @@ class Frozen {
         if (!std::is_lvalue_reference_v<A>) t = Tensor();  // moved from: its storage may have been reused
         else if (s.kind == graph::LeafSource::output) t = outputs[static_cast<size_t>(s.index)];
         else if (s.kind == graph::LeafSource::captured) t = s.tensor;
+        else if (s.kind == graph::LeafSource::none) t = Tensor();  // moved from by the function
         else if (old[i].defined()) t = old[i];
         ++i;
       });
@@ -215,7 +213,7 @@ class Frozen {
     if (!state_->plans.empty() && options_.on_new_shape == OnNewShape::fail) {
       std::string why;
       graph::matches(*state_->plans.front(), leaves, config, &why);
-      graph::reject_new_arguments(why);
+      graph::reject_new_arguments(why, line_);
     }
     state_->plans.push_back(std::make_shared<const graph::FrozenPlan>(trace_twice<R>(config, args...)));
     return state_->plans.back();
@@ -245,17 +243,22 @@ class Frozen {
     std::vector<graph::FloatArgument> floats;
     graph::FrozenTrace traces[2];
     std::vector<Tensor> leaves[2];
+    std::vector<uint64_t> result_config[2];
     std::shared_ptr<const graph::Plan> plan;
     std::shared_ptr<void> prototype;
     for (int turn : {0, 1}) {
       int position = 0;
       std::tuple<A...> copies{prepared(args, leaves[turn], turn == 1, position, floats)...};
+      std::vector<graph::LeafPosition> positions;
+      std::apply([&](const auto&... a) { int i = 0; (graph::add_positions(a, i++, positions), ...); }, copies);
+      auto known = [&](std::vector<graph::LeafPosition>& out) { out = positions; };
       graph::Recording recording(state_->cache, false);
+      recording.trace().name_slots(known);
       std::vector<const Tensor*> after, results;
       std::vector<uint64_t> config_after;
       auto look = [&] {
         std::apply([&](const auto&... a) { (collect(a, after, config_after), ...); }, copies);
-        if (config_after != config) graph::reject_changed_config();
+        if (config_after != config || !same_floats(copies, floats, turn == 1)) graph::reject_changed_config(line_);
         traces[turn] = graph::read_trace(recording.trace(), leaves[turn], after, results);
         if (turn == 0 && !traces[0].outputs.empty()) plan = state_->cache.find(recording.trace(), traces[0].outputs);
         recording.stop();
@@ -266,7 +269,8 @@ class Frozen {
       } else {
         static_assert(tree::is_tree<R>(), "duet: the result of a frozen function must be a tree of tensors and numbers");
         R r = std::apply(f_, copies);
-        for_each_leaf(r, [&](const Tensor& t) { results.push_back(&t); });
+        tree::SignatureVisitor v{results, result_config[turn]};
+        tree::walk(std::as_const(r), v);
         look();
         if (turn == 0) {
           R empty = r;
@@ -275,29 +279,47 @@ class Frozen {
         }
       }
     }
-    graph::FrozenPlan p = graph::bind(traces[0], traces[1], floats, leaves[0], std::move(plan));
+    graph::FrozenPlan p = graph::bind(traces[0], traces[1], floats, leaves[0], std::move(plan), line_);
+    if (result_config[0] != result_config[1]) graph::reject_changed_result(line_);
     p.config = config;
     p.result = std::move(prototype);
     return p;
   }
 
+  // Whether f left its floating arguments as they were given.
+  template <class... A>
+  static bool same_floats(const std::tuple<A...>& copies, const std::vector<graph::FloatArgument>& floats, bool changed) {
+    size_t next = 0;
+    auto same = [&](const auto& a) {
+      if constexpr (kIsFloat<decltype(a)>) {
+        const graph::FloatArgument& given = floats[next++];
+        const double before = changed ? given.changed : given.value, after = static_cast<double>(a);
+        return before == after || (before != before && after != after);
+      } else {
+        return true;
+      }
+    };
+    return std::apply([&](const auto&... a) { return (same(a) & ... & true); }, copies);
+  }
+
   mutable F f_;
   std::shared_ptr<State> state_;
   FreezeOptions options_;
+  Line line_;  // of the freeze: calls know no line of their own
 };
 
 /// f, recorded once and replayed from then on without running host code.
 template <class F>
-Frozen<F> freeze(F f, FreezeOptions options = {}) {
-  return Frozen<F>(std::move(f), std::move(options));
+Frozen<F> freeze(F f, FreezeOptions options = {}, std::source_location line = std::source_location::current()) {
+  return Frozen<F>(std::move(f), std::move(options), line);
 }
 
 /// f in the mode that `mode` names at run time.
 template <class F>
 class WithMode {
  public:
-  WithMode(Mode mode, F f, std::vector<std::string> without)
-      : mode_(mode), eager_(f), compiled_(f, {without}), frozen_(f, {OnNewShape::retrace, without}) {}
+  WithMode(Mode mode, F f, std::vector<std::string> without, const Line& line = {})
+      : mode_(mode), eager_(f), compiled_(f, {without}, line), frozen_(f, {OnNewShape::retrace, without}, line) {}
   template <class... A>
   auto operator()(A&&... args) const {
     if (mode_ == Mode::eager) return eager_(std::forward<A>(args)...);
@@ -313,9 +335,11 @@ class WithMode {
   Compiled<F> compiled_;
   Frozen<F> frozen_;
 };
+/// f in the mode that `mode` names; frozen with on_new_shape retrace. `without` names passes to leave out.
 template <class F>
-WithMode<F> with_mode(Mode mode, F f, std::vector<std::string> without = {}) {
-  return WithMode<F>(mode, std::move(f), std::move(without));
+WithMode<F> with_mode(Mode mode, F f, std::vector<std::string> without = {},
+                      std::source_location line = std::source_location::current()) {
+  return WithMode<F>(mode, std::move(f), std::move(without), line);
 }
 
 }  // namespace duet

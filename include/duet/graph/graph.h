@@ -26,7 +26,10 @@ struct Value {
   Number8 constant{};
   bool dense = true;  // slots: layout
   Strides strides = {};
+  int argument = -1, leaf = -1;  // slots: which tensor of the call's arguments; leaf −1: the argument is a Tensor
 };
+/// A slot as messages name it: "arg0", "arg0.3" (its fourth tensor), or "in2" for what the arguments do not hold.
+std::string slot_name(const Value& slot);
 
 struct Node {
   const OpRecord* op = nullptr;

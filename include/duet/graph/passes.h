@@ -19,8 +19,10 @@ struct Pass {
 /// The list, in the order in which they run.
 std::span<const Pass> passes();
 
-/// Runs all passes but those named, and those that DUET_PASSES=-name,… leaves out; TraceError for an unknown name.
+/// Runs all passes but those named, and those that DUET_PASSES=-name,… leaves out; Error for an unknown name.
 Graph run_passes(Graph g, Report& report, const std::vector<std::string>& without);
+/// Error for a name that no pass has.
+void check_pass_names(const std::vector<std::string>& names);
 /// Whether a pass of this name is left out. plan_memory is one of the names.
 bool left_out(std::string_view name, const std::vector<std::string>& without);
 

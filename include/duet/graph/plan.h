@@ -1,6 +1,7 @@
 // A plan: the kernels of one traced function in order, where every value lives, and nothing left to decide at run time.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -21,8 +22,8 @@ class Plan {
  public:
   /// Runs the passes and lowers. `without` names passes to leave out.
   Plan(Graph graph, const std::vector<std::string>& without, std::vector<uint64_t> key);
-  /// The specs of the slots and the names of the operations as they were recorded, to tell plans apart.
-  const std::vector<Spec>& slot_specs() const { return slot_specs_; }
+  /// The slots and the names of the operations as they were recorded, to tell plans apart.
+  const std::vector<Value>& slots() const { return slots_; }
   const std::vector<std::pair<std::string_view, Line>>& recorded() const { return recorded_; }
   /// The launches, as data.
   const Executable& executable() const { return *executable_; }
@@ -45,9 +46,12 @@ class Plan {
   Spec output_spec(int k) const { return output_specs_[static_cast<size_t>(k)]; }
   PlanCost cost() const { return cost_; }
   double compile_us() const { return compile_us_; }
+  /// Time of the first run, 0 before it.
+  double first_run_us() const { return first_run_us_.load(std::memory_order_relaxed); }
   size_t size_bytes() const;
 
  private:
+  void execute(const Run& run) const;
   struct Workspace;
   std::unique_ptr<Workspace> take_workspace() const;
   void give_back(std::unique_ptr<Workspace> w) const;
@@ -58,7 +62,9 @@ class Plan {
   PlanCost cost_;
   std::vector<uint64_t> key_;
   double compile_us_ = 0;
-  std::vector<Spec> slot_specs_, output_specs_;
+  mutable std::atomic<double> first_run_us_ = 0;
+  std::vector<Value> slots_;
+  std::vector<Spec> output_specs_;
   std::vector<std::pair<std::string_view, Line>> recorded_;
   std::unique_ptr<Executable> executable_;
   mutable std::mutex mutex_;
@@ -70,12 +76,15 @@ struct Event {
   std::string what;  // "plan", "split"
   std::string why;
   Line line;
+  std::weak_ptr<const Plan> plan = {};  // of "plan"; expired when it left the cache
+  uint64_t count = 1;                   // splits at the same place are one event
 };
 
 /// The plans of one compiled function; the least recently used go when their bytes exceed the cap. Thread-safe.
 class PlanCache {
  public:
-  explicit PlanCache(std::vector<std::string> without = {});
+  /// Error, naming the line, when `without` names no pass.
+  explicit PlanCache(std::vector<std::string> without = {}, const Line& line = {});
   /// The plan for the words, made from the graph on a miss.
   std::shared_ptr<const Plan> find(const Trace& trace, const std::vector<int>& outputs);
 
@@ -89,13 +98,14 @@ class PlanCache {
  private:
   struct Entry {
     std::shared_ptr<const Plan> plan;
-    uint64_t hash, used, made;
+    uint64_t hash, used;
+    int segment;
   };
   mutable std::mutex mutex_;
   std::vector<std::string> without_;
   std::vector<Entry> entries_;
   std::vector<Event> events_;
-  uint64_t clock_ = 0, hits_ = 0;
+  uint64_t clock_ = 0, hits_ = 0, made_ = 0;
   size_t bytes_ = 0;
 };
 

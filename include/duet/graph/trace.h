@@ -3,6 +3,7 @@
 #pragma once
 
 #include "duet/graph/graph.h"
+#include "duet/tree.h"
 
 namespace duet::graph {
 
@@ -24,6 +25,23 @@ struct Mark {
   Line line;
   size_t first_word;
 };
+
+/// Which tensor of a call's arguments a block is.
+struct LeafPosition {
+  const Block* block;
+  int argument, leaf;
+};
+/// Appends the positions of an argument's tensors.
+template <class A>
+void add_positions(const A& arg, int argument, std::vector<LeafPosition>& out) {
+  if constexpr (tree::is_tree<A>()) {
+    int leaf = 0;
+    for_each_leaf(arg, [&](const Tensor& t) {
+      if (t.defined()) out.push_back({&t.block(), argument, std::is_same_v<A, Tensor> ? -1 : leaf});
+      ++leaf;
+    });
+  }
+}
 
 class Trace {
  public:
@@ -48,12 +66,23 @@ class Trace {
     if (t.defined()) discounted_.push_back(&t.block());
   }
 
+  /// `positions(out)` fills the arguments' positions; it is asked only when a plan is made, and outlives the recording.
+  template <class P>
+  void name_slots(const P& positions) {
+    positions_ = &positions;
+    ask_positions_ = [](const void* p, std::vector<LeafPosition>& out) { (*static_cast<const P*>(p))(out); };
+  }
+
   // What freeze and explain look at.
   const std::vector<uint64_t>& words() const { return words_; }
   const std::vector<Mark>& marks() const { return marks_; }
   const std::vector<Block*>& slots() const { return slots_; }
   const std::vector<TracedNumber>& numbers() const { return numbers_; }
   const std::vector<Block*>& pending() const { return pending_; }
+  /// How many segments of this call ran before the one being recorded.
+  int segment() const { return segment_; }
+  /// The line of the operation that made a recorded value.
+  Line line_of(int output) const;
   /// Pending outputs held outside the trace, in order; completes the key with them.
   std::vector<int> seal();
   /// The graph that the words mean.
@@ -62,7 +91,7 @@ class Trace {
  private:
   int slot_of(Block* b, std::vector<uint64_t>& spec_words);
   int find_slot(const Block* b) const;
-  void run_segment();
+  void run_segment(bool last);
   void drop() noexcept;
 
   PlanCache* cache_ = nullptr;
@@ -73,7 +102,15 @@ class Trace {
   std::vector<TracedNumber> numbers_;
   std::vector<std::pair<Block*, int>> table_;  // slots by block, open addressing
   std::vector<const Block*> discounted_;
+  const void* positions_ = nullptr;
+  void (*ask_positions_)(const void*, std::vector<LeafPosition>&) = nullptr;
   bool may_split_ = true;
+  // What a run is given; kept for the next one.
+  std::vector<Block*> results_;
+  std::vector<int> kept_;
+  std::vector<uint8_t> donated_;
+  std::vector<Number8> values_;
+  int segment_ = 0;
 };
 
 /// Records for a scope: dispatch finds the trace in the thread's state. Abandoned unless finished.

@@ -1,5 +1,5 @@
-// Part of ops/op.h. Expr, the number type that records: run a formula over it and it leaves a list of scalar instructions. A user's own op
-// runs from that list, in every mode, so its bits do not depend on how the user's file was compiled.
+// Expr, the number type that records: run a formula over it and it leaves a list of scalar instructions. A user's own
+// op runs from that list, in every mode, so its bits do not depend on how the user's file was compiled.
 #pragma once
 
 #include <vector>
@@ -113,56 +113,5 @@ struct Expr : math::Number {
   friend Mask operator!=(const Expr& a, const Expr& b) { return {emit(ExprOp::ne, a.node, b.node)}; }
   friend Expr select(Mask m, const Expr& a, const Expr& b) { return of(emit(ExprOp::select, m.node, a.node, b.node)); }
 };
-
-template <class Op, int I, bool Double>
-auto expr_input() {
-  if constexpr ((Op::kBoolIn >> I) & 1u)
-    return typename Expr<Double>::Mask{Expr<Double>::emit(ExprOp::input_mask, -1, -1, -1, I)};
-  else
-    return Expr<Double>::of(Expr<Double>::emit(ExprOp::input, -1, -1, -1, I));
-}
-/// The instructions of Op's formula.
-template <class Op, bool Double>
-ExprList record_formula() {
-  ExprList list;
-  list.is_double = Double;
-  ExprRecorder recorder(list);
-  [&]<int... I>(std::integer_sequence<int, I...>) {
-    auto y = Op::template forward<Expr<Double>>(expr_input<Op, I, Double>()...);
-    for (int i = 0; i < Op::kOutputs; ++i) list.outputs.push_back(result(y, i).node);
-  }(std::make_integer_sequence<int, Op::kInputs>());
-  return list;
-}
-
-template <class Op, unsigned Wanted, int P, bool Double>
-auto expr_parameter() {
-  constexpr unsigned used = needed_parameters<Op>(Wanted);
-  constexpr Need need = kNeeds<Op>.of[P];
-  constexpr bool mask = need.kind == Need::input && ((Op::kBoolIn >> need.index) & 1u);
-  if constexpr ((used >> P) & 1u) {
-    constexpr auto position = static_cast<uint64_t>(__builtin_popcount(used & ((1u << P) - 1)));
-    if constexpr (mask)
-      return typename Expr<Double>::Mask{Expr<Double>::emit(ExprOp::input_mask, -1, -1, -1, position)};
-    else
-      return Expr<Double>::of(Expr<Double>::emit(ExprOp::input, -1, -1, -1, position));
-  } else if constexpr (mask) {
-    return typename Expr<Double>::Mask{};
-  } else {
-    return Expr<Double>(0.0);  // no wanted gradient reads it
-  }
-}
-/// The instructions of Op's rule for the wanted gradients.
-template <class Op, unsigned Wanted, bool Double>
-ExprList record_rule() {
-  ExprList list;
-  list.is_double = Double;
-  ExprRecorder recorder(list);
-  [&]<int... P>(std::integer_sequence<int, P...>) {
-    auto g = Op::template vjp<Expr<Double>>(expr_parameter<Op, Wanted, P, Double>()...);
-    for (int i = 0; i < Op::kInputs; ++i)
-      if ((Wanted >> i) & 1u) list.outputs.push_back(result(g, i).node);
-  }(std::make_integer_sequence<int, kNeeds<Op>.kCount>());
-  return list;
-}
 
 }  // namespace duet

@@ -52,6 +52,7 @@ struct Pointwise {
   static constexpr DTypeSet kAccepts = kFloats;  // element types of the inputs that are not masks
   static constexpr unsigned kBoolIn = 0;         // inputs that are masks (bit i: input i)
   static constexpr bool kBoolOut = false;        // the output is a mask
+  static constexpr unsigned kOftenNumbers = In == 2 ? 0b10 : 0;  // inputs that are often one number: a loop of their own
 };
 
 /// Base of every other op: it brings functions of its own. `infer` is required; `run`, `view`, `vjp`, `needs` as it has.
@@ -146,8 +147,8 @@ DUET_DEP1(relu) DUET_DEP1(gelu_tanh) DUET_DEP1(gelu_erf)
 #undef DUET_DEP1
 
 /// Gradient i of what a rule returned: one value, or one of several.
-template <class T> constexpr const T& result(const T& r, int) { return r; }
-template <class T, int N> constexpr const T& result(const Many<T, N>& r, int i) { return r.v[i]; }
+template <class T> DUET_FN constexpr const T& result(const T& r, int) { return r; }
+template <class T, int N> DUET_FN constexpr const T& result(const Many<T, N>& r, int i) { return r.v[i]; }
 
 template <class Op, int I> constexpr auto dep_parameter() {
   constexpr Need need = kNeeds<Op>.of[I];

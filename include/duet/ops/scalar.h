@@ -55,7 +55,8 @@ DUET_FN To bit_cast(const From& from) {
   return to;
 }
 
-/// The outcome of comparing two scalars.
+/// The outcome of comparing two scalars. Friends of templates must name it in their returns: nvcc 13 loses plain braces
+/// there when it writes the host's half.
 struct ScalarMask {
   bool v;
   friend DUET_FN ScalarMask operator&(ScalarMask a, ScalarMask b) { return {a.v && b.v}; }
@@ -78,7 +79,7 @@ struct ScalarBits : BitLanes {
   friend DUET_FN ScalarBits operator^(ScalarBits a, ScalarBits b) { return ScalarBits(a.v ^ b.v); }
   friend DUET_FN ScalarBits operator<<(ScalarBits a, int n) { return ScalarBits(a.v << n); }
   friend DUET_FN ScalarBits operator>>(ScalarBits a, int n) { return ScalarBits(a.v >> n); }
-  friend DUET_FN ScalarMask operator==(ScalarBits a, ScalarBits b) { return {a.v == b.v}; }
+  friend DUET_FN ScalarMask operator==(ScalarBits a, ScalarBits b) { return ScalarMask{a.v == b.v}; }
   /// Arithmetic shift right.
   friend DUET_FN ScalarBits sar(ScalarBits a, int n) {
     return ScalarBits(static_cast<std::uint32_t>(static_cast<std::int32_t>(a.v) >> n));
@@ -116,12 +117,12 @@ struct Scalar : Number {
   friend DUET_FN Scalar operator*(Scalar a, Scalar b) { return of(a.v * b.v); }
   friend DUET_FN Scalar operator/(Scalar a, Scalar b) { return of(a.v / b.v); }
   friend DUET_FN Scalar operator-(Scalar a) { return of(-a.v); }
-  friend DUET_FN ScalarMask operator<(Scalar a, Scalar b) { return {a.v < b.v}; }
-  friend DUET_FN ScalarMask operator<=(Scalar a, Scalar b) { return {a.v <= b.v}; }
-  friend DUET_FN ScalarMask operator>(Scalar a, Scalar b) { return {a.v > b.v}; }
-  friend DUET_FN ScalarMask operator>=(Scalar a, Scalar b) { return {a.v >= b.v}; }
-  friend DUET_FN ScalarMask operator==(Scalar a, Scalar b) { return {a.v == b.v}; }
-  friend DUET_FN ScalarMask operator!=(Scalar a, Scalar b) { return {a.v != b.v}; }
+  friend DUET_FN ScalarMask operator<(Scalar a, Scalar b) { return ScalarMask{a.v < b.v}; }
+  friend DUET_FN ScalarMask operator<=(Scalar a, Scalar b) { return ScalarMask{a.v <= b.v}; }
+  friend DUET_FN ScalarMask operator>(Scalar a, Scalar b) { return ScalarMask{a.v > b.v}; }
+  friend DUET_FN ScalarMask operator>=(Scalar a, Scalar b) { return ScalarMask{a.v >= b.v}; }
+  friend DUET_FN ScalarMask operator==(Scalar a, Scalar b) { return ScalarMask{a.v == b.v}; }
+  friend DUET_FN ScalarMask operator!=(Scalar a, Scalar b) { return ScalarMask{a.v != b.v}; }
   friend DUET_FN Scalar select(ScalarMask m, Scalar a, Scalar b) { return m.v ? a : b; }
 
   /// a·b + c with one rounding.
@@ -166,12 +167,12 @@ struct Lane : Number {
   friend DUET_FN Lane operator-(Lane a, Lane b) { return wrap(wide(a) - wide(b)); }
   friend DUET_FN Lane operator*(Lane a, Lane b) { return wrap(wide(a) * wide(b)); }
   friend DUET_FN Lane operator-(Lane a) { return wrap(0 - wide(a)); }
-  friend DUET_FN ScalarMask operator<(Lane a, Lane b) { return {a.v < b.v}; }
-  friend DUET_FN ScalarMask operator<=(Lane a, Lane b) { return {a.v <= b.v}; }
-  friend DUET_FN ScalarMask operator>(Lane a, Lane b) { return {a.v > b.v}; }
-  friend DUET_FN ScalarMask operator>=(Lane a, Lane b) { return {a.v >= b.v}; }
-  friend DUET_FN ScalarMask operator==(Lane a, Lane b) { return {a.v == b.v}; }
-  friend DUET_FN ScalarMask operator!=(Lane a, Lane b) { return {a.v != b.v}; }
+  friend DUET_FN ScalarMask operator<(Lane a, Lane b) { return ScalarMask{a.v < b.v}; }
+  friend DUET_FN ScalarMask operator<=(Lane a, Lane b) { return ScalarMask{a.v <= b.v}; }
+  friend DUET_FN ScalarMask operator>(Lane a, Lane b) { return ScalarMask{a.v > b.v}; }
+  friend DUET_FN ScalarMask operator>=(Lane a, Lane b) { return ScalarMask{a.v >= b.v}; }
+  friend DUET_FN ScalarMask operator==(Lane a, Lane b) { return ScalarMask{a.v == b.v}; }
+  friend DUET_FN ScalarMask operator!=(Lane a, Lane b) { return ScalarMask{a.v != b.v}; }
   friend DUET_FN Lane select(ScalarMask m, Lane a, Lane b) { return m.v ? a : b; }
   friend DUET_FN Lane abs(Lane a) { return select(a < of(0), -a, a); }
 

@@ -91,7 +91,7 @@ class Fuser {
     const Node& n = g_.node(i);
     if (!group.open) return fmt::format("{} is a kernel of its own", g_.node(group.nodes[0]).op->name);
     if (numel(n.outputs[0]) != group.numel)
-      return fmt::format("{} is repeated to {}: another number of elements", g_.value(through).spec, g_.value(n.outputs[0]).spec);
+      return fmt::format("{} is repeated to {}: another number of elements", g_.value(layouts_[static_cast<size_t>(through)].root).spec, g_.value(n.outputs[0]).spec);
     if (group.nodes.size() >= kMaxNodes) return fmt::format("the kernel has {} operations already", kMaxNodes);
     for (int x : n.inputs) {
       int made_in = group_making(x);
@@ -119,7 +119,7 @@ class Fuser {
       seen.push_back(to);
       std::string why = refusal(i, to, x);
       if (!why.empty()) {
-        report_.fusions.push_back({g_.producer(layouts_[static_cast<size_t>(x)].root), i, false, std::move(why), 0});
+        record_refusals(i, to, why);
       } else if (bytes(x) > best_bytes) {  // ties: the earlier operand
         best = to;
         best_bytes = bytes(x);
@@ -140,8 +140,12 @@ class Fuser {
       }
     }
     grow_before(best, grown);
-    for (int other : seen)
-      if (other != best) merge_groups(best, other, i);
+    for (int other : seen) {
+      if (other == best) continue;
+      std::string why = merge_refusal(best, other, i);
+      if (why.empty()) merge_groups(best, other, i);
+      else record_refusals(i, other, why);
+    }
     return true;
   }
 
@@ -152,18 +156,35 @@ class Fuser {
       if (test(other.before, to)) merge(other.before, grown);
   }
 
-  // Two kernels of the same elements that node i brought together become one, if neither waits for the other.
+  // Every operand of node i that kernel `from` makes is refused, once.
+  void record_refusals(int i, int from, const std::string& why) {
+    for (int x : g_.node(i).inputs) {
+      if (group_making(x) != from) continue;
+      int producer = g_.producer(layouts_[static_cast<size_t>(x)].root);
+      auto r = report_.fusions.rbegin();
+      while (r != report_.fusions.rend() && r->consumer == i && r->producer != producer) ++r;
+      if (r == report_.fusions.rend() || r->consumer != i) report_.fusions.push_back({producer, i, false, why, 0});
+    }
+  }
+
+  // Why two kernels that node i brought together stay apart; empty if they become one.
+  std::string merge_refusal(int to, int from, int i) const {
+    const Group& a = groups_[static_cast<size_t>(to)];
+    const Group& b = groups_[static_cast<size_t>(from)];
+    if (!b.open) return fmt::format("{} is a kernel of its own", g_.node(b.nodes[0]).op->name);
+    if (b.numel != a.numel) return "the kernels have other numbers of elements";
+    if (a.nodes.size() + b.nodes.size() > kMaxNodes) return fmt::format("together the kernels have more than {} operations", kMaxNodes);
+    if ((test(a.before, from) && !reaches_only_directly(to, from)) || test(b.before, to)) return "a path leaves the kernel and comes back";
+    if (g_.node(a.nodes[0]).op->kind == OpClass::matmul || g_.node(b.nodes[0]).op->kind == OpClass::matmul)
+      return "a kernel with a matmul takes in operations, not kernels";
+    for (int x : g_.node(i).inputs)
+      if (group_making(x) == from && same_elements(x) != x && g_.producer(same_elements(x)) < 0) return "it is read in another order";
+    return "";
+  }
+
   void merge_groups(int to, int from, int i) {
     Group& a = groups_[static_cast<size_t>(to)];
     Group& b = groups_[static_cast<size_t>(from)];
-    if (b.dead || !b.open || b.numel != a.numel || a.nodes.size() + b.nodes.size() > kMaxNodes) return;
-    if (test(a.before, from) && !reaches_only_directly(to, from)) return;
-    if (test(b.before, to)) return;
-    bool a_matmul = g_.node(a.nodes[0]).op->kind == OpClass::matmul;
-    bool b_matmul = g_.node(b.nodes[0]).op->kind == OpClass::matmul;
-    if (a_matmul || b_matmul) return;  // a product is an operand of the other's epilogue
-    for (int x : g_.node(i).inputs)
-      if (group_making(x) == from && (same_elements(x) != x && g_.producer(same_elements(x)) < 0)) return;
     int64_t saved = 0;
     for (int x : g_.node(i).inputs)
       if (group_making(x) == from) saved += 2 * bytes(x);

@@ -1,0 +1,131 @@
+// explain: what compiling a function did, as data that prints. Names of values are those that DUET_DEBUG=2 shows.
+#pragma once
+
+#include "duet/graph/freeze.h"
+
+namespace duet {
+
+/// Everything the plans of a function show. Values are named %7 (the result that `record %7` made), arg0.3 (the fourth
+/// tensor of argument 0; arg0.hidden.weight where explain was given the arguments), in2 (a tensor from elsewhere),
+/// number0 (a C++ number, read at each run), or written out (a number of the program itself).
+struct Explanation {
+  struct Value {
+    std::string name;
+    Spec spec;
+  };
+  struct Operation {
+    std::string_view op;
+    std::vector<std::string> inputs;
+    std::vector<Value> outputs;
+    Line line;
+  };
+  /// One launch: a matmul or another kernel with the operations fused into it, or a run of pointwise operations.
+  struct Kernel {
+    std::string name;              // "matmul+add+relu"
+    std::vector<Operation> views;  // made just before it; no work
+    std::vector<Operation> operations;
+    int64_t bytes = 0;        // read and written, from shapes
+    int64_t bytes_apart = 0;  // the same with a kernel an operation
+    Line line;
+  };
+  /// A pair of operations that fuse looked at.
+  struct Fusion {
+    Value producer, consumer;
+    std::string_view producer_op, consumer_op;
+    bool fused = false;
+    std::string reason;  // of a refusal
+    int64_t bytes = 0;   // not written and read
+    Line line;           // of the consumer
+  };
+  /// A buffer of the arena.
+  struct Buffer {
+    Value value;
+    int first = 0, last = 0;  // kernels between which it is live
+    int64_t bytes = 0, offset = 0;
+    std::string in_place_of;  // the value whose storage it is computed in; empty for none
+  };
+  struct Output {
+    Value value;
+    std::vector<std::string> may_reuse;  // inputs that give their storage when the call is their only owner
+    std::string alias_of;                // an input or another output whose storage it shares
+  };
+  struct Plan {
+    int number = 0;   // among all that were made
+    std::string why;  // it was made
+    Line line;
+    int recorded = 0;  // operations
+    std::vector<graph::PassRecord> passes;
+    std::vector<Value> inputs;
+    int numbers = 0;
+    std::vector<Kernel> kernels;
+    std::vector<Operation> views;  // of outputs
+    std::vector<Fusion> fusions;
+    std::vector<Output> outputs;
+    std::vector<Buffer> buffers;
+    int64_t naive_bytes = 0, lower_bound_bytes = 0, arena_bytes = 0;
+    int64_t bytes = 0;   // read and written by all kernels
+    double plan_us = 0;  // passes and planning
+  };
+
+  Mode mode = Mode::compiled;
+  std::vector<Plan> plans;           // in the order in which they were made
+  std::vector<graph::Event> events;  // every plan with its reason, every split with its place
+  uint64_t hits = 0;                 // calls, or parts of calls, that found their plan
+};
+
+/// One paragraph a plan: its kernels with their operations, what was not fused and why, where memory lies.
+std::string to_string(const Explanation& e);
+
+namespace detail {
+
+/// Names of the arguments' tensors in place of positions.
+using LeafNames = std::vector<std::pair<std::string, std::string>>;  // "arg0.3", "arg0.hidden.weight"
+Explanation explain_plans(const graph::PlanCache& cache, Mode mode, const LeafNames& names = {});
+
+template <class A>
+void add_names(const A& arg, int position, LeafNames& names) {
+  if constexpr (tree::is_tree<A>()) {
+    int leaf = 0;
+    for_each_named_leaf(arg, [&](std::string_view name, const Tensor&) {
+      graph::Value slot;
+      slot.argument = position;
+      slot.leaf = leaf++;
+      if (!name.empty())
+        names.emplace_back(graph::slot_name(slot), fmt::format("arg{}.{}", position, std::string(name)));
+    });
+  }
+}
+
+}  // namespace detail
+
+/// What the calls of a compiled function made so far.
+template <class F>
+Explanation explain(const Compiled<F>& f) {
+  return detail::explain_plans(f.cache(), Mode::compiled);
+}
+/// What the first call of a frozen function made; captured tensors are constants, among the inputs as in0, in1, ….
+template <class F>
+Explanation explain(const Frozen<F>& f) {
+  return detail::explain_plans(f.cache(), Mode::frozen);
+}
+template <class F>
+Explanation explain(const WithMode<F>& f) {
+  return detail::explain_plans(f.cache(), f.mode());
+}
+/// Compiles any callable, calls it once on copies of the arguments and explains that; the arguments are left as they
+/// are and name the inputs. Throws what f throws.
+template <class F, class A0, class... A>
+Explanation explain(F&& f, const A0& first, const A&... rest) {
+  auto compiled = compile([&f](auto&... args) { return f(args...); });
+  std::tuple<A0, A...> copies(first, rest...);
+  std::apply(compiled, copies);
+  detail::LeafNames names;
+  int position = 0;
+  (detail::add_names(first, position, names), ..., detail::add_names(rest, ++position, names));
+  return detail::explain_plans(compiled.cache(), Mode::compiled, names);
+}
+
+}  // namespace duet
+
+template <>
+struct fmt::formatter<duet::Explanation> : duet::TextFormatter {};
