@@ -23,7 +23,15 @@ struct TapeImpl::Node {
   uint8_t outputs;
 };
 
-TapeImpl::TapeImpl() : first_id_(fresh_ids(1) + 1) {}
+TapeImpl::TapeImpl() : first_id_(fresh_ids(1) + 1) {
+  // Room for a small function: growing step by step would cost more than its recording.
+  watched_.reserve(256);
+  nodes_.reserve(64);
+  ids_.reserve(128);
+  specs_.reserve(128);
+  saved_inputs_.reserve(128);
+  saved_outputs_.reserve(64);
+}
 TapeImpl::~TapeImpl() { close(); }
 
 void TapeImpl::open() {

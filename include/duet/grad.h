@@ -211,9 +211,9 @@ auto value_and_grad_of(const F& f, const Line& line, std::index_sequence<I...> w
   std::vector<uint64_t> targets;
   auto all_args = std::tie(args...);
   // Copies with watched leaves for the wanted arguments, the caller's own for the others.
-  // Braces and spelled types: evaluated in order, and a pair stays one element.
-  std::tuple<std::remove_cvref_t<std::tuple_element_t<I, std::tuple<A...>>>...> watched{
-      watched_copy(std::get<I>(all_args), tape, targets)...};
+  // Braces: evaluated in order, as targets are read; the types are named, since tuple{pair} would take the pair apart.
+  using Wanted = std::tuple<std::remove_cvref_t<std::tuple_element_t<I, std::tuple<A...>>>...>;
+  Wanted watched{watched_copy(std::get<I>(all_args), tape, targets)...};
   auto pick = [&]<size_t K>(std::integral_constant<size_t, K>) -> auto& {
     if constexpr (contains_index<K>(wanted)) {
       constexpr size_t order[] = {I...};
@@ -235,8 +235,7 @@ auto value_and_grad_of(const F& f, const Line& line, std::index_sequence<I...> w
     check_loss(loss, "grad");
     std::vector<Tensor> grads = tape.backward({{loss.id(), ones(loss.shape(), loss.dtype())}}, targets);
     size_t next = 0;
-    std::tuple<std::remove_cvref_t<std::tuple_element_t<I, std::tuple<A...>>>...> trees{
-        gradient_tree(std::get<I>(all_args), grads, next)...};
+    Wanted trees{gradient_tree(std::get<I>(all_args), grads, next)...};
     if constexpr (sizeof...(I) == 1) return std::get<0>(std::move(trees));
     else return trees;
   };
