@@ -132,7 +132,7 @@ TEST(Lines, Random) {
   EXPECT_HERE(permutation(key, -1));
   EXPECT_HERE(split(key, -1));
   EXPECT_HERE(fold_in(key, 0.5));
-  EXPECT_HERE(Key(x23()));
+  EXPECT_HERE(Key{x23()});
 }
 
 TEST(Lines, Layers) {

@@ -84,6 +84,23 @@ TEST(Optim, StepCountIsALeaf) {
   EXPECT_EQ(adam.step.item(), 5);
 }
 
+// f64 models, for checks; a rate that does not fit changes nothing, not even the step count.
+TEST(Optim, DoublePrecision) {
+  Two m{start().a.to(f64), start().b.to(f64)};
+  optim::Adam adam = optim::Adam::init(m);
+  optim::Sgd sgd = optim::Sgd::init(m, 0.9f);
+  const Two g{ones({7}, f64), ones({2, 3}, f64)};
+  const double before = m.a[0].item<double>();
+  adam.update(m, g, 0.5);
+  EXPECT_NEAR(m.a[0].item<double>(), before - 0.5, 1e-6);
+  sgd.update(m, g, 0.25);
+  EXPECT_NEAR(m.a[0].item<double>(), before - 0.75, 1e-6);
+  Two f = start();
+  optim::Adam state = optim::Adam::init(f);
+  EXPECT_THROW(state.update(f, f, Tensor(0.1)), DTypeError);
+  EXPECT_EQ(state.step.item(), 0);
+}
+
 TEST(Optim, StateMustFit) {
   Two m = start();
   struct One {
