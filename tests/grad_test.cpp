@@ -41,7 +41,8 @@ TEST(Grad, PairsAsArguments) {
   EXPECT_EQ(g.second.item(), 2);
   const std::pair<Tensor, Tensor> pulled = std::get<0>(vjp(f, p).second(Tensor(1.f)));
   EXPECT_EQ(pulled.first.item(), 3);
-  const std::tuple<Tensor> one = grad([](const std::tuple<Tensor>& t) { return sum(square(std::get<0>(t))); })(std::tuple{tensor({2.0})});
+  const std::tuple<Tensor> one =
+      grad([](const std::tuple<Tensor>& t) { return sum(square(std::get<0>(t))); })(std::tuple{tensor({2.0})});
   EXPECT_EQ(std::get<0>(one).item(), 4);
 }
 
@@ -95,8 +96,10 @@ TEST(Grad, LossErrors) {
   const Tensor x = tensor({1.0, 2.0});
   EXPECT_ERROR(ShapeError, grad([](const Tensor& t) { return t * 2; })(x),
                "grad: the loss has more than one element: f32[2]; reduce it, as in mean(loss)");
-  EXPECT_ERROR(DTypeError, grad([](const Tensor& t) { return argmax(t); })(x), "grad: the loss is not a floating number: i64[]");
-  EXPECT_ERROR(TraceError, grad([](const Tensor&) { return Tensor(); })(x), "grad: the function returned an empty Tensor; return the loss");
+  EXPECT_ERROR(DTypeError, grad([](const Tensor& t) { return argmax(t); })(x),
+               "grad: the loss is not a floating number: i64[]");
+  EXPECT_ERROR(TraceError, grad([](const Tensor&) { return Tensor(); })(x),
+               "grad: the function returned an empty Tensor; return the loss");
   EXPECT_EQ(thread_state.tape, nullptr);
   EXPECT_THROW(grad([](const Tensor& t) -> Tensor { throw std::runtime_error(to_string(t)); })(x), std::runtime_error);
   EXPECT_EQ(thread_state.tape, nullptr);  // closed also when the function throws
@@ -111,17 +114,21 @@ TEST(Tape, BackwardOnce) {
   auto g = tape.backward(loss);
   EXPECT_EQ(floats(g(w)), (std::vector<float>{2, 4}));
   EXPECT_EQ(floats(g(unused)), (std::vector<float>{0}));
-  EXPECT_ERROR(TraceError, g(other), "gradients: this tensor was not watched: f32[2]; call tape.watch(x) before using x");
-  EXPECT_ERROR(TraceError, tape.backward(loss), "backward: this tape was already walked; open a new Tape for another gradient");
+  EXPECT_ERROR(TraceError, g(other),
+               "gradients: this tensor was not watched: f32[2]; call tape.watch(x) before using x");
+  EXPECT_ERROR(TraceError, tape.backward(loss),
+               "backward: this tape was already walked; open a new Tape for another gradient");
 }
 
 TEST(Tape, LossErrors) {
   Tape tape;
   Tensor w = tensor({1.0, 2.0});
   tape.watch(w);
-  EXPECT_ERROR(ShapeError, tape.backward(w * 2), "backward: the loss has more than one element: f32[2]; reduce it, as in mean(loss)");
+  EXPECT_ERROR(ShapeError, tape.backward(w * 2),
+               "backward: the loss has more than one element: f32[2]; reduce it, as in mean(loss)");
   EXPECT_ERROR(TraceError, tape.backward(Tensor()), "backward: the function returned an empty Tensor; return the loss");
-  EXPECT_EQ(floats(tape.backward(sum(w * 2))(w)), (std::vector<float>{2, 2}));  // a refused loss does not use the tape up
+  EXPECT_EQ(floats(tape.backward(sum(w * 2))(w)),
+            (std::vector<float>{2, 2}));  // a refused loss does not use the tape up
 }
 
 TEST(Tape, NestAndCloseInAnyOrder) {
@@ -165,7 +172,8 @@ TEST(Vjp, Pullback) {
   auto [dx, dw] = pullback(tensor({10.0, 1.0}));
   EXPECT_EQ(floats(dx), (std::vector<float>{30, 4}));
   EXPECT_EQ(floats(dw), (std::vector<float>{10, 2}));
-  EXPECT_ERROR(TraceError, pull(ones({2})), "pullback: this tape was already walked; call vjp again for another gradient");
+  EXPECT_ERROR(TraceError, pull(ones({2})),
+               "pullback: this tape was already walked; call vjp again for another gradient");
 }
 
 // Backward operations name the line of the operation they differentiate.

@@ -5,16 +5,17 @@ namespace duet {
 namespace {
 
 // The statement, which is all on this line, throws an Error of exactly this line.
-#define EXPECT_HERE(statement)                                                                                        \
-  try {                                                                                                               \
-    statement;                                                                                                        \
-    ADD_FAILURE() << "nothing was thrown";                                                                            \
-  } catch (const Error& e) {                                                                                          \
-    EXPECT_STREQ(e.line().file != nullptr ? e.line().file : "nowhere", __FILE__) << e.what();                         \
-    EXPECT_EQ(e.line().line, static_cast<uint32_t>(__LINE__)) << e.what();                                            \
-    EXPECT_EQ(std::string(e.what()).find("internal"), std::string::npos) << e.what();                                 \
-    EXPECT_NE(std::string(e.what()).find(fmt::format(" [lines_test.cpp:{}]", __LINE__)), std::string::npos) << e.what(); \
-  }                                                                                                                   \
+#define EXPECT_HERE(statement)                                                                              \
+  try {                                                                                                     \
+    statement;                                                                                              \
+    ADD_FAILURE() << "nothing was thrown";                                                                  \
+  } catch (const Error& e) {                                                                                \
+    EXPECT_STREQ(e.line().file != nullptr ? e.line().file : "nowhere", __FILE__) << e.what();               \
+    EXPECT_EQ(e.line().line, static_cast<uint32_t>(__LINE__)) << e.what();                                  \
+    EXPECT_EQ(std::string(e.what()).find("internal"), std::string::npos) << e.what();                       \
+    EXPECT_NE(std::string(e.what()).find(fmt::format(" [lines_test.cpp:{}]", __LINE__)), std::string::npos) \
+        << e.what();                                                                                        \
+  }                                                                                                         \
   EXPECT_EQ(thread_state.line.file, nullptr)
 
 const Tensor kEmpty;
@@ -25,7 +26,8 @@ const Tensor& x23() {
 
 TEST(Lines, Pointwise) {
   using Unary = Tensor (*)(const Operand&);
-  const Unary all[] = {neg, abs, exp, log, sqrt, rsqrt, square, reciprocal, sin, cos, tanh, erf, sigmoid, relu, gelu, gelu_tanh, expm1};
+  const Unary all[] = {neg, abs,  exp, log,     sqrt, rsqrt, square,    reciprocal, sin,
+                       cos, tanh, erf, sigmoid, relu, gelu,  gelu_tanh, expm1};
   for (Unary f : all) EXPECT_HERE(f(kEmpty));
   using Binary = Tensor (*)(const Operand&, const Operand&);
   const Binary two[] = {add, sub, mul, div, maximum, minimum, eq, ne, lt, le, gt, ge};

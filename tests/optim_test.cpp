@@ -47,7 +47,8 @@ void expect_close(const std::vector<double>& got, const std::vector<double>& exp
   ASSERT_EQ(got.size(), expected.size());
   double largest = 0;
   for (double v : expected) largest = std::max(largest, std::fabs(v));
-  for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-5 * std::max(std::fabs(expected[i]), 0.1 * largest));
+  for (size_t i = 0; i < got.size(); ++i)
+    EXPECT_NEAR(got[i], expected[i], 1e-5 * std::max(std::fabs(expected[i]), 0.1 * largest));
 }
 
 TEST(Optim, Adam) {
@@ -58,7 +59,8 @@ TEST(Optim, Adam) {
     v[i] = b2 * v[i] + (1 - b2) * g * g;
     p -= rate(step) * (m[i] / (1 - std::pow(b1, step))) / (std::sqrt(v[i] / (1 - std::pow(b2, step))) + double{1e-8f});
   });
-  for (Mode mode : {Mode::eager, Mode::compiled, Mode::frozen}) expect_close(by_duet(mode, optim::Adam::init(start())), expected);
+  for (Mode mode : {Mode::eager, Mode::compiled, Mode::frozen})
+    expect_close(by_duet(mode, optim::Adam::init(start())), expected);
 }
 
 TEST(Optim, SgdWithMomentum) {
@@ -67,12 +69,14 @@ TEST(Optim, SgdWithMomentum) {
     v[i] = double{0.9f} * v[i] + g;
     p -= rate(step) * v[i];
   });
-  for (Mode mode : {Mode::eager, Mode::compiled, Mode::frozen}) expect_close(by_duet(mode, optim::Sgd::init(start(), 0.9f)), expected);
+  for (Mode mode : {Mode::eager, Mode::compiled, Mode::frozen})
+    expect_close(by_duet(mode, optim::Sgd::init(start(), 0.9f)), expected);
 }
 
 TEST(Optim, Sgd) {
   const std::vector<double> expected = by_hand([&](double& p, double g, size_t, int step) { p -= rate(step) * g; });
-  for (Mode mode : {Mode::eager, Mode::compiled, Mode::frozen}) expect_close(by_duet(mode, optim::Sgd::init(start())), expected);
+  for (Mode mode : {Mode::eager, Mode::compiled, Mode::frozen})
+    expect_close(by_duet(mode, optim::Sgd::init(start())), expected);
 }
 
 // The step count is a tensor, so a replayed plan goes on counting.

@@ -38,7 +38,7 @@ TEST(Tensor, SharesAndViews) {
   EXPECT_EQ(x[1].data(), x.data() + 12);
   EXPECT_EQ(floats(x[-1][2]), (std::vector<float>{20, 21, 22, 23}));
   EXPECT_EQ(floats(x[0].transpose()), (std::vector<float>{0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11}));
-  EXPECT_EQ(floats(x.slice(2, 3, -5, -1)[0][0]), (std::vector<float>{3, 2, 1, 0}));
+  EXPECT_EQ(floats(x.slice(2, 0, 4, 3)[0][0]), (std::vector<float>{0, 3}));
   EXPECT_EQ(floats(x.slice(1, -1, 3)[1]), (std::vector<float>{20, 21, 22, 23}));
   EXPECT_FALSE(x.transpose().is_contiguous());
   EXPECT_TRUE(x.transpose().contiguous().is_contiguous());
@@ -73,7 +73,8 @@ TEST(Tensor, Access) {
   EXPECT_EQ((tensor({1.0, -1.0}) > 0).to_vector<bool>(), (std::vector<bool>{true, false}));
   const Tensor x = tensor({{1.0, 2.0}, {3.0, 4.0}});
   EXPECT_ERROR(ShapeError, x.item(), "item: the tensor has not one element: f32[2,2]; reduce it or use to_vector()");
-  EXPECT_ERROR(ShapeError, zeros({0}).item(), "item: the tensor has not one element: f32[0]; reduce it or use to_vector()");
+  EXPECT_ERROR(ShapeError, zeros({0}).item(),
+               "item: the tensor has not one element: f32[0]; reduce it or use to_vector()");
   EXPECT_ERROR(DTypeError, x.to_vector<int>(), "to_vector: the elements are not i32: f32[2,2]; use .to(i32)");
   EXPECT_ERROR(DTypeError, x.data<double>(), "data: the elements are not f64: f32[2,2]; use .to(f64)");
   EXPECT_ERROR(ShapeError, x.transpose().data(), "data: the elements are not contiguous: f32[2,2]; use .contiguous()");
@@ -89,7 +90,8 @@ TEST(Tensor, Access) {
   EXPECT_ERROR(ShapeError, zeros({2, -1}), "shape: an extent is negative: [2,-1]");
   EXPECT_ERROR(ShapeError, zeros({int64_t{1} << 40, int64_t{1} << 40}),
                "shape: f32[1099511627776,1099511627776] has more bytes than 63 bits can count");
-  EXPECT_ERROR(OutOfMemory, zeros({int64_t{1} << 50}), "allocate: 4503599627370496 bytes are more than any machine has");
+  EXPECT_ERROR(OutOfMemory, zeros({int64_t{1} << 50}),
+               "allocate: 4503599627370496 bytes are more than any machine has");
   // Members of an empty tensor know no line, but say what is wrong.
   try {
     Tensor().shape();
@@ -115,7 +117,8 @@ TEST(Tensor, PrintsNumbers) {
   EXPECT_EQ(to_string(tensor({1e10, 1.0})), "[1.0000e+10 1.0000e+00] f32[2]");
   EXPECT_EQ(to_string(tensor({1e-10, 0.5})), "[1.0000e-10 5.0000e-01] f32[2]");
   EXPECT_EQ(to_string(tensor({0.1, 0.12345})), "[0.1000 0.1235] f32[2]");
-  EXPECT_EQ(to_string(from_vector(std::vector<int64_t>{9007199254740993, -1}, {2})), "[9007199254740993               -1] i64[2]");
+  EXPECT_EQ(to_string(from_vector(std::vector<int64_t>{9007199254740993, -1}, {2})),
+            "[9007199254740993               -1] i64[2]");
   EXPECT_EQ(to_string(from_vector(std::vector<uint8_t>{0, 255}, {2})), "[  0 255] u8[2]");
   EXPECT_EQ(to_string(arange(8).reshape({2, 2, 2})), "[[[0. 1.]\n  [2. 3.]]\n\n [[4. 5.]\n  [6. 7.]]] f32[2,2,2]");
   std::ostringstream out;

@@ -43,10 +43,10 @@ std::vector<std::string> names(const T& x) {
 }
 
 TEST(Tree, Names) {
-  EXPECT_EQ(names(net(true)),
-            (std::vector<std::string>{"layers.0.in.weight", "layers.0.in.bias", "layers.0.out.weight", "layers.0.out.bias", "layers.0.mean",
-                                      "layers.1.in.weight", "layers.1.in.bias", "layers.1.out.weight", "layers.1.out.bias", "layers.1.mean",
-                                      "pair.0", "pair.1", "bias", "odd.0", "key"}));
+  EXPECT_EQ(names(net(true)), (std::vector<std::string>{"layers.0.in.weight", "layers.0.in.bias", "layers.0.out.weight",
+                                                        "layers.0.out.bias", "layers.0.mean", "layers.1.in.weight",
+                                                        "layers.1.in.bias", "layers.1.out.weight", "layers.1.out.bias",
+                                                        "layers.1.mean", "pair.0", "pair.1", "bias", "odd.0", "key"}));
   EXPECT_EQ(names(net(false)).size(), 14u);
   EXPECT_EQ(names(Tensor(1.f)), (std::vector<std::string>{""}));
   EXPECT_EQ(names(std::pair{Tensor(1.f), std::vector<Tensor>{Tensor(1.f)}}), (std::vector<std::string>{"0", "1.0"}));
@@ -55,8 +55,10 @@ TEST(Tree, Names) {
 template <class T>
 int count(T&& x, bool parameters) {
   int n = 0;
-  if (parameters) for_each_parameter(x, [&](const Tensor&) { ++n; });
-  else for_each_leaf(x, [&](const Tensor&) { ++n; });
+  if (parameters)
+    for_each_parameter(x, [&](const Tensor&) { ++n; });
+  else
+    for_each_leaf(x, [&](const Tensor&) { ++n; });
   return n;
 }
 
@@ -109,7 +111,8 @@ TEST(Tree, TreeFields) {
 }
 
 struct Wide {
-  Tensor a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, d0, last;
+  Tensor a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, c0, c1, c2, c3, c4, c5, c6, c7,
+      c8, c9, d0, last;
 };
 TEST(Tree, ThirtyTwoFields) {
   const auto all = names(Wide{});
@@ -130,9 +133,11 @@ TEST(Tree, NotATreeDoesNotCompile) {
   GTEST_SKIP() << "the compiler's word does not depend on sanitizers";
 #endif
   const std::string base = ::testing::TempDir() + "duet_not_a_tree";
-  std::ofstream(base + ".cpp") << "#include <duet/tree.h>\n#include <memory>\nstruct Unknown { std::unique_ptr<duet::Tensor> p; };\n"
-                                  "void f(Unknown& u) { duet::for_each_leaf(u, [](duet::Tensor&) {}); }\n";
-  const std::string command = "c++ -std=c++20 -fsyntax-only -I" DUET_SOURCE_DIR "/include " + base + ".cpp > " + base + ".txt 2>&1";
+  std::ofstream(base + ".cpp")
+      << "#include <duet/tree.h>\n#include <memory>\nstruct Unknown { std::unique_ptr<duet::Tensor> p; };\n"
+         "void f(Unknown& u) { duet::for_each_leaf(u, [](duet::Tensor&) {}); }\n";
+  const std::string command =
+      "c++ -std=c++20 -fsyntax-only -I" DUET_SOURCE_DIR "/include " + base + ".cpp > " + base + ".txt 2>&1";
   EXPECT_NE(std::system(command.c_str()), 0);
   std::ifstream in(base + ".txt");
   const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
