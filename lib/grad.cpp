@@ -23,7 +23,15 @@ struct TapeImpl::Node {
   uint8_t outputs;
 };
 
-TapeImpl::TapeImpl() : first_id_(fresh_ids(1) + 1) {}
+TapeImpl::TapeImpl() : first_id_(fresh_ids(1) + 1) {
+  // Room for a small function: growing step by step would cost more than its recording.
+  watched_.reserve(256);
+  nodes_.reserve(64);
+  ids_.reserve(128);
+  specs_.reserve(128);
+  saved_inputs_.reserve(128);
+  saved_outputs_.reserve(64);
+}
 TapeImpl::~TapeImpl() { close(); }
 
 void TapeImpl::open() {
@@ -123,7 +131,7 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
       const Tensor* any = std::find_if(dy, dy + n.outputs, [](const Tensor& t) { return t.defined(); });
       for (int i = 0; i < n.outputs; ++i)
         if (!dy[i].defined()) dy[i] = zeros(any->shape(), any->dtype());
-      Tensor results[Args::kMax];
+      std::vector<Tensor> results(n.inputs);
       VjpContext c;
       c.op_ = n.op;
       c.attrs_ = Attrs(attrs_.data() + n.attrs, n.attr_count);
@@ -133,7 +141,7 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
       c.saved_inputs_ = saved_inputs_.data() + n.saved_inputs;
       c.saved_outputs_ = saved_outputs_.data() + n.saved_outputs;
       c.in_specs_ = in_specs;
-      c.grads_ = results;
+      c.grads_ = results.data();
       n.op->vjp(c);
       for (int i = 0; i < n.inputs; ++i)
         if (c.wants(i)) accumulate(ids_[n.ids + static_cast<uint32_t>(i)], std::move(results[i]));

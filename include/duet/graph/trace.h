@@ -105,6 +105,11 @@ class Trace {
   const void* positions_ = nullptr;
   void (*ask_positions_)(const void*, std::vector<LeafPosition>&) = nullptr;
   bool may_split_ = true;
+  // What a run is given; kept for the next one.
+  std::vector<Block*> results_;
+  std::vector<int> kept_;
+  std::vector<uint8_t> donated_;
+  std::vector<Number8> values_;
   int segment_ = 0;
 };
 
