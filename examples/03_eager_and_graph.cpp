@@ -13,7 +13,7 @@ template <class F>
 void print_events(const F& f) {
   const Explanation e = explain(f);
   for (const graph::Event& event : e.events)
-    fmt::print("  event: {}: {}{} at {}\n", event.what, event.why,
+    fmt::print("  event: {}: {}{} [{}]\n", event.what, event.why,
                event.count > 1 ? fmt::format(" ({} times)", event.count) : "", to_string(event.line));
   if (e.hits > 0) fmt::print("  plans found: {}\n", e.hits);
 }
