@@ -103,7 +103,7 @@ inline Options parse_options(int argc, char** argv) {
     fmt::print("{}", app.help());
     std::exit(0);
   } catch (const CLI::ParseError& error) {
-    duet::fail<duet::ParseError>("{}", error.what());
+    duet::fail<duet::ParseError>("04_mlp: {}", error.what());
   }
   return o;
 }

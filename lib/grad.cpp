@@ -23,7 +23,15 @@ struct TapeImpl::Node {
   uint8_t outputs;
 };
 
-TapeImpl::TapeImpl() : first_id_(fresh_ids(1) + 1) {}
+TapeImpl::TapeImpl() : first_id_(fresh_ids(1) + 1) {
+  // Room for a small function: growing step by step would cost more than its recording.
+  watched_.reserve(256);
+  nodes_.reserve(64);
+  ids_.reserve(128);
+  specs_.reserve(128);
+  saved_inputs_.reserve(128);
+  saved_outputs_.reserve(64);
+}
 TapeImpl::~TapeImpl() { close(); }
 
 void TapeImpl::open() {
@@ -83,16 +91,6 @@ void TapeImpl::note(const OpRecord& op, const Args& in, Attrs attrs, const Outpu
   }
   attrs_.insert(attrs_.end(), attrs.begin(), attrs.end());
   nodes_.push_back(n);
-}
-
-Line TapeImpl::gradient_line(uint64_t id) const {
-  for (auto n = nodes_.rbegin(); n != nodes_.rend(); ++n) {
-    if (id - n->first_output >= n->outputs) continue;
-    Line line = n->line;
-    line.grad_of = true;
-    return line;
-  }
-  return {};
 }
 
 std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Tensor>>& seeds,

@@ -94,9 +94,6 @@ class TapeImpl {
   /// second time.
   std::vector<Tensor> backward(const std::vector<std::pair<uint64_t, Tensor>>& seeds, const std::vector<uint64_t>& targets);
 
-  /// The line of the operation that made a noted value, marked as a gradient's; empty when nothing did.
-  Line gradient_line(uint64_t id) const;
-
   /// Opens and closes the tape: while open, it notes.
   void open();
   void close();
@@ -194,7 +191,7 @@ T gradient_tree(const T& x, std::vector<Tensor>& grads, size_t& next) {
   T g = x;
   for_each_parameter(g, [&](Tensor& t) {
     Tensor& d = grads[next++];
-    t = d.defined() ? std::move(d) : zeros(t.shape(), t.dtype(), {});
+    t = d.defined() ? std::move(d) : zeros(t.shape(), t.dtype());
   });
   return g;
 }
@@ -214,7 +211,9 @@ auto value_and_grad_of(const F& f, const Line& line, std::index_sequence<I...> w
   std::vector<uint64_t> targets;
   auto all_args = std::tie(args...);
   // Copies with watched leaves for the wanted arguments, the caller's own for the others.
-  auto watched = std::make_tuple(watched_copy(std::get<I>(all_args), tape, targets)...);
+  // Braces: evaluated in order, as targets are read; the types are named, since tuple{pair} would take the pair apart.
+  using Wanted = std::tuple<std::remove_cvref_t<std::tuple_element_t<I, std::tuple<A...>>>...>;
+  Wanted watched{watched_copy(std::get<I>(all_args), tape, targets)...};
   auto pick = [&]<size_t K>(std::integral_constant<size_t, K>) -> auto& {
     if constexpr (contains_index<K>(wanted)) {
       constexpr size_t order[] = {I...};
@@ -234,10 +233,9 @@ auto value_and_grad_of(const F& f, const Line& line, std::index_sequence<I...> w
   auto run = [&](const Tensor& loss) {
     LineScope scope(line);
     check_loss(loss, "grad");
-    LineOverride gradient(tape.gradient_line(loss.id()));
-    std::vector<Tensor> grads = tape.backward({{loss.id(), ones(loss.shape(), loss.dtype(), {})}}, targets);
+    std::vector<Tensor> grads = tape.backward({{loss.id(), ones(loss.shape(), loss.dtype())}}, targets);
     size_t next = 0;
-    auto trees = std::tuple{gradient_tree(std::get<I>(all_args), grads, next)...};
+    Wanted trees{gradient_tree(std::get<I>(all_args), grads, next)...};
     if constexpr (sizeof...(I) == 1) return std::get<0>(std::move(trees));
     else return trees;
   };
@@ -286,10 +284,9 @@ auto vjp(const F& f, const A&... args) {
                       const Tensor& dy, std::source_location line = std::source_location::current()) {
     LineScope scope(line);
     detail::check_pullback(dy, spec);
-    LineOverride gradient(tape->gradient_line(id));
     std::vector<Tensor> grads = tape->backward({{id, dy}}, targets);
     size_t next = 0;
-    return std::apply([&](const auto&... a) { return std::tuple{detail::gradient_tree(a, grads, next)...}; }, originals);
+    return std::apply([&](const auto&... a) { return std::tuple<A...>{detail::gradient_tree(a, grads, next)...}; }, originals);
   };
   return std::pair{std::move(y), std::move(pullback)};
 }

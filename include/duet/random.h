@@ -13,6 +13,7 @@ namespace duet {
 class Key {
  public:
   explicit Key(uint64_t seed);
+  /// The key that `data` is: i32[2], as split and saved trees have it. DTypeError for anything else.
   explicit Key(Tensor data, std::source_location line = std::source_location::current());
   Tensor& data() { return data_; }
   const Tensor& data() const { return data_; }
@@ -59,15 +60,15 @@ struct FoldIn : KernelOp<RandomOps, 2> {
 
 using Here = std::source_location;
 
-/// Uniform f32 numbers in [low, high).
+/// Uniform f32 numbers in [low, high), of 24 random bits; no gradient.
 Tensor uniform(const Key& key, const Shape& shape, double low = 0, double high = 1, Here line = Here::current());
-/// Normal f32 numbers.
+/// Normal f32 numbers; no gradient.
 Tensor normal(const Key& key, const Shape& shape, double mean = 0, double deviation = 1, Here line = Here::current());
-/// bool, true with probability p.
+/// bool, true with probability p. Error unless 0 ≤ p ≤ 1.
 Tensor bernoulli(const Key& key, double p, const Shape& shape, Here line = Here::current());
-/// 0…n−1 in a random order, i64[n].
+/// 0…n−1 in a random order, i64[n]. ShapeError for a negative n.
 Tensor permutation(const Key& key, int64_t n, Here line = Here::current());
-/// n independent keys in place of one.
+/// n independent keys in place of one. ShapeError for a negative n.
 std::vector<Key> split(const Key& key, int64_t n, Here line = Here::current());
 /// N independent keys, for structured bindings: `auto [a, b] = split<2>(key)`.
 template <size_t N>
@@ -76,7 +77,8 @@ std::array<Key, N> split(const Key& key, Here line = Here::current()) {
   return [&]<size_t... I>(std::index_sequence<I...>) { return std::array<Key, N>{std::move(keys[I])...}; }(
              std::make_index_sequence<N>());
 }
-/// The key of step or epoch i; the key itself stays usable.
+/// The key of step or epoch i, an integer or an integer tensor of one element; the key itself stays usable. DTypeError for
+/// anything else.
 Key fold_in(const Key& key, const Operand& i);
 
 }  // namespace duet

@@ -1,6 +1,7 @@
 #include "duet/core/tensor.h"
 
 #include <cstring>
+#include <memory>
 
 #include "duet/graph/trace.h"
 #include "duet/ops/movement.h"
@@ -19,28 +20,16 @@ const Block& readable(const Tensor& t, const char* what) {
   return t.block();
 }
 
-template <class T>
-Tensor filled(const std::vector<T>& v, const Shape& shape) {
-  return from_span(std::span<const T>(v), shape, std::source_location());
-}
-
-template <class T, class From>
-Tensor rows_of(std::initializer_list<std::initializer_list<From>> rows, const Line& line) {
-  LineScope scope(line);
-  std::vector<T> v;
-  const size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
-  for (const auto& row : rows) {
-    check<ShapeError>(row.size() == columns, "tensor: rows differ in length: {} and {}", columns, row.size());
-    for (From x : row) v.push_back(static_cast<T>(x));
-  }
-  return filled(v, {static_cast<int64_t>(rows.size()), static_cast<int64_t>(columns)});
-}
-
-template <class T, class From>
-Tensor row_of(std::initializer_list<From> row) {
-  std::vector<T> v;
-  for (From x : row) v.push_back(static_cast<T>(x));
-  return filled(v, {static_cast<int64_t>(row.size())});
+// Literals of double make f32.
+template <class From>
+Tensor from_rows(const std::initializer_list<From>* rows, size_t count, const Shape& shape) {
+  using T = std::conditional_t<std::is_same_v<From, double>, float, From>;
+  const auto n = static_cast<size_t>(shape.numel());
+  const std::unique_ptr<T[]> elements(new T[n]);
+  T* next = elements.get();
+  for (size_t i = 0; i < count; ++i)
+    for (From x : rows[i]) *next++ = static_cast<T>(x);
+  return from_span(std::span<const T>(elements.get(), n), shape, std::source_location());
 }
 
 }  // namespace
@@ -157,9 +146,25 @@ Tensor Tensor::row(int64_t i, std::source_location line) const {
   return duet::reshape(one, Shape(shape().begin() + 1, rank() - 1));
 }
 
-Tensor tensor(std::initializer_list<double> row) { return row_of<float>(row); }
-Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, std::source_location line) { return rows_of<float>(rows, line); }
-Tensor tensor(std::initializer_list<int> row) { return row_of<int32_t>(row); }
-Tensor tensor(std::initializer_list<std::initializer_list<int>> rows, std::source_location line) { return rows_of<int32_t>(rows, line); }
+template <class T>
+Tensor tensor(std::initializer_list<T> row) {
+  return from_rows<T>(&row, 1, {static_cast<int64_t>(row.size())});
+}
+template <class T>
+Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, std::source_location line) {
+  LineScope scope(line);
+  const size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
+  for (const auto& row : rows) check<ShapeError>(row.size() == columns, "tensor: rows differ in length: {} and {}", columns, row.size());
+  return from_rows<T>(rows.begin(), rows.size(), {static_cast<int64_t>(rows.size()), static_cast<int64_t>(columns)});
+}
+#define DUET_FOR_LITERAL(T)                           \
+  template Tensor tensor(std::initializer_list<T>);   \
+  template Tensor tensor(std::initializer_list<std::initializer_list<T>>, std::source_location);
+DUET_FOR_LITERAL(double)
+DUET_FOR_LITERAL(float)
+DUET_FOR_LITERAL(int)
+DUET_FOR_LITERAL(int64_t)
+DUET_FOR_LITERAL(uint8_t)
+DUET_FOR_LITERAL(bool)
 
 }  // namespace duet

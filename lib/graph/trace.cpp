@@ -205,18 +205,18 @@ void Trace::run_segment(bool last) {
   const std::vector<int> outputs = seal();
   if (!outputs.empty()) {
     std::shared_ptr<const Plan> plan = cache_->find(*this, outputs);
-    std::vector<Block*> results;
-    for (int o : outputs) results.push_back(pending_[static_cast<size_t>(o)]);
-    std::vector<int> kept(slots_.size(), 0);
+    results_.clear();
+    for (int o : outputs) results_.push_back(pending_[static_cast<size_t>(o)]);
+    kept_.assign(slots_.size(), 0);
     // Only the last segment: what host code does after a split may throw, and then arguments must be as before.
     for (const Block* b : discounted_)
-      if (int slot = last ? find_slot(b) : -1; slot >= 0) ++kept[static_cast<size_t>(slot)];
-    std::vector<uint8_t> donated;
-    for (size_t s = 0; s < slots_.size(); ++s) donated.push_back(block::sole_owner(slots_[s], kept[s]));
-    std::vector<Number8> numbers;
-    for (const TracedNumber& n : numbers_) numbers.push_back(n.value);
-    plan->run({slots_, donated, numbers, results});
-    for (Block* b : results) b->trace = nullptr;
+      if (int slot = last ? find_slot(b) : -1; slot >= 0) ++kept_[static_cast<size_t>(slot)];
+    donated_.clear();
+    for (size_t s = 0; s < slots_.size(); ++s) donated_.push_back(block::sole_owner(slots_[s], kept_[s]));
+    values_.clear();
+    for (const TracedNumber& n : numbers_) values_.push_back(n.value);
+    plan->run({slots_, donated_, values_, results_});
+    for (Block* b : results_) b->trace = nullptr;
     ++segment_;
   }
 }

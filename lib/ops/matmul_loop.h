@@ -64,8 +64,12 @@ void run_matmul(const Strided& a, const Strided& b, const Strided& y, Epilogue e
   const bool heavy = g.m * g.n * g.k * batches >= 128 * 1024 && threads() > 1;
   if (heavy && batches >= threads()) return parallel_for(batches, [&](int64_t batch) { run_one(at(batch), batch); });
   for (int64_t batch = 0; batch < batches; ++batch) {
+    if (!heavy) {
+      run_one(at(batch), batch);
+      continue;
+    }
     GemmOf<T> parts[kMaxParts];
-    int64_t n = heavy ? gemm_split(at(batch), std::min(threads(), kMaxParts), parts) : 1;
+    int64_t n = gemm_split(at(batch), std::min(threads(), kMaxParts), parts);
     if (n == 1) run_one(at(batch), batch);
     else parallel_for(n, [&](int64_t p) { run_one(parts[p], batch); });
   }

@@ -37,10 +37,10 @@ Tensor bias_correction(const Tensor& step, double beta) {
   return neg(expm1(mul(step, Operand::constant(std::log(beta)))));
 }
 
-void adam_step(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const Operand& lr, double beta1, double beta2, double epsilon,
-               const Tensor& c1, const Tensor& c2) {
-  Outputs y = dispatch(op<AdamUpdate>(), {Operand(p), Operand(g), Operand(m), Operand(v), lr, Operand(beta1), Operand(1 - beta1),
-                                          Operand(beta2), Operand(1 - beta2), Operand(epsilon), Operand(c1), Operand(c2)});
+void adam_step(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const Tensor& rate, double beta1, double beta2, double epsilon,
+               const Tensor& scale) {
+  Outputs y = dispatch(op<AdamUpdate>(), {Operand(p), Operand(g), Operand(m), Operand(v), Operand(rate), Operand(beta1), Operand(1 - beta1),
+                                          Operand(beta2), Operand(1 - beta2), Operand(epsilon), Operand(scale)});
   p = std::move(y[0]);
   m = std::move(y[1]);
   v = std::move(y[2]);

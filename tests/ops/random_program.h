@@ -4,14 +4,13 @@
 
 #include <optional>
 
-#include "ops/bits.h"
+#include "ops/cases.h"
 
 namespace duet::testing {
 
-using Rng = std::mt19937;
-using Tensors = std::vector<Tensor>;
 
-inline int below(Rng& rng, int64_t n) { return static_cast<int>(rng() % static_cast<uint32_t>(n)); }
+
+
 
 /// What a program may do.
 struct Style {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdio>
 #include <initializer_list>
 #include <iosfwd>
 #include <span>
@@ -113,19 +114,20 @@ template <class T>
 Tensor from_vector(const std::vector<T>& elements, const Shape& shape, std::source_location line = std::source_location::current()) {
   return from_span(std::span<const T>(elements), shape, line);
 }
-/// tensor({1.f, 2.f}) is f32[2], tensor({{1, 2}, {3, 4}}) is i32[2,2]; double literals make f32 unless T is given.
-Tensor tensor(std::initializer_list<double> row);
-Tensor tensor(std::initializer_list<std::initializer_list<double>> rows,
-              std::source_location line = std::source_location::current());
-Tensor tensor(std::initializer_list<int> row);
-Tensor tensor(std::initializer_list<std::initializer_list<int>> rows,
+/// tensor({1.0, 2.0}) is f32[2], tensor({{1, 2}, {3, 4}}) is i32[2,2], tensor({{1.0}, {2.0}}) is f32[2,1]: float and double
+/// make f32, int i32, int64_t i64, bool bool. ShapeError when rows differ in length.
+template <class T>
+Tensor tensor(std::initializer_list<T> row);
+template <class T>
+Tensor tensor(std::initializer_list<std::initializer_list<T>> rows,
               std::source_location line = std::source_location::current());
 
 /// NumPy-like text: "[[1. 2.]\n [3. 4.]] f32[2,2]"; more than 1,000 elements are summarised.
 std::string to_string(const Tensor& t);
 std::ostream& operator<<(std::ostream& out, const Tensor& t);
-/// For a debugger: prints t to stderr (`call duet::show(t)`).
-void show(const Tensor& t);
+/// For a debugger: prints t to stderr (`call duet::show(t)`). In the user's own file, so that a debugger knows its type
+/// whatever the library was built with.
+[[gnu::used]] inline void show(const Tensor& t) { std::fputs((to_string(t) + "\n").c_str(), stderr); }
 
 }  // namespace duet
 

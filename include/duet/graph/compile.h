@@ -8,9 +8,11 @@
 
 namespace duet {
 
+/// The lives a function can have.
 enum class Mode : uint8_t { eager, compiled, frozen };
 std::string_view name(Mode mode);
 
+/// How compile works.
 struct CompileOptions {
   std::vector<std::string> without = {};  // passes to leave out: {"fuse"}
 };

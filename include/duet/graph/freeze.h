@@ -8,6 +8,7 @@
 
 namespace duet {
 
+/// What a frozen function does with arguments of new shapes: an error, or another recording.
 enum class OnNewShape : uint8_t { fail, retrace };
 struct FreezeOptions {
   OnNewShape on_new_shape = OnNewShape::fail;  // what a call does whose arguments have other shapes than the first one's
@@ -124,14 +125,10 @@ class Frozen {
     std::vector<Tensor> old;
     for (const graph::LeafSource& s : plan->arguments)
       old.push_back(s.kind == graph::LeafSource::leaf && s.index != static_cast<int>(old.size()) ? *leaves[static_cast<size_t>(s.index)] : Tensor());
-    auto value = [&](const graph::LeafSource& s) -> Tensor {
+    [[maybe_unused]] auto value = [&](const graph::LeafSource& s) -> Tensor {
       if (s.kind == graph::LeafSource::output) return outputs[static_cast<size_t>(s.index)];
       if (s.kind == graph::LeafSource::leaf) return *leaves[static_cast<size_t>(s.index)];
       return s.tensor;
-    };
-    auto fill_result = [&](R& r) {
-      size_t i = 0;
-      for_each_leaf(r, [&](Tensor& t) { t = value(plan->results[i++]); });
     };
     auto rebind_all = [&] {
       size_t i = 0;
@@ -141,7 +138,8 @@ class Frozen {
       rebind_all();
     } else {
       R r = *static_cast<const R*>(plan->result.get());
-      fill_result(r);
+      size_t next = 0;
+      for_each_leaf(r, [&](Tensor& t) { t = value(plan->results[next++]); });
       rebind_all();
       return r;
     }
@@ -337,6 +335,7 @@ class WithMode {
   Compiled<F> compiled_;
   Frozen<F> frozen_;
 };
+/// f in the mode that `mode` names; frozen with on_new_shape retrace. `without` names passes to leave out.
 template <class F>
 WithMode<F> with_mode(Mode mode, F f, std::vector<std::string> without = {},
                       std::source_location line = std::source_location::current()) {

@@ -79,10 +79,10 @@ class Trace {
   const std::vector<Block*>& slots() const { return slots_; }
   const std::vector<TracedNumber>& numbers() const { return numbers_; }
   const std::vector<Block*>& pending() const { return pending_; }
-  /// The line of the operation that made a recorded value.
-  Line line_of(int output) const;
   /// How many segments of this call ran before the one being recorded.
   int segment() const { return segment_; }
+  /// The line of the operation that made a recorded value.
+  Line line_of(int output) const;
   /// Pending outputs held outside the trace, in order; completes the key with them.
   std::vector<int> seal();
   /// The graph that the words mean.
@@ -105,6 +105,11 @@ class Trace {
   const void* positions_ = nullptr;
   void (*ask_positions_)(const void*, std::vector<LeafPosition>&) = nullptr;
   bool may_split_ = true;
+  // What a run is given; kept for the next one.
+  std::vector<Block*> results_;
+  std::vector<int> kept_;
+  std::vector<uint8_t> donated_;
+  std::vector<Number8> values_;
   int segment_ = 0;
 };
 

@@ -89,18 +89,23 @@ struct Alias : KernelOp<MovementOps, 1> {
   static void vjp(VjpContext& c);
 };
 
-/// x under another shape; one extent may be −1 and is worked out. ShapeError when the numbers of elements differ.
+/// x under another shape, its elements in the same order; one extent may be −1 and is worked out. A view where the layout
+/// allows. Gradient: dy, reshaped back. ShapeError when the numbers of elements differ.
 Tensor reshape(const Operand& x, const Shape& shape);
-/// x with its axes in the given order, or reversed.
+/// x with its axes in the given order, or reversed; a view. Gradient: dy in the inverse order. ShapeError unless each axis is
+/// named once.
 Tensor transpose(const Operand& x, std::initializer_list<int> axes = {});
-/// x repeated along axes of extent 1 and along new leading axes.
+/// x repeated along axes of extent 1 and along new leading axes; a view. Gradient: dy summed over them. ShapeError when x
+/// does not broadcast to the shape.
 Tensor broadcast_to(const Operand& x, const Shape& shape);
-/// Elements start, start+step, … before stop along an axis; negative positions count from the end, as in Python.
+/// Elements start, start+step, … before stop along an axis; negative positions count from the end, as in Python;
+/// a view. Gradient: dy among zeros. ShapeError for an axis that is not there or a step below 1.
 Tensor slice_axis(const Operand& x, int axis, int64_t start, int64_t stop, int64_t step = 1);
-/// Tensors one after the other along an axis. ShapeError when another axis differs.
+/// Tensors one after the other along an axis. Gradient: slices of dy. ShapeError when another axis differs or there is no
+/// tensor, DTypeError when element types differ.
 Tensor concat(const std::vector<Tensor>& tensors, int axis = 0,
               std::source_location line = std::source_location::current());
-/// x with elements of another dtype.
+/// x with elements of another dtype, converted as Cast says. Gradient: dy, cast back; none through integers and bool.
 Tensor cast(const Operand& x, DType dtype);
 /// x, dense in memory; x itself when it is.
 Tensor contiguous(const Operand& x);

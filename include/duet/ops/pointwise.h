@@ -237,18 +237,17 @@ struct Where : Pointwise<3> {
   }
 };
 
-/// One Adam step of a parameter (Kingma & Ba 2015, algorithm 1): p, g, m, v, then lr, β1, 1 − β1, β2, 1 − β2, ε and the
-/// bias corrections c1 = 1 − β1^t, c2 = 1 − β2^t; gives the new p, m, v. One square root and two divisions an element.
-struct AdamUpdate : Pointwise<12, 3> {
+/// One Adam step of a parameter (Kingma & Ba 2015, in the order of their section 2's last paragraph): p, g, m, v, then the
+/// rate lr / (1 − β1^t), β1, 1 − β1, β2, 1 − β2, ε and 1 / sqrt(1 − β2^t); gives the new p, m, v. One square root and one
+/// division an element.
+struct AdamUpdate : Pointwise<11, 3> {
   static constexpr std::string_view name = "adam_update";
   template <class T>
-  DUET_FORMULA Many<T, 3> forward(const T& p, const T& g, const T& m, const T& v, const T& lr, const T& beta1,
-                                  const T& rest1, const T& beta2, const T& rest2, const T& eps, const T& c1,
-                                  const T& c2) {
+  DUET_FORMULA Many<T, 3> forward(const T& p, const T& g, const T& m, const T& v, const T& rate, const T& beta1,
+                                  const T& rest1, const T& beta2, const T& rest2, const T& eps, const T& scale) {
     T m1 = fma(beta1, m, rest1 * g);
     T v1 = fma(beta2, v, rest2 * g * g);
-    T step = lr / c1 * m1 / (sqrt(v1 / c2) + eps);
-    return {p - step, m1, v1};
+    return {p - rate * m1 / fma(sqrt(v1), scale, eps), m1, v1};
   }
 };
 

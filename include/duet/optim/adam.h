@@ -9,8 +9,8 @@ namespace detail {
 
 /// 1 − β^step, exactly enough for small steps: −expm1(step·log β).
 Tensor bias_correction(const Tensor& step, double beta);
-void adam_step(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const Operand& lr, double beta1, double beta2, double epsilon,
-               const Tensor& c1, const Tensor& c2);
+void adam_step(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const Tensor& rate, double beta1, double beta2,
+               double epsilon, const Tensor& scale);
 
 }  // namespace detail
 
@@ -21,6 +21,7 @@ struct Adam {
   Tensor step = {};  // f32[]
   std::vector<Buffer> m = {}, v = {};
 
+  /// State for the parameters of `model`: zeros, and 0 steps.
   template <class M>
   static Adam init(const M& model, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f,
                    std::source_location line = std::source_location::current()) {
@@ -40,11 +41,12 @@ struct Adam {
     detail::check_trees("Adam", p, g, detail::state_of(v));
     detail::check_rate("Adam", lr);
     step += 1;
-    Tensor c1 = detail::bias_correction(step, static_cast<double>(beta1));
-    Tensor c2 = detail::bias_correction(step, static_cast<double>(beta2));
+    // What all elements share is computed once: lr / c1 and 1 / sqrt(c2).
+    Tensor rate = div(lr, detail::bias_correction(step, static_cast<double>(beta1)));
+    Tensor scale = rsqrt(detail::bias_correction(step, static_cast<double>(beta2)));
     for (size_t i = 0; i < p.size(); ++i)
-      detail::adam_step(*p[i], *g[i], m[i].value, v[i].value, lr, static_cast<double>(beta1), static_cast<double>(beta2),
-                        static_cast<double>(epsilon), c1, c2);
+      detail::adam_step(*p[i], *g[i], m[i].value, v[i].value, rate, static_cast<double>(beta1), static_cast<double>(beta2),
+                        static_cast<double>(epsilon), scale);
   }
 };
 

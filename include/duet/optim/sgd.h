@@ -44,6 +44,7 @@ struct Sgd {
   float momentum = 0;
   std::vector<Tensor> velocity = {};
 
+  /// State for the parameters of `model`: zeros, none without momentum.
   template <class M>
   static Sgd init(const M& model, float momentum = 0, std::source_location line = std::source_location::current()) {
     LineScope scope(line);

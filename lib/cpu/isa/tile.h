@@ -98,20 +98,20 @@ struct Load {
 template <int kLanes, class... Loads, class F, int... K>
 DUET_FN void run_tile(const TileCall& c, F f, std::integer_sequence<int, K...>) {
   constexpr int kIn = static_cast<int>(sizeof...(Loads));
-  constexpr int kBytes[] = {Loads::kBytes..., 0};
   // A single element is spread over one register's worth of memory and read with step 0: one loop serves all cases.
   alignas(64) char spread[kIn + 1][64];
   const char* p[kIn + 1];
   [[maybe_unused]] int64_t step[kIn + 1];
-  for (int k = 0; k < kIn; ++k) {
+  [[maybe_unused]] auto prepare = [&]<int kSize>(int k, std::integral_constant<int, kSize>) {
     p[k] = static_cast<const char*>(c.in[k]);
-    step[k] = kBytes[k];
+    step[k] = kSize;
     if ((c.scalars >> k) & 1u) {
-      for (int i = 0; i < kLanes; ++i) __builtin_memcpy(spread[k] + i * kBytes[k], p[k], static_cast<size_t>(kBytes[k]));
+      for (int i = 0; i < kLanes; ++i) __builtin_memcpy(spread[k] + i * kSize, p[k], kSize);
       p[k] = spread[k];
       step[k] = 0;
     }
-  }
+  };
+  (prepare(K, std::integral_constant<int, Loads::kBytes>()), ...);
   char* const out[kMaxTileOutputs] = {static_cast<char*>(c.out[0]), static_cast<char*>(c.out[1]),
                                       static_cast<char*>(c.out[2]), static_cast<char*>(c.out[3])};
   int64_t i = 0;

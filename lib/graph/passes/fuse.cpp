@@ -199,6 +199,7 @@ class Fuser {
     a.before[static_cast<size_t>(from) / 64] &= ~(uint64_t{1} << (from % 64));
     for (FusionRecord& r : report_.fusions)  // what was refused when the second kernel still stood apart
       if (r.consumer == i && !r.fused && group_of_[static_cast<size_t>(r.producer)] == to) r = {r.producer, i, true, "", saved};
+    merge(grown, a.before);  // what waited for the second kernel waits for all that the first one waits for
     grow_before(to, grown);
   }
   // Group `to` waits for `from` only because node i, now inside, reads from it.
@@ -240,6 +241,7 @@ class Fuser {
     for (size_t k = 0; k < groups_.size(); ++k)
       if (!groups_[k].dead && waiting[k] == 0) ready.push_back(static_cast<int>(k));
     std::make_heap(ready.begin(), ready.end(), later);
+    const auto live = static_cast<size_t>(std::count_if(groups_.begin(), groups_.end(), [](const Group& x) { return !x.dead; }));
     while (!ready.empty()) {
       std::pop_heap(ready.begin(), ready.end(), later);
       int k = ready.back();
@@ -252,6 +254,7 @@ class Fuser {
           std::push_heap(ready.begin(), ready.end(), later);
         }
     }
+    DUET_INTERNAL_CHECK(g_.kernels.size() == live);  // else kernels wait for each other
   }
 
   Graph g_;

@@ -1,0 +1,24 @@
+// What the examples share: a check that ends the program, and a count of the work done.
+#pragma once
+
+#include <duet/duet.h>
+
+#include <cstdlib>
+
+/// Ends the program with an error unless `ok`: every example checks what it says.
+inline void expect(bool ok, const char* what) {
+  if (ok) return;
+  fmt::print(stderr, "not as expected: {}\n", what);
+  std::exit(1);
+}
+
+/// Kernels launched and bytes read and written by them, from shapes, while f runs.
+struct Work {
+  uint64_t kernels, bytes;
+};
+template <class F>
+Work work_of(F&& f) {
+  const Work before{duet::thread_state.launches, duet::thread_state.bytes};
+  f();
+  return {duet::thread_state.launches - before.kernels, duet::thread_state.bytes - before.bytes};
+}
