@@ -131,7 +131,7 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
       const Tensor* any = std::find_if(dy, dy + n.outputs, [](const Tensor& t) { return t.defined(); });
       for (int i = 0; i < n.outputs; ++i)
         if (!dy[i].defined()) dy[i] = zeros(any->shape(), any->dtype());
-      Tensor results[Args::kMax];
+      std::vector<Tensor> results(n.inputs);
       VjpContext c;
       c.op_ = n.op;
       c.attrs_ = Attrs(attrs_.data() + n.attrs, n.attr_count);
@@ -141,7 +141,7 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
       c.saved_inputs_ = saved_inputs_.data() + n.saved_inputs;
       c.saved_outputs_ = saved_outputs_.data() + n.saved_outputs;
       c.in_specs_ = in_specs;
-      c.grads_ = results;
+      c.grads_ = results.data();
       n.op->vjp(c);
       for (int i = 0; i < n.inputs; ++i)
         if (c.wants(i)) accumulate(ids_[n.ids + static_cast<uint32_t>(i)], std::move(results[i]));

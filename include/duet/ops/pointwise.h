@@ -242,6 +242,7 @@ struct Where : Pointwise<3> {
 /// division an element.
 struct AdamUpdate : Pointwise<11, 3> {
   static constexpr std::string_view name = "adam_update";
+  static constexpr unsigned kOftenNumbers = 0x7f0;
   template <class T>
   DUET_FORMULA Many<T, 3> forward(const T& p, const T& g, const T& m, const T& v, const T& rate, const T& beta1,
                                   const T& rest1, const T& beta2, const T& rest2, const T& eps, const T& scale) {
