@@ -130,7 +130,7 @@ class Frozen {
       if (s.kind == graph::LeafSource::leaf) return *leaves[static_cast<size_t>(s.index)];
       return s.tensor;
     };
-    auto fill_result = [&](R& r) {
+    auto fill_result = [&](auto& r) {
       size_t i = 0;
       for_each_leaf(r, [&](Tensor& t) { t = value(plan->results[i++]); });
     };
