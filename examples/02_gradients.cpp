@@ -37,10 +37,10 @@ int main() {
   // The gradient of a struct is such a struct. Fit y = 3x − 1 by walking downhill.
   Tensor xs = arange(-1, 1, 0.125), ys = 3 * xs - 1;
   Affine line{Tensor(0.0f), Tensor(0.0f)};
-  for (int step = 0; step <= 200; ++step) {
+  for (int step = 0; step <= 40; ++step) {
     auto [l, g] = value_and_grad(loss)(line, xs, ys);
-    if (step % 50 == 0)
-      fmt::print("step {:3}: loss {:.6f}, slope {:.4f}, offset {:.4f}\n", step, l.item(), line.slope.item(),
+    if (step % 10 == 0)
+      fmt::print("step {:2}: loss {:.6f}, slope {:.4f}, offset {:.4f}\n", step, l.item(), line.slope.item(),
                  line.offset.item());
     line.slope -= 0.3f * g.slope;
     line.offset -= 0.3f * g.offset;
@@ -74,7 +74,6 @@ int main() {
   Tensor many = arange(-4, 4, 0.001);
   const std::string hashes[] = {bits_hash(curvature(many)), bits_hash(compiled(many)), bits_hash(frozen(many))};
   fmt::print("f''(x) = {}\n", curvature(x));
-  fmt::print("hash of 8,000 second derivatives: eager {}, compiled {}, frozen {}\n", hashes[0],
-             hashes[1], hashes[2]);
+  fmt::print("hash of 8,000 second derivatives: eager {}, compiled {}, frozen {}\n", hashes[0], hashes[1], hashes[2]);
   expect(hashes[0] == hashes[1] && hashes[1] == hashes[2], "one hash in three modes");
 }

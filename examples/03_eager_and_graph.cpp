@@ -11,8 +11,11 @@ using namespace duet;
 // The event log of a compiled or frozen function.
 template <class F>
 void print_events(const F& f) {
-  for (const graph::Event& e : explain(f).events)
-    fmt::print("  event: {} at {}: {} ({}x)\n", e.what, to_string(e.line), e.why, e.count);
+  const Explanation e = explain(f);
+  for (const graph::Event& event : e.events)
+    fmt::print("  event: {}: {}{} [{}]\n", event.what, event.why,
+               event.count > 1 ? fmt::format(" ({} times)", event.count) : "", to_string(event.line));
+  if (e.hits > 0) fmt::print("  plans found: {}\n", e.hits);
 }
 
 int main() {
@@ -29,7 +32,7 @@ int main() {
       fmt::print("{} call {}\n", mode, call);
       Tensor y;
       Work work = work_of([&] { y = life(x); });
-      fmt::print("  {} kernels -> {}\n", work.kernels, y);
+      fmt::print("  {} kernel{} -> {}\n", work.kernels, work.kernels == 1 ? "" : "s", y);
       expect(y.to_vector() == std::vector<float>{1, 1, 3}, "the same result in every mode");
     }
     expect(host_lines == expected, "host code: 3 times eager, 3 times compiled, twice and never again frozen");
@@ -48,7 +51,7 @@ int main() {
   Tensor w = ones({4, 1});
   float lr = 0.01f;
   for (int64_t batch : {32, 32, 29}) {
-    fmt::print("  batch {}, lr {:.3f}: {:.4f}\n", batch, lr, step(w, ones({batch, 4}), lr).item());
+    fmt::print("  batch {}, lr {:.4f}: {:.4f}\n", batch, lr, step(w, ones({batch, 4}), lr).item());
     lr *= 0.5f;
   }
   print_events(step);
@@ -60,8 +63,7 @@ int main() {
     if (norm.item() > 1) return x / norm;  // the plan so far runs; recording goes on
     return x * 1.0f;
   });
-  fmt::print("  {} {}\n", clip(tensor({3.0, 4.0})), clip(tensor({0.25, 0.5})));
-  fmt::print("  {}\n", clip(tensor({6.0, 8.0})));
+  for (Tensor v : {tensor({3.0, 4.0}), tensor({0.25, 0.5}), tensor({6.0, 8.0})}) fmt::print("  {} -> {}\n", v, clip(v));
   print_events(clip);
   expect(explain(clip).plans.size() == 3 && explain(clip).hits == 3, "a plan before the branch, one for each side");
 

@@ -10,17 +10,15 @@ struct Formula : math::Number {
   static constexpr bool kIsDouble = false;
   using Mask = Formula;  // a bool tensor
   Tensor tensor;
-  double literal = 0;
-  Saved number;  // a kept C++ number, when kind is one
+  Saved number;  // a literal or a kept C++ number, when kind is one
 
   Formula() = default;
-  explicit Formula(double v) : literal(v) { number.kind = Operand::Kind::constant; }
+  explicit Formula(double v) { number.kind = Operand::Kind::constant, number.float_value = v; }
   explicit Formula(Tensor t) : tensor(std::move(t)) {}
   explicit Formula(const Saved& s) : tensor(s.tensor), number(s) {}
   Saved saved() const {
     Saved s = number;
     s.tensor = tensor;
-    if (s.kind == Operand::Kind::constant) s.float_value = literal;
     return s;
   }
 };
@@ -30,19 +28,18 @@ inline thread_local DType formula_dtype = DType::f32;
 
 template <class... A>
 Formula formula_dispatch(const OpRecord& op, const A&... x) {
-  OperandList list;
-  (list.add(x.saved()), ...);
-  if ((x.tensor.defined() || ...)) return Formula(Tensor(dispatch(op, list.inputs())));
-  // Numbers alone (the b·b of a division by a number) take the rule's type, as they do beside its tensors.
-  Saved operands[] = {x.saved()...};
-  OperandList tensors;
-  for (size_t i = 0; i < sizeof...(A); ++i) {
-    const bool mask = ((op.bool_in >> i) & 1u) != 0;
-    const Operand number = Operand::number(operands[i].kind, operands[i].float_value, operands[i].int_value);
-    operands[i] = Saved{full({}, number, mask ? DType::boolean : formula_dtype)};
-    tensors.add(operands[i]);
+  Saved operands[] = {x.saved()...};  // alive until the call is over: operands point at their tensors
+  if (!(x.tensor.defined() || ...)) {
+    // Numbers alone (the b·b of a division by a number) take the rule's type, as they do beside its tensors.
+    for (size_t i = 0; i < sizeof...(A); ++i) {
+      Saved& s = operands[i];
+      const DType dtype = (op.bool_in >> i) & 1u ? DType::boolean : formula_dtype;
+      s = Saved{full({}, Operand::number(s.kind, s.float_value, s.int_value), dtype)};
+    }
   }
-  return Formula(Tensor(dispatch(op, tensors.inputs())));
+  OperandList list;
+  for (const Saved& s : operands) list.add(s);
+  return Formula(Tensor(dispatch(op, list.inputs())));
 }
 
 inline Formula operator+(const Formula& a, const Formula& b) { return formula_dispatch(op<Add>(), a, b); }

@@ -211,7 +211,9 @@ auto value_and_grad_of(const F& f, const Line& line, std::index_sequence<I...> w
   std::vector<uint64_t> targets;
   auto all_args = std::tie(args...);
   // Copies with watched leaves for the wanted arguments, the caller's own for the others.
-  auto watched = std::make_tuple(watched_copy(std::get<I>(all_args), tape, targets)...);
+  // Braces: evaluated in order, as targets are read; the types are named, since tuple{pair} would take the pair apart.
+  using Wanted = std::tuple<std::remove_cvref_t<std::tuple_element_t<I, std::tuple<A...>>>...>;
+  Wanted watched{watched_copy(std::get<I>(all_args), tape, targets)...};
   auto pick = [&]<size_t K>(std::integral_constant<size_t, K>) -> auto& {
     if constexpr (contains_index<K>(wanted)) {
       constexpr size_t order[] = {I...};
@@ -233,7 +235,7 @@ auto value_and_grad_of(const F& f, const Line& line, std::index_sequence<I...> w
     check_loss(loss, "grad");
     std::vector<Tensor> grads = tape.backward({{loss.id(), ones(loss.shape(), loss.dtype())}}, targets);
     size_t next = 0;
-    auto trees = std::tuple{gradient_tree(std::get<I>(all_args), grads, next)...};
+    Wanted trees{gradient_tree(std::get<I>(all_args), grads, next)...};
     if constexpr (sizeof...(I) == 1) return std::get<0>(std::move(trees));
     else return trees;
   };
@@ -284,7 +286,7 @@ auto vjp(const F& f, const A&... args) {
     detail::check_pullback(dy, spec);
     std::vector<Tensor> grads = tape->backward({{id, dy}}, targets);
     size_t next = 0;
-    return std::apply([&](const auto&... a) { return std::tuple{detail::gradient_tree(a, grads, next)...}; }, originals);
+    return std::apply([&](const auto&... a) { return std::tuple<A...>{detail::gradient_tree(a, grads, next)...}; }, originals);
   };
   return std::pair{std::move(y), std::move(pullback)};
 }

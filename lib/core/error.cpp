@@ -28,6 +28,10 @@ std::string to_string(const Line& line) {
   return fmt::format("{}{}:{}", line.grad_of ? "grad of " : "", file, line.line);
 }
 
+std::string shortest(double v) {
+  return static_cast<double>(static_cast<float>(v)) == v ? fmt::format("{}", static_cast<float>(v)) : fmt::format("{}", v);
+}
+
 Error::Error(std::string message) : message_(std::move(message)), line_(thread_state.line) {
   if (line_.file != nullptr) message_ += fmt::format(" [{}]", to_string(line_));
 }

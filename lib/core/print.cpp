@@ -112,6 +112,4 @@ std::string to_string(const Tensor& t) {
 
 std::ostream& operator<<(std::ostream& out, const Tensor& t) { return out << to_string(t); }
 
-void show(const Tensor& t) { fmt::print(stderr, "{}\n", to_string(t)); }
-
 }  // namespace duet

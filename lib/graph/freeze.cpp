@@ -22,6 +22,12 @@ Number8 as_number(double v, DType dtype) {
   return n;
 }
 
+std::string text(const TracedNumber& n) {
+  if (is_float(n.dtype)) return shortest(n.float_value);
+  if (n.dtype == DType::i64) return fmt::format("{}", n.value.i64);
+  return n.dtype == DType::i32 ? fmt::format("{}", n.value.i32) : fmt::format("{}", n.value.u8);
+}
+
 // The words of operation i.
 std::span<const uint64_t> words_of(const FrozenTrace& t, size_t i) {
   size_t end = i + 1 < t.marks.size() ? t.marks[i + 1].first_word : t.words.size();
@@ -90,13 +96,13 @@ FrozenTrace read_trace(Trace& trace, const std::vector<Tensor>& leaves, const st
     block::retain(b);
     t.slots.push_back(Tensor::adopt(b, 0));
   }
-  std::vector<char> claimed(t.outputs.size(), 0);
+  std::vector<int> handles(t.outputs.size(), 1);  // that are known: the trace's, and those in arguments and result
   auto source = [&](const Tensor& x) -> LeafSource {
     if (!x.defined()) return {};
     const Block& b = x.block();
     if (b.trace == &trace) {
       auto at = std::ranges::find(t.outputs, b.node_output) - t.outputs.begin();
-      claimed[static_cast<size_t>(at)] = 1;
+      ++handles[static_cast<size_t>(at)];
       return {LeafSource::output, static_cast<int>(at), {}};
     }
     for (size_t i = 0; i < leaves.size(); ++i)
@@ -105,10 +111,10 @@ FrozenTrace read_trace(Trace& trace, const std::vector<Tensor>& leaves, const st
   };
   for (const Tensor* x : after) t.arguments.push_back(source(*x));
   for (const Tensor* x : results) t.results.push_back(source(*x));
-  for (size_t k = 0; k < claimed.size(); ++k) {
-    if (claimed[k]) continue;
-    // Which operation made it: outputs are numbered in the order of operations.
+  for (size_t k = 0; k < handles.size(); ++k) {
     int n = t.outputs[k];
+    if (trace.pending()[static_cast<size_t>(n)]->refs.load() == handles[k]) continue;
+    // Which operation made it: outputs are numbered in the order of operations.
     size_t i = 0;
     for (; i < t.marks.size() && n >= t.marks[i].op->outputs; ++i) n -= t.marks[i].op->outputs;
     refuse(t.marks[i].line, fmt::format("freeze: a value is kept by host code after the call: the result of {}; return it instead, or use compile",
@@ -153,8 +159,7 @@ FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<Fl
     if (bound < 0 && x.value.bits != y.value.bits)
       refuse(y.line, fmt::format("freeze: a number changes between two recordings: {} and then {}; C++ computed it from an argument or from "
                                  "outside: write x * lr * 0.5f for x * (lr * 0.5f), pass it as an argument, or use compile",
-                                 x.float_value != 0 || is_float(x.dtype) ? x.float_value : static_cast<double>(x.value.i32),
-                                 y.float_value != 0 || is_float(y.dtype) ? y.float_value : static_cast<double>(y.value.i32)));
+                                 text(x), text(y)));
     if (bound >= 0) used[static_cast<size_t>(bound)] = 1;
     p.number_argument.push_back(bound < 0 ? -1 : floats[static_cast<size_t>(bound)].position);
     p.numbers.push_back(x.value);
@@ -163,7 +168,7 @@ FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<Fl
   for (size_t f = 0; f < floats.size(); ++f)
     if (!used[f])
       refuse(line, fmt::format("freeze: argument {} ({}) reaches no operation as it is; use it as an operand (x * lr), pass it as a tensor, or use compile",
-                               floats[f].position + 1, floats[f].value));
+                               floats[f].position + 1, shortest(floats[f].value)));
   if (!same_sources(a.arguments, b.arguments) || !same_sources(a.results, b.results))
     refuse(b.marks.empty() ? line : b.marks.back().line, "freeze: two recordings return different values; the function is not pure, use compile");
   p.arguments = a.arguments;

@@ -105,7 +105,7 @@ Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spe
     y.values[k] = Tensor::adopt(b, id + static_cast<uint64_t>(k));
   }
   if (debug_level() >= 2) [[unlikely]]
-    debug_line(fmt::format("record %{} {}{} {}", y.values[0].block().node_output, op.name, to_string(specs[0]), to_string(thread_state.line)));
+    debug_line(fmt::format("record %{} {} {} {}", y.values[0].block().node_output, op.name, to_string(specs[0]), to_string(thread_state.line)));
   return y;
 }
 

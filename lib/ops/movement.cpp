@@ -40,17 +40,16 @@ struct AroundAxis {
 
 void Reshape::infer(const Args& in, Attrs attrs, Spec* out) {
   Shape wanted = shape_of(attrs);
-  int64_t known = 1, unknown = -1;
+  int64_t known = 1;  // 0 where it does not fit
+  int unknown = -1;
   for (int i = 0; i < wanted.rank(); ++i) {
     if (wanted[i] == -1 && unknown < 0) unknown = i;
-    else known *= wanted[i];
+    else if (__builtin_mul_overflow(known, wanted[i], &known)) known = 0;
   }
-  int64_t n = in[0].shape->numel();
-  if (unknown >= 0 && known > 0 && n % known == 0) wanted[static_cast<int>(unknown)] = n / known;
-  check<ShapeError>(checked_numel(wanted[static_cast<int>(std::max<int64_t>(unknown, 0))] < 0 ? Shape{-1} : wanted,
-                                  in[0].dtype) == n,
-                    "reshape: {} elements do not fill {}: {}; give extents whose product is {}", n, shape_of(attrs),
-                    in.text(0), n);
+  const int64_t n = in[0].shape->numel();
+  if (unknown >= 0) wanted[unknown] = known > 0 && n % known == 0 ? n / known : 0;
+  check<ShapeError>(checked_numel(wanted, in[0].dtype) == n && (unknown < 0 || known > 0),
+                    "reshape: {} elements do not fill {}: {}; give extents whose product is {}", n, shape_of(attrs), in.text(0), n);
   out[0] = {in[0].dtype, wanted};
 }
 
@@ -321,7 +320,8 @@ Tensor broadcast_to(const Operand& x, const Shape& shape) { return dispatch(op<B
 
 Tensor slice_axis(const Operand& x, int axis, int64_t start, int64_t stop, int64_t step) {
   LineScope scope(x.line());
-  check<ShapeError>(x.is_tensor() && x.tensor().defined(), "slice: the operand is not a tensor; slice a tensor with axes");
+  check<ShapeError>(x.is_tensor(), "slice: the operand is a number; give a tensor");
+  check<Error>(x.tensor().defined(), "slice: the operand is an empty Tensor; give it a value first");
   const Tensor& t = x.tensor();
   axis = checked_axis("slice", axis, t);
   check<ShapeError>(step > 0, "slice: the step {} is not positive: {}", step, t.spec());

@@ -39,17 +39,17 @@ const OpRecord* make_user_record(OpRecord record, UserFormula formula) {
 void pointwise_infer(const OpRecord& op, const Args& in, Attrs, Spec* out) {
   Shape shape;
   DType dtype = DType::boolean;
-  bool typed = false;
+  int typed = -1;  // the operand that says the dtype
   for (int i = 0; i < in.size(); ++i) {
     const Arg& a = in[i];
     if ((op.bool_in >> i) & 1u) {
       check<DTypeError>(a.dtype == DType::boolean, "{}: operand {} must be bool: {}; compare it first, as in x != 0",
                         op.name, i + 1, in.text(i));
-    } else if (!typed) {
+    } else if (typed < 0) {
       dtype = a.dtype;
-      typed = true;
+      typed = i;
     } else if (a.dtype != dtype) {
-      fail<DTypeError>("{}: element types differ: {} and {}; convert one with .to({})", op.name, name(dtype),
+      fail<DTypeError>("{}: element types differ: {} and {}; convert one with .to({})", op.name, in.text(typed),
                        in.text(i), name(is_float(a.dtype) ? a.dtype : dtype));
     }
     Shape common;
@@ -63,7 +63,7 @@ void pointwise_infer(const OpRecord& op, const Args& in, Attrs, Spec* out) {
   }
   if (!contains(op.accepts, dtype))
     fail<DTypeError>("{}: takes {}: {}; use .to(f32)", op.name,
-                     op.accepts == kFloats ? "f32 or f64" : "numbers, not bool", in.text(op.bool_in & 1u ? 1 : 0));
+                     op.accepts == kFloats ? "f32 or f64" : "numbers, not bool", in.text(std::max(typed, 0)));
   for (int i = 0; i < op.outputs; ++i) out[i] = {op.bool_out ? DType::boolean : dtype, shape};
 }
 

@@ -53,7 +53,7 @@ struct WithGradients {
         Tensors changed = x;
         changed[i] = v;
         Tensor z = sample->f(changed, n);
-        return sum(z * z) + sum(v);
+        return sum(z * z) + sum(v).to(z.dtype());
       })(x[i]));
       if (i == 1) break;
     }

@@ -30,6 +30,9 @@ struct TraceError : Error { using Error::Error; };   // a value or call that a c
 struct OutOfMemory : Error { using Error::Error; };
 struct ParseError : Error { using Error::Error; };   // a file or an option is malformed
 
+/// A number as it was written: a float's few digits, not the many of the double it became.
+std::string shortest(double v);
+
 /// The one formatter of user errors.
 template <class E, class... A>
 [[noreturn]] [[gnu::noinline, gnu::cold]] void fail(fmt::format_string<A...> format, A&&... args) {

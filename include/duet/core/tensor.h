@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdio>
 #include <initializer_list>
 #include <iosfwd>
 #include <span>
@@ -124,8 +125,9 @@ Tensor tensor(std::initializer_list<std::initializer_list<T>> rows,
 /// NumPy-like text: "[[1. 2.]\n [3. 4.]] f32[2,2]"; more than 1,000 elements are summarised.
 std::string to_string(const Tensor& t);
 std::ostream& operator<<(std::ostream& out, const Tensor& t);
-/// For a debugger: prints t to stderr (`call duet::show(t)`).
-void show(const Tensor& t);
+/// For a debugger: prints t to stderr (`call duet::show(t)`). In the user's own file, so that a debugger knows its type
+/// whatever the library was built with.
+[[gnu::used]] inline void show(const Tensor& t) { std::fputs((to_string(t) + "\n").c_str(), stderr); }
 
 }  // namespace duet
 

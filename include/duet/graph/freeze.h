@@ -125,14 +125,10 @@ class Frozen {
     std::vector<Tensor> old;
     for (const graph::LeafSource& s : plan->arguments)
       old.push_back(s.kind == graph::LeafSource::leaf && s.index != static_cast<int>(old.size()) ? *leaves[static_cast<size_t>(s.index)] : Tensor());
-    auto value = [&](const graph::LeafSource& s) -> Tensor {
+    [[maybe_unused]] auto value = [&](const graph::LeafSource& s) -> Tensor {
       if (s.kind == graph::LeafSource::output) return outputs[static_cast<size_t>(s.index)];
       if (s.kind == graph::LeafSource::leaf) return *leaves[static_cast<size_t>(s.index)];
       return s.tensor;
-    };
-    auto fill_result = [&](auto& r) {
-      size_t i = 0;
-      for_each_leaf(r, [&](Tensor& t) { t = value(plan->results[i++]); });
     };
     auto rebind_all = [&] {
       size_t i = 0;
@@ -142,7 +138,8 @@ class Frozen {
       rebind_all();
     } else {
       R r = *static_cast<const R*>(plan->result.get());
-      fill_result(r);
+      size_t next = 0;
+      for_each_leaf(r, [&](Tensor& t) { t = value(plan->results[next++]); });
       rebind_all();
       return r;
     }

@@ -52,6 +52,7 @@ struct Pointwise {
   static constexpr DTypeSet kAccepts = kFloats;  // element types of the inputs that are not masks
   static constexpr unsigned kBoolIn = 0;         // inputs that are masks (bit i: input i)
   static constexpr bool kBoolOut = false;        // the output is a mask
+  static constexpr unsigned kOftenNumbers = In == 2 ? 0b10 : 0;  // inputs that are often one number: a loop of their own
 };
 
 /// Base of every other op: it brings functions of its own. `infer` is required; `run`, `view`, `vjp`, `needs` as it has.

@@ -242,10 +242,12 @@ struct Where : Pointwise<3> {
 /// division an element.
 struct AdamUpdate : Pointwise<11, 3> {
   static constexpr std::string_view name = "adam_update";
+  static constexpr unsigned kOftenNumbers = 0x7f0;
   template <class T>
   DUET_FORMULA Many<T, 3> forward(const T& p, const T& g, const T& m, const T& v, const T& rate, const T& beta1,
                                   const T& rest1, const T& beta2, const T& rest2, const T& eps, const T& scale) {
     T m1 = fma(beta1, m, rest1 * g);
+    m1 = select(abs(m1) < T(1e-30f), T(0), m1);  // left alone it would decay into subnormals, which are slow, and move nothing
     T v1 = fma(beta2, v, rest2 * g * g);
     return {p - rate * m1 / fma(sqrt(v1), scale, eps), m1, v1};
   }

@@ -12,7 +12,7 @@ template <class T> inline constexpr int kLanesOf = Io<T>::kLanes;
 
 template <class Op, class T, int... I>
 void forward_tile(const TileCall& c) {
-  run_tile<kLanesOf<T>, Load<T, ((Op::kBoolIn >> I) & 1u) != 0>...>(
+  run_tile<kLanesOf<T>, Op::kOftenNumbers, Load<T, ((Op::kBoolIn >> I) & 1u) != 0>...>(
       c, [](const auto&... x) __attribute__((always_inline)) { return Op::template forward<T>(x...); });
 }
 template <class Op, class T, int... I>
@@ -62,7 +62,7 @@ template <class Op, class T, unsigned Wanted, int... L, int... P>
 struct VjpTile<Op, T, Wanted, std::integer_sequence<int, L...>, std::integer_sequence<int, P...>> {
   static constexpr auto kLoads = set_bits<kUsed<Op, Wanted>>(std::integer_sequence<int, P...>());
   static void run(const TileCall& c) {
-    run_tile<kLanesOf<T>, Load<T, kIsMask<Op, kLoads.of[L].index>>...>(
+    run_tile<kLanesOf<T>, 0, Load<T, kIsMask<Op, kLoads.of[L].index>>...>(
         c, [](const auto&... x) __attribute__((always_inline)) {
           return pick<Op, Wanted, T, __builtin_popcount(Wanted)>(
               Op::template vjp<T>(parameter<Op, T, Wanted, P>(x...)...));

@@ -94,11 +94,39 @@ struct Load {
   static DUET_FN auto partial(const char* p, int n) { return Io<T>::template load_partial<IsMask>(p, n); }
 };
 
-/// Runs f, which returns one value or Many, over the call's elements, kLanes at a time.
-template <int kLanes, class... Loads, class F, int... K>
-DUET_FN void run_tile(const TileCall& c, F f, std::integer_sequence<int, K...>) {
+// What an input is when it is known at compile time whether it is a single element: a register filled before the loop, or
+// the next elements.
+template <bool Single, class L>
+DUET_FN auto held(const char* spread) {
+  if constexpr (Single) return L::full(spread);
+  else return 0;
+}
+template <bool Single, class L, class Held>
+DUET_FN auto next(const Held& value, const char* p) {
+  if constexpr (Single) return value;
+  else return L::full(p);
+}
+template <bool Single, class L, class Held>
+DUET_FN auto rest(const Held& value, const char* p, int n) {
+  if constexpr (Single) return value;
+  else return L::partial(p, n);
+}
+
+template <int kLanes, uint32_t kSingles, class... Loads, class F, int... K, class... Held>
+DUET_FN void known_loop(int64_t n, char* const* out, const char* const* p, F f, std::integer_sequence<int, K...>,
+                        const Held&... value) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    put(out, i, kLanes, f(next<((kSingles >> K) & 1u) != 0, Loads>(value, p[K] + i * Loads::kBytes)...));
+  if (int left = static_cast<int>(n - i); left > 0)
+    put_partial(out, i, left, f(rest<((kSingles >> K) & 1u) != 0, Loads>(value, p[K] + i * Loads::kBytes, left)...));
+}
+
+/// Runs f, which returns one value or Many, over the call's elements, kLanes at a time. kOften: which inputs are often
+/// single elements; that case, and the one without any, have loops of their own.
+template <int kLanes, uint32_t kOften, class... Loads, class F, int... K>
+DUET_FN void run_tile(const TileCall& c, F f, std::integer_sequence<int, K...> inputs) {
   constexpr int kIn = static_cast<int>(sizeof...(Loads));
-  // A single element is spread over one register's worth of memory and read with step 0: one loop serves all cases.
   alignas(64) char spread[kIn + 1][64];
   const char* p[kIn + 1];
   [[maybe_unused]] int64_t step[kIn + 1];
@@ -114,15 +142,20 @@ DUET_FN void run_tile(const TileCall& c, F f, std::integer_sequence<int, K...>) 
   (prepare(K, std::integral_constant<int, Loads::kBytes>()), ...);
   char* const out[kMaxTileOutputs] = {static_cast<char*>(c.out[0]), static_cast<char*>(c.out[1]),
                                       static_cast<char*>(c.out[2]), static_cast<char*>(c.out[3])};
+  if (c.scalars == 0) return known_loop<kLanes, 0, Loads...>(c.n, out, p, f, inputs, held<false, Loads>(nullptr)...);
+  if constexpr (kOften != 0)
+    if (c.scalars == kOften)
+      return known_loop<kLanes, kOften, Loads...>(c.n, out, p, f, inputs, held<((kOften >> K) & 1u) != 0, Loads>(spread[K])...);
+  // Any other mixture: a single element is read again and again from its register's worth of memory.
   int64_t i = 0;
   for (; i + kLanes <= c.n; i += kLanes) put(out, i, kLanes, f(Loads::full(p[K] + i * step[K])...));
-  if (int rest = static_cast<int>(c.n - i); rest > 0)
-    put_partial(out, i, rest, f(Loads::partial(p[K] + i * step[K], rest)...));
+  if (int left = static_cast<int>(c.n - i); left > 0)
+    put_partial(out, i, left, f(Loads::partial(p[K] + i * step[K], left)...));
 }
 
-template <int kLanes, class... Loads, class F>
+template <int kLanes, uint32_t kOften, class... Loads, class F>
 DUET_FN void run_tile(const TileCall& c, F f) {
-  run_tile<kLanes, Loads...>(c, f, std::make_integer_sequence<int, static_cast<int>(sizeof...(Loads))>());
+  run_tile<kLanes, kOften, Loads...>(c, f, std::make_integer_sequence<int, static_cast<int>(sizeof...(Loads))>());
 }
 
 }  // namespace duet::cpu::DUET_ISA
