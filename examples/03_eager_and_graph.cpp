@@ -13,7 +13,7 @@ template <class F>
 void print_events(const F& f) {
   const Explanation e = explain(f);
   for (const graph::Event& event : e.events)
-    fmt::print("  event: {} {}{} at {}\n", event.what, event.why,
+    fmt::print("  event: {}: {}{} [{}]\n", event.what, event.why,
                event.count > 1 ? fmt::format(" ({} times)", event.count) : "", to_string(event.line));
   if (e.hits > 0) fmt::print("  plans found: {}\n", e.hits);
 }
@@ -51,7 +51,7 @@ int main() {
   Tensor w = ones({4, 1});
   float lr = 0.01f;
   for (int64_t batch : {32, 32, 29}) {
-    fmt::print("  batch {}, lr {:.3f}: {:.4f}\n", batch, lr, step(w, ones({batch, 4}), lr).item());
+    fmt::print("  batch {}, lr {:.4f}: {:.4f}\n", batch, lr, step(w, ones({batch, 4}), lr).item());
     lr *= 0.5f;
   }
   print_events(step);

@@ -31,8 +31,8 @@ int main() {
   auto compiled = compile(f);
   Work eager = work_of([&] { by_eager = f(x, b); });
   Work planned = work_of([&] { by_plan = compiled(x, b); });
-  fmt::print("eager    {} kernels, {:>9} bytes\ncompiled {} kernel,  {:>9} bytes\n", eager.kernels, eager.bytes,
-             planned.kernels, planned.bytes);
+  fmt::print("eager    {} kernels, {} bytes\ncompiled {} kernel,  {} bytes\n", eager.kernels, with_commas(eager.bytes),
+             planned.kernels, with_commas(planned.bytes));
   fmt::print("{}\n", explain(f, x, b));
   expect(eager.kernels == 2 && planned.kernels == 1 && planned.bytes < eager.bytes * 6 / 10,
          "one kernel, nearly half the bytes");
@@ -41,7 +41,7 @@ int main() {
   fmt::print("-- without the fuse pass: as many kernels as eagerly, still the same bits\n");
   auto apart = compile(f, {.without = {"fuse"}});
   Work unfused = work_of([&] { by_plan = apart(x, b); });
-  fmt::print("{} kernels, {} bytes\n", unfused.kernels, unfused.bytes);
+  fmt::print("{} kernels, {} bytes\n", unfused.kernels, with_commas(unfused.bytes));
   expect(unfused.kernels == 2 && bits_hash(by_eager) == bits_hash(by_plan), "passes change speed alone");
 
   fmt::print("-- a fusion that cannot be: the maximum needs all of exp(x) before the difference can begin\n");
@@ -63,11 +63,12 @@ int main() {
   Explanation keeping = explain(run, mlp, batch);
   fmt::print("{}\n", plain);
   const Explanation::Plan &a = plain.plans[0], &k = keeping.plans[0];
-  fmt::print("buffers {}, naive {} B, arena {} B, lower bound {} B\n", a.buffers.size(), a.naive_bytes, a.arena_bytes,
-             a.lower_bound_bytes);
+  fmt::print("buffers {}, naive {} B, arena {} B, lower bound {} B\n", a.buffers.size(), with_commas(a.naive_bytes),
+             with_commas(a.arena_bytes), with_commas(a.lower_bound_bytes));
   fmt::print("with one activation kept by host code, it is an output and leaves the arena:\n");
-  fmt::print("buffers {}, naive {} B, arena {} B, lower bound {} B, outputs {}\n", k.buffers.size(), k.naive_bytes,
-             k.arena_bytes, k.lower_bound_bytes, k.outputs.size());
+  fmt::print("buffers {}, naive {} B, arena {} B, lower bound {} B, outputs {}\n", k.buffers.size(),
+             with_commas(k.naive_bytes), with_commas(k.arena_bytes), with_commas(k.lower_bound_bytes),
+             k.outputs.size());
   expect(a.arena_bytes < a.naive_bytes && a.arena_bytes == a.lower_bound_bytes, "less than one place a buffer");
   expect(k.outputs.size() == a.outputs.size() + 1 && k.buffers.size() < a.buffers.size(),
          "what host code keeps has its own storage");

@@ -5,6 +5,17 @@
 using namespace duet;
 
 namespace {
+// No aggregate: it says itself what its parts are.
+class Box {
+ public:
+  explicit Box(Tensor t) : t_(std::move(t)) {}
+  const Tensor& tensor() const { return t_; }
+  friend auto tree_fields(Box& box) { return std::tie(box.t_); }
+
+ private:
+  Tensor t_;
+};
+
 using Floats = std::vector<float>;
 
 // Arguments of one shape: gradients that change places would go unseen by shapes.
@@ -33,5 +44,14 @@ TEST(GradArguments, PullbackGivesTrees) {
   auto [g] = pullback(ones({2}));
   EXPECT_EQ(g.first.to_vector(), (Floats{3, 4}));
   EXPECT_EQ(g.second.to_vector(), (Floats{1, 2}));
+}
+
+TEST(GradArguments, ClassesThatNameTheirParts) {
+  const Box box(tensor({1.0, 2.0}));
+  auto f = [](const Box& b) { return sum(square(b.tensor())); };
+  EXPECT_EQ(grad(f)(box).tensor().to_vector(), (Floats{2, 4}));
+  EXPECT_EQ(compile(f)(box).item(), 5);
+  EXPECT_EQ(freeze(f)(box).item(), 5);
+  EXPECT_EQ(explain(f, box).plans.at(0).inputs.at(0).name, "arg0.0");
 }
 }  // namespace

@@ -59,8 +59,8 @@ concept Aggregate = std::is_aggregate_v<T> && !std::is_array_v<T>;
 template <class T>
 constexpr auto fields(T& x) {
   using U = std::remove_cv_t<T>;
-  if constexpr (HasTreeFields<T>) {
-    return tree_fields(x);
+  if constexpr (HasTreeFields<U>) {
+    return tree_fields(const_cast<U&>(x));  // written once, for T&; walk gives the parts x's constness back
   } else {
     constexpr size_t n = arity<U>();
     static_assert(n <= 32, "duet: a tree has at most 32 fields; give this type a `tree_fields(T&)` that returns std::tie(...)");
@@ -243,16 +243,19 @@ void walk(T& x, V& v) {
     [&]<size_t... I>(std::index_sequence<I...>) {
       (inside(v, [&] { return std::to_string(I); }, [&] { walk(std::get<I>(x), v); }), ...);
     }(std::make_index_sequence<std::tuple_size_v<U>>());
-  } else if constexpr (Aggregate<U> || HasTreeFields<T>) {
+  } else if constexpr (Aggregate<U> || HasTreeFields<U>) {
     auto all = fields(x);
     [&]<size_t... I>(std::index_sequence<I...>) {
       (inside(
            v,
            [&] {
-             if constexpr (!V::kNames || HasTreeFields<T>) return std::to_string(I);
+             if constexpr (!V::kNames || HasTreeFields<U>) return std::to_string(I);
              else return std::string(field_name<U, I>());
            },
-           [&] { walk(std::get<I>(all), v); }),
+           [&] {
+             if constexpr (std::is_const_v<T>) walk(std::as_const(std::get<I>(all)), v);
+             else walk(std::get<I>(all), v);
+           }),
        ...);
     }(std::make_index_sequence<std::tuple_size_v<decltype(all)>>());
   } else {

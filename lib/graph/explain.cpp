@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "duet/duel.h"
 #include "graph/execute.h"
 
 namespace duet {
@@ -137,12 +138,6 @@ class Reader {
   std::vector<char> shown_;         // views, by node
 };
 
-// 1234567 -> "1,234,567".
-std::string grouped(int64_t n) {
-  std::string s = std::to_string(n);
-  for (size_t at = s.size(); at > 3 + (n < 0 ? 1u : 0u);) s.insert(at -= 3, 1, ',');
-  return s;
-}
 std::string count(size_t n, std::string_view what) {
   return fmt::format("{} {}{}", n, fmt::string_view(what.data(), what.size()), n == 1 ? "" : "s");
 }
@@ -198,7 +193,7 @@ void print(const Explanation::Plan& p, Page& page) {
   page.line(fmt::format("plan {}: {}", p.number, p.why), p.line);
   page.line(fmt::format("  {} recorded, {}, {} bytes read and written; planned in {:.1f} µs",
                         count(static_cast<size_t>(p.recorded), "operation"), count(p.kernels.size(), "kernel"),
-                        grouped(p.bytes), p.plan_us));
+                        with_commas(p.bytes), p.plan_us));
   if (!p.passes.empty())
     page.line("  passes: " + joined(p.passes, [](const graph::PassRecord& r) {
                 return fmt::format("{} {} -> {} ({:.1f} µs)", r.name, r.nodes_before, r.nodes_after, r.time_us);
@@ -210,9 +205,9 @@ void print(const Explanation::Plan& p, Page& page) {
   for (size_t k = 0; k < p.kernels.size(); ++k) {
     const Explanation::Kernel& kernel = p.kernels[k];
     for (const Explanation::Operation& o : kernel.views) page.operation(o, 2);
-    std::string head = fmt::format("  k{} {}: {} bytes", k, kernel.name, grouped(kernel.bytes));
+    std::string head = fmt::format("  k{} {}: {} bytes", k, kernel.name, with_commas(kernel.bytes));
     if (kernel.operations.size() > 1)
-      head += fmt::format(" in place of {} by {} kernels", grouped(kernel.bytes_apart), kernel.operations.size());
+      head += fmt::format(" in place of {} by {} kernels", with_commas(kernel.bytes_apart), kernel.operations.size());
     page.line(std::move(head));
     for (const Explanation::Operation& o : kernel.operations) page.operation(o, 5);
   }
@@ -229,13 +224,14 @@ void print(const Explanation::Plan& p, Page& page) {
     page.line("  memory: nothing lies between kernels");
   else
     page.line(fmt::format("  memory: {}, naive {} B, arena {} B {}", count(p.buffers.size(), "buffer"),
-                          grouped(p.naive_bytes), grouped(p.arena_bytes),
+                          with_commas(p.naive_bytes), with_commas(p.arena_bytes),
                           p.arena_bytes == p.lower_bound_bytes
                               ? "= lower bound (proven optimal)"
-                              : fmt::format("(lower bound {} B)", grouped(p.lower_bound_bytes))));
+                              : fmt::format("(lower bound {} B)", with_commas(p.lower_bound_bytes))));
   for (const Explanation::Buffer& b : p.buffers)
-    page.line(fmt::format("    {}: {} B at {}, k{} to k{}{}", text(b.value), grouped(b.bytes), grouped(b.offset),
-                          b.first, b.last, b.in_place_of.empty() ? "" : ", in place of " + b.in_place_of));
+    page.line(fmt::format("    {}: {} B at {}, k{} to k{}{}", text(b.value), with_commas(b.bytes),
+                          with_commas(b.offset), b.first, b.last,
+                          b.in_place_of.empty() ? "" : ", in place of " + b.in_place_of));
 }
 
 }  // namespace

@@ -12,9 +12,10 @@ void check_trees(const char* who, const std::vector<Tensor*>& parameters, const 
   auto spec = [](const Tensor& t) { return t.defined() ? to_string(t.spec()) : "empty"; };
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Tensor &p = *parameters[i], &g = *gradients[i], &s = *state[i];
-    check<ShapeError>(s.defined() && p.spec() == g.spec() && p.spec() == s.spec(),
-                      "{}: the trees differ: parameter {} is {}, its gradient {}, its state {}; init the optimiser from this model",
-                      who, i + 1, spec(p), spec(g), spec(s));
+    auto same = [&](const Tensor& t) { return t.defined() && t.dtype() == p.dtype() && t.shape() == p.shape(); };
+    if (!same(s) || !same(g))
+      fail<ShapeError>("{}: the trees differ: parameter {} is {}, its gradient {}, its state {}; init the optimiser from this model",
+                       who, i + 1, spec(p), spec(g), spec(s));
   }
 }
 

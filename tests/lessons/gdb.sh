@@ -26,5 +26,5 @@ echo "hits $hits = operations $operations"
 output=$(gdb_run -ex 'break duet::dispatch' -ex run -ex continue -ex backtrace -ex 'frame function energy' -ex 'call duet::show(x)')
 grep -E '^#[0-9]+ .*in (duet::tanh|energy|main) ' <<<"$output" | sed -E 's/0x[0-9a-f]+ in //; s/\(.*\) at .*\//(…) at /'
 grep -Eq '^#[0-9]+ .*energy \(.*\) at .*steps\.cpp:7$' <<<"$output" || fail "the backtrace names the user's line"
-grep -Fq '[ 0.25 -0.5   1.  ] f32[3]' <<<"$output" || fail "call duet::show(x) prints the tensor"
+grep -Fq '[ 0.25 -0.50  1.00] f32[3]' <<<"$output" || fail "call duet::show(x) prints the tensor"
 grep -F 'f32[3]' <<<"$output"

@@ -98,6 +98,13 @@ void add_names(const A& arg, int position, LeafNames& names) {
 
 }  // namespace detail
 
+/// An eager function plans nothing.
+template <class F>
+Explanation explain(const Eager<F>&) {
+  Explanation e;
+  e.mode = Mode::eager;
+  return e;
+}
 /// What the calls of a compiled function made so far.
 template <class F>
 Explanation explain(const Compiled<F>& f) {
@@ -108,6 +115,7 @@ template <class F>
 Explanation explain(const Frozen<F>& f) {
   return detail::explain_plans(f.cache(), Mode::frozen);
 }
+/// What the mode that was chosen made.
 template <class F>
 Explanation explain(const WithMode<F>& f) {
   return detail::explain_plans(f.cache(), f.mode());
