@@ -38,15 +38,17 @@ Number8 to_number(const OpRecord& op, const Operand& x, DType dtype) {
     else n.f64 = v;
     return n;
   }
-  if (!integer && x.float_value() != std::trunc(x.float_value()))
-    fail<DTypeError>("{}: {} does not fit {} tensors; convert them with .to(f32)", op.name, shortest(x.float_value()), dtype);
+  const bool made = op.dtype_attr >= 0;  // full, arange: there is no tensor that could be converted
+  if (x.kind() == Operand::Kind::float_number && made)
+    fail<DTypeError>("{}: the floating number {} for {} elements; give an integer, or ask for f32", op.name, shortest(x.float_value()), dtype);
   if (x.kind() == Operand::Kind::float_number)
-    fail<DTypeError>("{}: the floating number {} beside {} tensors; convert them with .to(f32)", op.name,
-                     shortest(x.float_value()), dtype);
+    fail<DTypeError>("{}: the floating number {} beside {} tensors; convert them with .to(f32)", op.name, shortest(x.float_value()), dtype);
+  if (!integer && x.float_value() != std::trunc(x.float_value()))
+    fail<DTypeError>("{}: {} is no {}; give whole numbers, or ask for f32", op.name, shortest(x.float_value()), dtype);
   int64_t v = integer ? x.int_value() : static_cast<int64_t>(x.float_value());
   bool fits = dtype == DType::i64 || (dtype == DType::i32 && v == static_cast<int32_t>(v)) ||
               (dtype == DType::u8 && v == static_cast<uint8_t>(v)) || (dtype == DType::boolean && (v == 0 || v == 1));
-  check<DTypeError>(fits, "{}: {} does not fit {}; convert the tensor to a wider type", op.name, v, dtype);
+  check<DTypeError>(fits, "{}: {} does not fit {}; {}", op.name, v, dtype, made ? "choose a wider type" : "convert the tensor to a wider type");
   if (dtype == DType::i32) n.i32 = static_cast<int32_t>(v);
   else if (dtype == DType::i64) n.i64 = v;
   else n.u8 = static_cast<uint8_t>(v);

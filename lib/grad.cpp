@@ -108,6 +108,7 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
   for (const auto& [id, g] : seeds) accumulate(id, g);
   std::vector<uint64_t> kept(targets);
   std::sort(kept.begin(), kept.end());
+  std::vector<Tensor> results;  // of one rule
   while (!nodes_.empty()) {
     const Node n = nodes_.back();
     nodes_.pop_back();
@@ -131,7 +132,7 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
       const Tensor* any = std::find_if(dy, dy + n.outputs, [](const Tensor& t) { return t.defined(); });
       for (int i = 0; i < n.outputs; ++i)
         if (!dy[i].defined()) dy[i] = zeros(any->shape(), any->dtype());
-      std::vector<Tensor> results(n.inputs);
+      results.resize(n.inputs);
       VjpContext c;
       c.op_ = n.op;
       c.attrs_ = Attrs(attrs_.data() + n.attrs, n.attr_count);
@@ -144,7 +145,8 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
       c.grads_ = results.data();
       n.op->vjp(c);
       for (int i = 0; i < n.inputs; ++i)
-        if (c.wants(i)) accumulate(ids_[n.ids + static_cast<uint32_t>(i)], std::move(results[i]));
+        if (c.wants(i)) accumulate(ids_[n.ids + static_cast<uint32_t>(i)], std::move(results[static_cast<size_t>(i)]));
+      results.clear();
     }
     // Release what the node kept: memory falls as the walk goes on.
     ids_.resize(n.ids);

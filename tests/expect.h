@@ -56,7 +56,9 @@ void error(F&& f, const std::string& text, const char* file) {
 }
 
 /// Small numbers that differ and have all their bits in use.
-inline Tensor numbers(const Shape& shape, int seed = 1) { return uniform(Key(static_cast<uint64_t>(seed)), shape, -1, 1); }
+inline Tensor numbers(const Shape& shape, int seed = 1) {
+  return uniform(Key(static_cast<uint64_t>(seed)), shape, -1, 1);
+}
 
 }  // namespace duet::expect
 

@@ -69,7 +69,7 @@ void reject_empty() { fail<Error>("Tensor: it is empty, default-constructed or m
 
 int64_t Tensor::shape(int axis, std::source_location line) const {
   LineScope scope(line);
-  return shape()[checked_axis("shape", axis, rank(), duet::to_string(spec()))];
+  return shape()[checked_axis("shape", axis, *this)];
 }
 
 template <class T>

@@ -22,7 +22,7 @@ const Tensor& floating(std::string_view op, const Operand& x) {
 Tensor softmax(const Operand& x, int axis) {
   LineScope scope(x.line());
   const Tensor& t = floating("softmax", x);
-  ReduceOver over{checked_axis("softmax", axis, t.rank(), to_string(t.spec())), true};
+  ReduceOver over{checked_axis("softmax", axis, t), true};
   Tensor e = exp(t - stop_gradient(max(t, over)));
   return e / sum(e, over);
 }
@@ -30,7 +30,7 @@ Tensor softmax(const Operand& x, int axis) {
 Tensor log_softmax(const Operand& x, int axis) {
   LineScope scope(x.line());
   const Tensor& t = floating("log_softmax", x);
-  ReduceOver over{checked_axis("log_softmax", axis, t.rank(), to_string(t.spec())), true};
+  ReduceOver over{checked_axis("log_softmax", axis, t), true};
   Tensor shifted = t - stop_gradient(max(t, over));
   return shifted - log(sum(exp(shifted), over));
 }
@@ -45,8 +45,8 @@ Tensor cross_entropy(const Operand& logits, const Operand& labels) {
   check<ShapeError>(x.rank() > 0 && Shape(x.shape().begin(), x.rank() - 1) == y.shape(),
                     "cross_entropy: logits and labels do not fit: {} and {}; labels have the logits' shape without the last axis",
                     x.spec(), y.spec());
-  Tensor picked = sum(log_softmax(x) * one_hot(y, x.shape()[x.rank() - 1], x.dtype()), -1);
-  return -mean(picked);
+  Tensor picked = log_softmax(x) * one_hot(y, x.shape()[x.rank() - 1], x.dtype());
+  return div(sum(picked), Operand::constant(-static_cast<double>(y.numel())));  // minus the mean, in one division
 }
 
 Tensor mse(const Operand& a, const Operand& b) {

@@ -65,7 +65,7 @@ Shape gathered_shape(const Shape& x, const Shape& index, int64_t axis) {
 int index_axis(std::string_view op, const Operand& x, int axis) {
   check<ShapeError>(x.is_tensor(), "{}: the operand is a number; give a tensor", op);
   check<Error>(x.tensor().defined(), "{}: operand 1 is an empty Tensor; give it a value first", op);
-  return checked_axis(op, axis, x.tensor().rank(), to_string(x.tensor().spec()));
+  return checked_axis(op, axis, x.tensor());
 }
 
 }  // namespace

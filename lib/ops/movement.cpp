@@ -13,9 +13,10 @@ namespace duet {
 
 DUET_DEFINE_FAMILY(MovementOps)
 
-int checked_axis(std::string_view op, int64_t axis, int rank, const std::string& operand) {
-  check<ShapeError>(axis >= -rank && axis < rank, "{}: there is no axis {}: {}; axes go from {} to {}", op, axis, operand,
-                    -rank, rank - 1);
+int checked_axis(std::string_view op, int64_t axis, const Tensor& x) {
+  const int rank = x.rank();
+  if (axis < -rank || axis >= rank)
+    fail<ShapeError>("{}: there is no axis {}: {}; axes go from {} to {}", op, axis, x.spec(), -rank, rank - 1);
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
 
@@ -39,17 +40,16 @@ struct AroundAxis {
 
 void Reshape::infer(const Args& in, Attrs attrs, Spec* out) {
   Shape wanted = shape_of(attrs);
-  int64_t known = 1, unknown = -1;
+  int64_t known = 1;  // 0 where it does not fit
+  int unknown = -1;
   for (int i = 0; i < wanted.rank(); ++i) {
     if (wanted[i] == -1 && unknown < 0) unknown = i;
-    else known *= wanted[i];
+    else if (__builtin_mul_overflow(known, wanted[i], &known)) known = 0;
   }
-  int64_t n = in[0].shape->numel();
-  if (unknown >= 0 && known > 0 && n % known == 0) wanted[static_cast<int>(unknown)] = n / known;
-  check<ShapeError>(checked_numel(wanted[static_cast<int>(std::max<int64_t>(unknown, 0))] < 0 ? Shape{-1} : wanted,
-                                  in[0].dtype) == n,
-                    "reshape: {} elements do not fill {}: {}; give extents whose product is {}", n, shape_of(attrs),
-                    in.text(0), n);
+  const int64_t n = in[0].shape->numel();
+  if (unknown >= 0) wanted[unknown] = known > 0 && n % known == 0 ? n / known : 0;
+  check<ShapeError>(checked_numel(wanted, in[0].dtype) == n && (unknown < 0 || known > 0),
+                    "reshape: {} elements do not fill {}: {}; give extents whose product is {}", n, shape_of(attrs), in.text(0), n);
   out[0] = {in[0].dtype, wanted};
 }
 
@@ -320,9 +320,10 @@ Tensor broadcast_to(const Operand& x, const Shape& shape) { return dispatch(op<B
 
 Tensor slice_axis(const Operand& x, int axis, int64_t start, int64_t stop, int64_t step) {
   LineScope scope(x.line());
-  check<ShapeError>(x.is_tensor() && x.tensor().defined(), "slice: the operand is not a tensor; slice a tensor with axes");
+  check<ShapeError>(x.is_tensor(), "slice: the operand is a number; give a tensor");
+  check<Error>(x.tensor().defined(), "slice: the operand is an empty Tensor; give it a value first");
   const Tensor& t = x.tensor();
-  axis = checked_axis("slice", axis, t.rank(), to_string(t.spec()));
+  axis = checked_axis("slice", axis, t);
   check<ShapeError>(step > 0, "slice: the step {} is not positive: {}", step, t.spec());
   int64_t extent = t.shape()[axis];
   auto clamp = [&](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + extent : i, 0, extent); };
@@ -341,7 +342,7 @@ Tensor concat(const std::vector<Tensor>& tensors, int axis, std::source_location
     return concat({concat({tensors.begin(), middle}, axis), concat({middle, tensors.end()}, axis)}, axis);
   }
   check<Error>(tensors[0].defined(), "concat: operand 1 is an empty Tensor; give it a value first");
-  int64_t attrs[] = {checked_axis("concat", axis, tensors[0].rank(), to_string(tensors[0].spec()))};
+  int64_t attrs[] = {checked_axis("concat", axis, tensors[0])};
   OperandList list;
   for (const Tensor& t : tensors) list.add(t);
   return dispatch(op<Concat>(), list.inputs(), attrs);

@@ -18,6 +18,6 @@ constexpr KernelRecords<Ops...> kernel_records(const OpList<Ops...>*) { return {
   }
 
 /// An axis counted from either end; ShapeError outside of the rank.
-int checked_axis(std::string_view op, int64_t axis, int rank, const std::string& operand);
+int checked_axis(std::string_view op, int64_t axis, const Tensor& x);
 
 }  // namespace duet

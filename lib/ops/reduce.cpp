@@ -210,7 +210,7 @@ unsigned axis_mask(std::string_view op, const Tensor& x, const Axes& axes) {
   if (axes.count < 0) return (1u << x.rank()) - 1;
   unsigned mask = 0;
   for (int i = 0; i < axes.count; ++i) {
-    int a = checked_axis(op, axes.axis[i], x.rank(), to_string(x.spec()));
+    int a = checked_axis(op, axes.axis[i], x);
     check<ShapeError>(!((mask >> a) & 1u), "{}: axis {} is named twice: {}; name each axis once", op, axes.axis[i], x.spec());
     mask |= 1u << a;
   }
@@ -223,8 +223,15 @@ const Tensor& tensor_operand(std::string_view op, const Operand& x) {
   return x.tensor();
 }
 
-// A reduced value back in the rank of what it was reduced from, with extents 1.
-Tensor with_axes(const Tensor& y, const Shape& x, unsigned axes) { return reshape(y, reduced_shape(x, axes, true)); }
+// A reduced value in a shape that broadcasts to what it was reduced from: extents 1 in place of reduced axes, which
+// leading axes do not need.
+Tensor with_axes(const Tensor& y, const Shape& x, unsigned axes) {
+  const Shape kept = reduced_shape(x, axes, true);
+  int lead = 0;
+  while (lead < x.rank() && ((axes >> lead) & 1u)) ++lead;
+  if (y.shape() == kept || y.shape() == Shape(kept.begin() + lead, kept.rank() - lead)) return y;
+  return reshape(y, kept);
+}
 
 }  // namespace
 
@@ -311,7 +318,7 @@ Tensor max(const Operand& x, const ReduceOver& over) {
 Tensor argmax(const Operand& x, int axis, bool keepdims) {
   LineScope scope(x.line());
   const Tensor& t = tensor_operand("argmax", x);
-  int64_t attrs[] = {checked_axis("argmax", axis, t.rank(), to_string(t.spec())), keepdims};
+  int64_t attrs[] = {checked_axis("argmax", axis, t), keepdims};
   return dispatch(op<Argmax>(), {x}, attrs);
 }
 
@@ -322,8 +329,9 @@ Tensor sum_to(const Operand& x, const Shape& shape) {
   unsigned axes = 0;
   for (int a = 0; a < t.rank(); ++a)
     if (a < lead || (shape[a - lead] == 1 && t.shape()[a] != 1)) axes |= 1u << a;
-  int64_t attrs[] = {axes, 0};
-  return reshape(axes == 0 ? t : Tensor(dispatch(op<Sum>(), {x}, attrs)), shape);
+  int64_t attrs[] = {axes, lead == 0};
+  Tensor y = axes == 0 ? t : Tensor(dispatch(op<Sum>(), {x}, attrs));
+  return y.shape() == shape ? y : reshape(y, shape);
 }
 
 }  // namespace duet

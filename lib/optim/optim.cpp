@@ -12,9 +12,10 @@ void check_trees(const char* who, const std::vector<Tensor*>& parameters, const 
   auto spec = [](const Tensor& t) { return t.defined() ? to_string(t.spec()) : "empty"; };
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Tensor &p = *parameters[i], &g = *gradients[i], &s = *state[i];
-    check<ShapeError>(s.defined() && p.spec() == g.spec() && p.spec() == s.spec(),
-                      "{}: the trees differ: parameter {} is {}, its gradient {}, its state {}; init the optimiser from this model",
-                      who, i + 1, spec(p), spec(g), spec(s));
+    auto same = [&](const Tensor& t) { return t.defined() && t.dtype() == p.dtype() && t.shape() == p.shape(); };
+    if (!same(s) || !same(g))
+      fail<ShapeError>("{}: the trees differ: parameter {} is {}, its gradient {}, its state {}; init the optimiser from this model",
+                       who, i + 1, spec(p), spec(g), spec(s));
   }
 }
 
@@ -39,8 +40,10 @@ Tensor bias_correction(const Tensor& step, double beta) {
 
 void adam_step(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const Tensor& rate, double beta1, double beta2, double epsilon,
                const Tensor& scale) {
-  Outputs y = dispatch(op<AdamUpdate>(), {Operand(p), Operand(g), Operand(m), Operand(v), Operand(rate), Operand(beta1), Operand(1 - beta1),
-                                          Operand(beta2), Operand(1 - beta2), Operand(epsilon), Operand(scale)});
+  auto beside_p = [&](const Tensor& t) { return t.dtype() == p.dtype() ? t : cast(t, p.dtype()); };
+  const Tensor r = beside_p(rate), s = beside_p(scale);
+  Outputs y = dispatch(op<AdamUpdate>(), {Operand(p), Operand(g), Operand(m), Operand(v), Operand(r), Operand(beta1), Operand(1 - beta1),
+                                          Operand(beta2), Operand(1 - beta2), Operand(epsilon), Operand(s)});
   p = std::move(y[0]);
   m = std::move(y[1]);
   v = std::move(y[2]);

@@ -10,7 +10,8 @@ namespace {
 using expect::bits;
 using expect::floats;
 
-// eager: the captured tensor is rebound. compiled: the same, after the call. frozen: refused, nothing would do it later.
+// eager: the captured tensor is rebound. compiled: the same, after the call. frozen: refused, nothing would do it
+// later.
 TEST(FootgunCapture, RebindEscapes) {
   for (bool compiled : {false, true}) {
     Tensor captured = tensor({0.0});
@@ -33,8 +34,9 @@ TEST(FootgunCapture, RebindEscapes) {
     captured = y + 1;
     return y;
   });
-  EXPECT_ERROR(TraceError, frozen(tensor({1.0})),
-               "freeze: a value is kept by host code after the call: the result of add; return it instead, or use compile");
+  EXPECT_ERROR(
+      TraceError, frozen(tensor({1.0})),
+      "freeze: a value is kept by host code after the call: the result of add; return it instead, or use compile");
 }
 
 // eager and compiled: host code counts at every call, the number is a run-time slot. frozen: the second recording sees
@@ -46,9 +48,10 @@ TEST(FootgunCapture, CounterAsOperand) {
   for (int i = 1; i <= 5; ++i) EXPECT_EQ(run(tensor({2.0})).item(), static_cast<float>(2 * i));
   EXPECT_EQ(run.cache().plans().size(), 1u);
   calls = 0;
-  EXPECT_ERROR(TraceError, freeze(f)(tensor({2.0})),
-               "freeze: a number changes between two recordings: 1 and then 2; C++ computed it from an argument or from "
-               "outside: write x * lr * 0.5f for x * (lr * 0.5f), pass it as an argument, or use compile");
+  EXPECT_ERROR(
+      TraceError, freeze(f)(tensor({2.0})),
+      "freeze: a number changes between two recordings: 1 and then 2; C++ computed it from an argument or from "
+      "outside: write x * lr * 0.5f for x * (lr * 0.5f), pass it as an argument, or use compile");
   EXPECT_EQ(calls, 2);
 }
 
@@ -60,9 +63,10 @@ TEST(FootgunCapture, IntegerCounterAsOperand) {
   for (int i = 1; i <= 5; ++i) EXPECT_EQ(run(tensor({2})).item<int>(), 2 + i);
   EXPECT_EQ(run.cache().plans().size(), 1u);
   calls = 0;
-  EXPECT_ERROR(TraceError, freeze(f)(tensor({2})),
-               "freeze: a number changes between two recordings: 1 and then 2; C++ computed it from an argument or from "
-               "outside: write x * lr * 0.5f for x * (lr * 0.5f), pass it as an argument, or use compile");
+  EXPECT_ERROR(
+      TraceError, freeze(f)(tensor({2})),
+      "freeze: a number changes between two recordings: 1 and then 2; C++ computed it from an argument or from "
+      "outside: write x * lr * 0.5f for x * (lr * 0.5f), pass it as an argument, or use compile");
 }
 
 // A counter that changes which operations run: compiled makes the other plan, frozen refuses.
@@ -75,7 +79,8 @@ TEST(FootgunCapture, CounterAsBranch) {
   for (int i = 1; i <= 6; ++i) EXPECT_EQ(bits(run(x)), i % 2 == 0 ? even : odd);
   EXPECT_EQ(run.cache().plans().size(), 2u);
   calls = 0;
-  EXPECT_ERROR(TraceError, freeze(f)(x), "freeze: two recordings differ: sin and then exp; the function is not pure, use compile");
+  EXPECT_ERROR(TraceError, freeze(f)(x),
+               "freeze: two recordings differ: sin and then exp; the function is not pure, use compile");
   calls = 0;
   auto grows = [&calls](const Tensor& t) {
     Tensor y = t * 2;
@@ -83,11 +88,13 @@ TEST(FootgunCapture, CounterAsBranch) {
     ++calls;
     return y;
   };
-  EXPECT_ERROR(TraceError, freeze(grows)(x), "freeze: two recordings differ: 1 operations and then 2; the function is not pure, use compile");
+  EXPECT_ERROR(TraceError, freeze(grows)(x),
+               "freeze: two recordings differ: 1 operations and then 2; the function is not pure, use compile");
   calls = 0;
   auto slices = [&calls](const Tensor& t) { return exp(t.slice(0, 0, 1 + calls++) * 2); };
-  EXPECT_ERROR(TraceError, freeze(slices)(x),
-               "freeze: two recordings differ: slice with other operands or attributes; the function is not pure, use compile");
+  EXPECT_ERROR(
+      TraceError, freeze(slices)(x),
+      "freeze: two recordings differ: slice with other operands or attributes; the function is not pure, use compile");
 }
 
 // eager and compiled see a captured tensor as it is now. frozen: it is a constant, and listed.
@@ -110,7 +117,8 @@ TEST(FootgunCapture, CapturedTensorChangesBetweenCalls) {
   EXPECT_EQ(frozen.constants()[0].item(), 2);
 }
 
-// A captured tensor that host code makes anew at each call is a slot when compiled; frozen takes it when its bits agree.
+// A captured tensor that host code makes anew at each call is a slot when compiled; frozen takes it when its bits
+// agree.
 TEST(FootgunCapture, TensorMadeInside) {
   int calls = 0;
   auto compiled = compile([&](const Tensor& x) { return x + from_vector<float>({static_cast<float>(++calls)}, {1}); });
@@ -166,12 +174,15 @@ TEST(FootgunCapture, ExceptionInsideATrace) {
   };
   auto run = compile(f);
   EXPECT_THROW(run(tensor({1.0})), std::runtime_error);
-  EXPECT_ERROR(TraceError, escaped + 1, "add: the value was never computed: f32[1]; the compiled function that recorded it threw");
-  EXPECT_ERROR(TraceError, escaped.item(), "item: the value was never computed: f32[1]; the compiled function that recorded it threw");
+  EXPECT_ERROR(TraceError, escaped + 1,
+               "add: the value was never computed: f32[1]; the compiled function that recorded it threw");
+  EXPECT_ERROR(TraceError, escaped.item(),
+               "item: the value was never computed: f32[1]; the compiled function that recorded it threw");
   EXPECT_ERROR(TraceError, escaped.to_vector(),
                "to_vector: the value was never computed: f32[1]; the compiled function that recorded it threw");
   auto other = compile([](const Tensor& x) { return x + 1; });
-  EXPECT_ERROR(TraceError, other(escaped), "add: the value was never computed: f32[1]; the compiled function that recorded it threw");
+  EXPECT_ERROR(TraceError, other(escaped),
+               "add: the value was never computed: f32[1]; the compiled function that recorded it threw");
   auto frozen = freeze([](const Tensor& x) { return x + 1; });
   EXPECT_THROW(frozen(escaped), TraceError);
   // The function itself is as good as new.
@@ -184,9 +195,11 @@ TEST(FootgunCapture, ExceptionInsideATrace) {
 TEST(FootgunCapture, TensorFromADeadTrace) {
   Tensor escaped;
   auto frozen = freeze([&](const Tensor& x) { return escaped = x * 2; });
-  EXPECT_ERROR(TraceError, frozen(tensor({1.0})),
-               "freeze: a value is kept by host code after the call: the result of mul; return it instead, or use compile");
-  EXPECT_ERROR(TraceError, escaped.item(), "item: the value was never computed: f32[1]; the compiled function that recorded it threw");
+  EXPECT_ERROR(
+      TraceError, frozen(tensor({1.0})),
+      "freeze: a value is kept by host code after the call: the result of mul; return it instead, or use compile");
+  EXPECT_ERROR(TraceError, escaped.item(),
+               "item: the value was never computed: f32[1]; the compiled function that recorded it threw");
 }
 
 // A value being recorded belongs to its thread.
@@ -194,10 +207,12 @@ TEST(FootgunCapture, UseFromAnotherThread) {
   auto f = compile([](const Tensor& x) {
     Tensor y = x * 2;
     std::thread([&] {
-      EXPECT_ERROR(TraceError, y + 1,
-                   "add: the value is being recorded by another compiled function: f32[1]; use it where it is returned");
-      EXPECT_ERROR(TraceError, y.item(),
-                   "item: the value is being recorded by another compiled function: f32[1]; use it where it is returned");
+      EXPECT_ERROR(
+          TraceError, y + 1,
+          "add: the value is being recorded by another compiled function: f32[1]; use it where it is returned");
+      EXPECT_ERROR(
+          TraceError, y.item(),
+          "item: the value is being recorded by another compiled function: f32[1]; use it where it is returned");
     }).join();
     return y;
   });

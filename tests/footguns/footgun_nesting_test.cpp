@@ -63,7 +63,8 @@ TEST(FootgunNesting, GradientsAndRecording) {
 // Hessian times vector: the gradient of a gradient's product with v.
 template <class F>
 auto hessian_vector(F f) {
-  return [f](const Tensor& x, const Tensor& v) { return grad([&](const Tensor& t) { return sum(grad(f)(t) * v); })(x); };
+  return
+      [f](const Tensor& x, const Tensor& v) { return grad([&](const Tensor& t) { return sum(grad(f)(t) * v); })(x); };
 }
 
 TEST(FootgunNesting, HessianVectorProducts) {

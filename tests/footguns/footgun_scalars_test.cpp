@@ -30,7 +30,8 @@ TEST(FootgunScalars, ArithmeticOnTheRate) {
   for (float lr : {0.1f, 0.2f, 0.3f}) EXPECT_EQ(bits(compiled(x, lr)), bits(f(x, lr)));
   EXPECT_EQ(compiled.cache().plans().size(), 1u);
   EXPECT_ERROR(TraceError, freeze(f)(x, 0.5f),
-               "freeze: a number changes between two recordings: 0.25 and then 0.18181819; C++ computed it from an argument or from "
+               "freeze: a number changes between two recordings: 0.25 and then 0.18181819; C++ computed it from an "
+               "argument or from "
                "outside: write x * lr * 0.5f for x * (lr * 0.5f), pass it as an argument, or use compile");
   auto rewritten = [](const Tensor& t, float lr) { return t * lr * 0.5f; };
   auto frozen = freeze(rewritten);
@@ -75,7 +76,8 @@ TEST(FootgunScalars, ArgumentThatIsNotAnOperand) {
     return x + 1;
   });
   EXPECT_ERROR(TraceError, f(tensor({1.0}), 0.5f),
-               "freeze: argument 2 (0.5) reaches no operation as it is; use it as an operand (x * lr), pass it as a tensor, or use compile");
+               "freeze: argument 2 (0.5) reaches no operation as it is; use it as an operand (x * lr), pass it as a "
+               "tensor, or use compile");
 }
 
 // A host branch on an argument: compiled follows. frozen sees it when the change of the second recording crosses it; a
@@ -87,7 +89,8 @@ TEST(FootgunScalars, HostBranchOnAnArgument) {
   EXPECT_EQ(compiled(x, 0.5f).item(), 1.f);
   EXPECT_EQ(compiled(x, 0.25f).item(), 2.25f);
   EXPECT_EQ(compiled.cache().plans().size(), 2u);
-  EXPECT_ERROR(TraceError, freeze(f)(x, 0.5f), "freeze: two recordings differ: mul and then add; the function is not pure, use compile");
+  EXPECT_ERROR(TraceError, freeze(f)(x, 0.5f),
+               "freeze: two recordings differ: mul and then add; the function is not pure, use compile");
   auto unseen = freeze(f);
   EXPECT_EQ(unseen(x, 4.f).item(), 8.f);
   EXPECT_EQ(unseen(x, 0.25f).item(), 0.5f);  // eager: 2.25
@@ -107,7 +110,8 @@ TEST(FootgunScalars, IntegersBelongToTheSignature) {
   auto frozen = freeze(f);
   EXPECT_EQ(frozen(x, 3, false).item(), 8);
   EXPECT_ERROR(TraceError, frozen(x, 2, false),
-               "frozen call: the arguments are not those it was recorded with: a number or size in the arguments differs; freeze "
+               "frozen call: the arguments are not those it was recorded with: a number or size in the arguments "
+               "differs; freeze "
                "again, or freeze(f, {.on_new_shape = OnNewShape::retrace})");
   auto retrace = freeze(f, {.on_new_shape = OnNewShape::retrace});
   EXPECT_EQ(retrace(x, 3, false).item(), 8);
@@ -141,7 +145,8 @@ TEST(FootgunScalars, NumbersInTrees) {
   EXPECT_EQ(s.count, 2);
   EXPECT_EQ(s.w.item(), 4);
   EXPECT_ERROR(TraceError, freeze(counts)(s),
-               "freeze: the function changes a plain number or a size in its arguments, which a replay would not; make it a tensor, or use compile");
+               "freeze: the function changes a plain number or a size in its arguments, which a replay would not; make "
+               "it a tensor, or use compile");
   EXPECT_EQ(s.count, 2);
   EXPECT_EQ(s.w.item(), 4);
 }
@@ -159,7 +164,8 @@ TEST(FootgunScalars, FloatByReference) {
   EXPECT_EQ(compiled(tensor({8.0}), lr).item(), 4);
   EXPECT_EQ(lr, 0.25f);
   EXPECT_ERROR(TraceError, freeze(decay)(tensor({8.0}), lr),
-               "freeze: the function changes a plain number or a size in its arguments, which a replay would not; make it a tensor, or use compile");
+               "freeze: the function changes a plain number or a size in its arguments, which a replay would not; make "
+               "it a tensor, or use compile");
   EXPECT_EQ(lr, 0.25f);
 }
 
@@ -170,7 +176,8 @@ TEST(FootgunScalars, NumbersInTheResult) {
   auto compiled = compile(f);
   for (int i = 1; i <= 3; ++i) EXPECT_EQ(compiled(tensor({1.0})).second, i);
   EXPECT_ERROR(TraceError, freeze(f)(tensor({1.0})),
-               "freeze: a plain number or a size in the result differs between two recordings, and a replay would repeat the first; "
+               "freeze: a plain number or a size in the result differs between two recordings, and a replay would "
+               "repeat the first; "
                "return a tensor, or use compile");
   auto returns_rate = freeze([](const Tensor& x, float lr) { return std::pair{x * lr, lr}; });
   EXPECT_THROW(returns_rate(tensor({1.0}), 0.5f), TraceError);

@@ -27,7 +27,8 @@ TEST(FootgunSplits, BranchOnAValue) {
   EXPECT_EQ(bits(run(up)), bits(f(up)));
   EXPECT_EQ(run.cache().plans().size(), 3u);
   EXPECT_ERROR(TraceError, freeze(f)(up),
-               "item: a frozen function has no values while it is traced; compute with tensors (where, maximum), or use compile");
+               "item: a frozen function has no values while it is traced; compute with tensors (where, maximum), or "
+               "use compile");
 }
 
 // `if (tensor)` has no line of its own: the line of the operation that made the value is named.
@@ -40,7 +41,8 @@ TEST(FootgunSplits, BranchOnATensor) {
   EXPECT_EQ(run(tensor({1.0})).item(), 2);
   EXPECT_EQ(run(tensor({-1.0})).item(), -2);
   EXPECT_ERROR(TraceError, freeze(f)(tensor({1.0})),
-               "item: a frozen function has no values while it is traced; compute with tensors (where, maximum), or use compile");
+               "item: a frozen function has no values while it is traced; compute with tensors (where, maximum), or "
+               "use compile");
 }
 
 // A loop whose exit depends on a value, under an open tape: the tape's values live across the splits.

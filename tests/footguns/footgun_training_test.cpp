@@ -45,7 +45,9 @@ int steps() {
   return size != nullptr && std::string(size) == "small" ? 24 : 200;
 }
 // A cosine from 0.05 to 0.
-float rate(int step) { return 0.025f * (1 + std::cos(3.14159265f * static_cast<float>(step) / static_cast<float>(steps()))); }
+float rate(int step) {
+  return 0.025f * (1 + std::cos(3.14159265f * static_cast<float>(step) / static_cast<float>(steps())));
+}
 
 struct Outcome {
   std::string weights, losses;
@@ -113,8 +115,13 @@ TEST_F(FootgunTraining, SgdPlain) {
 
 TEST_F(FootgunTraining, AnySubsetOfPasses) {
   const Outcome eager = train(Mode::eager, optim::Adam::init(model()));
-  const std::vector<std::vector<std::string>> subsets = {{"simplify"}, {"cse"}, {"dce"}, {"fuse"}, {"plan_memory"},
-                                                         {"fuse", "plan_memory"}, {"simplify", "cse", "dce", "fuse", "plan_memory"}};
+  const std::vector<std::vector<std::string>> subsets = {{"simplify"},
+                                                         {"cse"},
+                                                         {"dce"},
+                                                         {"fuse"},
+                                                         {"plan_memory"},
+                                                         {"fuse", "plan_memory"},
+                                                         {"simplify", "cse", "dce", "fuse", "plan_memory"}};
   for (const auto& without : subsets)
     for (Mode mode : {Mode::compiled, Mode::frozen}) {
       SCOPED_TRACE(fmt::format("without {} … {}", without.front(), std::string(name(mode))));

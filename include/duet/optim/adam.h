@@ -40,10 +40,11 @@ struct Adam {
     detail::check_trees("Adam", p, g, detail::state_of(m));
     detail::check_trees("Adam", p, g, detail::state_of(v));
     detail::check_rate("Adam", lr);
-    step += 1;
+    Tensor next = step + 1;
     // What all elements share is computed once: lr / c1 and 1 / sqrt(c2).
-    Tensor rate = div(lr, detail::bias_correction(step, static_cast<double>(beta1)));
-    Tensor scale = rsqrt(detail::bias_correction(step, static_cast<double>(beta2)));
+    Tensor rate = div(lr, detail::bias_correction(next, static_cast<double>(beta1)));
+    Tensor scale = rsqrt(detail::bias_correction(next, static_cast<double>(beta2)));
+    step = std::move(next);  // nothing can fail from here on
     for (size_t i = 0; i < p.size(); ++i)
       detail::adam_step(*p[i], *g[i], m[i].value, v[i].value, rate, static_cast<double>(beta1), static_cast<double>(beta2),
                         static_cast<double>(epsilon), scale);
