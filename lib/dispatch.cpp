@@ -34,24 +34,32 @@ Number8 to_number(const OpRecord& op, const Operand& x, DType dtype) {
   const bool integer = x.kind() == Operand::Kind::int_number || x.kind() == Operand::Kind::bool_number;
   if (is_float(dtype)) {
     double v = integer ? static_cast<double>(x.int_value()) : x.float_value();
-    if (dtype == DType::f32) n.f32 = static_cast<float>(v);
-    else n.f64 = v;
+    if (dtype == DType::f32)
+      n.f32 = static_cast<float>(v);
+    else
+      n.f64 = v;
     return n;
   }
   const bool made = op.dtype_attr >= 0;  // full, arange: there is no tensor that could be converted
   if (x.kind() == Operand::Kind::float_number && made)
-    fail<DTypeError>("{}: the floating number {} for {} elements; give an integer, or ask for f32", op.name, shortest(x.float_value()), dtype);
+    fail<DTypeError>("{}: the floating number {} for {} elements; give an integer, or ask for f32", op.name,
+                     shortest(x.float_value()), dtype);
   if (x.kind() == Operand::Kind::float_number)
-    fail<DTypeError>("{}: the floating number {} beside {} tensors; convert them with .to(f32)", op.name, shortest(x.float_value()), dtype);
+    fail<DTypeError>("{}: the floating number {} beside {} tensors; convert them with .to(f32)", op.name,
+                     shortest(x.float_value()), dtype);
   if (!integer && x.float_value() != std::trunc(x.float_value()))
     fail<DTypeError>("{}: {} is no {}; give whole numbers, or ask for f32", op.name, shortest(x.float_value()), dtype);
   int64_t v = integer ? x.int_value() : static_cast<int64_t>(x.float_value());
   bool fits = dtype == DType::i64 || (dtype == DType::i32 && v == static_cast<int32_t>(v)) ||
               (dtype == DType::u8 && v == static_cast<uint8_t>(v)) || (dtype == DType::boolean && (v == 0 || v == 1));
-  check<DTypeError>(fits, "{}: {} does not fit {}; {}", op.name, v, dtype, made ? "choose a wider type" : "convert the tensor to a wider type");
-  if (dtype == DType::i32) n.i32 = static_cast<int32_t>(v);
-  else if (dtype == DType::i64) n.i64 = v;
-  else n.u8 = static_cast<uint8_t>(v);
+  check<DTypeError>(fits, "{}: {} does not fit {}; {}", op.name, v, dtype,
+                    made ? "choose a wider type" : "convert the tensor to a wider type");
+  if (dtype == DType::i32)
+    n.i32 = static_cast<int32_t>(v);
+  else if (dtype == DType::i64)
+    n.i64 = v;
+  else
+    n.u8 = static_cast<uint8_t>(v);
   return n;
 }
 
@@ -77,9 +85,12 @@ Outputs dispatch_widened(const OpRecord& op, const Args& in, Attrs attrs, DType 
   for (int i = 0; i < in.size(); ++i) {
     const Arg& a = in[i];
     bool free = ((op.bool_in | op.free_in) >> i) & 1u;
-    if (a.tensor == nullptr) list.add(Saved{Tensor(), a.kind, a.float_value, a.int_value});
-    else if (free || a.dtype == dtype) list.add(*a.tensor);
-    else list.add(casts[static_cast<size_t>(i)] = cast(*a.tensor, dtype));
+    if (a.tensor == nullptr)
+      list.add(Saved{Tensor(), a.kind, a.float_value, a.int_value});
+    else if (free || a.dtype == dtype)
+      list.add(*a.tensor);
+    else
+      list.add(casts[static_cast<size_t>(i)] = cast(*a.tensor, dtype));
   }
   return dispatch(op, list.inputs(), attrs);
 }
@@ -115,7 +126,8 @@ Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()
       a.tensor = &x.tensor();
       check<Error>(a.tensor->defined(), "{}: operand {} is an empty Tensor; give it a value first", op.name, i + 1);
       Block& b = a.tensor->block();
-      if (b.trace != nullptr && b.trace != thread_state.trace) [[unlikely]] graph::reject_foreign(op.name, b);
+      if (b.trace != nullptr && b.trace != thread_state.trace) [[unlikely]]
+        graph::reject_foreign(op.name, b);
       a.dtype = b.dtype;
       a.shape = &b.shape;
     } else {
@@ -148,12 +160,13 @@ std::string Args::text(int i) const {
   bool mixed = false;
   if (op.inputs > 1 || op.inputs < 0) {
     DType widest = wider_integer(op, in, mixed);
-    if (mixed) [[unlikely]] return dispatch_widened(op, in, attrs, widest);
+    if (mixed) [[unlikely]]
+      return dispatch_widened(op, in, attrs, widest);
   }
   Spec specs[kMaxOutputs];
   op.infer(op, in, attrs, specs);
-  Outputs y = thread_state.trace != nullptr ? thread_state.trace->record(op, in, attrs, specs)
-                                            : run_now(op, in, attrs, specs);
+  Outputs y =
+      thread_state.trace != nullptr ? thread_state.trace->record(op, in, attrs, specs) : run_now(op, in, attrs, specs);
   for (TapeImpl* tape = thread_state.tape; tape != nullptr; tape = tape->parent()) tape->note(op, in, attrs, y);
   return y;
 }
@@ -214,7 +227,8 @@ Outputs run_now(const OpRecord& op, const Args& in, Attrs attrs, const Spec* spe
     y.values[k] = Tensor::adopt(b, id + static_cast<uint64_t>(k));
     results[k] = {b->data, b->dtype, true, &b->shape, b->strides};
   }
-  launch({op, std::span(operands, static_cast<size_t>(in.size())), std::span(results, static_cast<size_t>(op.outputs)), attrs});
+  launch({op, std::span(operands, static_cast<size_t>(in.size())), std::span(results, static_cast<size_t>(op.outputs)),
+          attrs});
   return y;
 }
 

@@ -102,8 +102,10 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
   auto accumulate = [&](uint64_t id, Tensor g) {
     Tensor* t = slot(id);
     if (t == nullptr || !g.defined()) return;
-    if (t->defined()) *t = dispatch(op<Add>(), {Operand(std::move(*t)), Operand(g)});
-    else *t = std::move(g);
+    if (t->defined())
+      *t = dispatch(op<Add>(), {Operand(std::move(*t)), Operand(g)});
+    else
+      *t = std::move(g);
   };
   for (const auto& [id, g] : seeds) accumulate(id, g);
   std::vector<uint64_t> kept(targets);

@@ -35,8 +35,8 @@ Words words(const Strided& key) {
 enum : uint32_t { kSplitStream = 1, kFoldStream = 2, kPermutationStream = 3 };
 math::PhiloxWords<math::ScalarBits> philox_block(Words key, uint64_t counter, uint32_t stream) {
   using B = math::ScalarBits;
-  return math::philox(B(static_cast<uint32_t>(counter)), B(static_cast<uint32_t>(counter >> 32)), B(stream), B(0u), B(key.k0),
-                      B(key.k1));
+  return math::philox(B(static_cast<uint32_t>(counter)), B(static_cast<uint32_t>(counter >> 32)), B(stream), B(0u),
+                      B(key.k0), B(key.k1));
 }
 
 void infer_shape(std::string_view op, const Args& in, Attrs attrs, Spec* out) {
@@ -89,7 +89,8 @@ Key::Key(uint64_t seed) {
 Key::Key(Tensor data, Here line) : data_(std::move(data)) {
   LineScope scope(line);
   check<DTypeError>(data_.defined() && data_.dtype() == DType::i32 && data_.shape() == Shape{2},
-                    "Key: a key is i32[2]: {}; make one with Key(seed)", data_.defined() ? to_string(data_.spec()) : "empty");
+                    "Key: a key is i32[2]: {}; make one with Key(seed)",
+                    data_.defined() ? to_string(data_.spec()) : "empty");
 }
 
 void Uniform::infer(const Args& in, Attrs attrs, Spec* out) { infer_shape(name, in, attrs, out); }
@@ -113,7 +114,8 @@ void Permutation::run(const KernelCall& call) {
   }
   auto* y = static_cast<int64_t*>(call.out[0].data);
   std::iota(y, y + n, int64_t{0});
-  std::stable_sort(y, y + n, [&](int64_t a, int64_t b) { return weight[static_cast<size_t>(a)] < weight[static_cast<size_t>(b)]; });
+  std::stable_sort(
+      y, y + n, [&](int64_t a, int64_t b) { return weight[static_cast<size_t>(a)] < weight[static_cast<size_t>(b)]; });
 }
 
 void Split::infer(const Args& in, Attrs attrs, Spec* out) {

@@ -74,8 +74,8 @@ inline Formula relu(const Formula& x) { return formula_dispatch(op<Relu>(), x); 
 inline Formula gelu_erf(const Formula& x) { return formula_dispatch(op<Gelu>(), x); }
 inline Formula gelu_tanh(const Formula& x) { return formula_dispatch(op<GeluTanh>(), x); }
 
-/// The gradient of a pointwise gradient op: its rule is run again over Formula under a tape of its own, for derivatives,
-/// never for its value.
+/// The gradient of a pointwise gradient op: its rule is run again over Formula under a tape of its own, for
+/// derivatives, never for its value.
 template <class Op, unsigned Wanted>
 void vjp_of_vjp(VjpContext& c) {
   constexpr unsigned used = needed_parameters<Op>(Wanted);
@@ -107,8 +107,10 @@ void vjp_of_vjp(VjpContext& c) {
     [&]<int... P>(std::integer_sequence<int, P...>) {
       auto g = Op::template vjp<Formula>(parameters[P]...);
       for (int i = 0, k = 0; i < Op::kInputs; ++i)
-        if ((Wanted >> i) & 1u) seeds.emplace_back(result(g, i).tensor.defined() ? result(g, i).tensor.id() : 0, c.dy(k++));
-    }(std::make_integer_sequence<int, kNeeds<Op>.kCount>());
+        if ((Wanted >> i) & 1u)
+          seeds.emplace_back(result(g, i).tensor.defined() ? result(g, i).tensor.id() : 0, c.dy(k++));
+    }
+    (std::make_integer_sequence<int, kNeeds<Op>.kCount>());
   }
   std::vector<Tensor> grads = tape.backward(seeds, targets);
   for (int k = 0; k < c.inputs(); ++k)

@@ -1,5 +1,5 @@
-// Gradients. A tape notes operations on watched values and keeps only what each gradient rule names; walking it backwards
-// calls the rules. Rules are ops again, so tapes nest to any order and inside compiled functions.
+// Gradients. A tape notes operations on watched values and keeps only what each gradient rule names; walking it
+// backwards calls the rules. Rules are ops again, so tapes nest to any order and inside compiled functions.
 #pragma once
 
 #include <memory>
@@ -90,9 +90,10 @@ class TapeImpl {
   }
   /// Called by dispatch for every operation while the tape is open.
   void note(const OpRecord& op, const Args& in, Attrs attrs, const Outputs& y);
-  /// Gradients of the targets, given those of some values; an undefined tensor where there is none. Once: TraceError the
-  /// second time.
-  std::vector<Tensor> backward(const std::vector<std::pair<uint64_t, Tensor>>& seeds, const std::vector<uint64_t>& targets);
+  /// Gradients of the targets, given those of some values; an undefined tensor where there is none. Once: TraceError
+  /// the second time.
+  std::vector<Tensor> backward(const std::vector<std::pair<uint64_t, Tensor>>& seeds,
+                               const std::vector<uint64_t>& targets);
 
   /// Opens and closes the tape: while open, it notes.
   void open();
@@ -201,7 +202,9 @@ T gradient_tree(const T& x, std::vector<Tensor>& grads, size_t& next) {
 namespace detail {
 
 template <size_t K, size_t... I>
-constexpr bool contains_index(std::index_sequence<I...>) { return ((K == I) || ...); }
+constexpr bool contains_index(std::index_sequence<I...>) {
+  return ((K == I) || ...);
+}
 
 template <class F, size_t... I, class... A>
 auto value_and_grad_of(const F& f, const Line& line, std::index_sequence<I...> wanted, A&... args) {
@@ -229,15 +232,18 @@ auto value_and_grad_of(const F& f, const Line& line, std::index_sequence<I...> w
   auto result = [&]<size_t... K>(std::index_sequence<K...>) {
     TapeScope scope(tape);
     return f(pick(std::integral_constant<size_t, K>())...);
-  }(all);
+  }
+  (all);
   auto run = [&](const Tensor& loss) {
     LineScope scope(line);
     check_loss(loss, "grad");
     std::vector<Tensor> grads = tape.backward({{loss.id(), ones(loss.shape(), loss.dtype())}}, targets);
     size_t next = 0;
     Wanted trees{gradient_tree(std::get<I>(all_args), grads, next)...};
-    if constexpr (sizeof...(I) == 1) return std::get<0>(std::move(trees));
-    else return trees;
+    if constexpr (sizeof...(I) == 1)
+      return std::get<0>(std::move(trees));
+    else
+      return trees;
   };
   if constexpr (kHasAux<decltype(result)>) {
     auto g = run(result.first);
@@ -286,7 +292,8 @@ auto vjp(const F& f, const A&... args) {
     detail::check_pullback(dy, spec);
     std::vector<Tensor> grads = tape->backward({{id, dy}}, targets);
     size_t next = 0;
-    return std::apply([&](const auto&... a) { return std::tuple<A...>{detail::gradient_tree(a, grads, next)...}; }, originals);
+    return std::apply([&](const auto&... a) { return std::tuple<A...>{detail::gradient_tree(a, grads, next)...}; },
+                      originals);
   };
   return std::pair{std::move(y), std::move(pullback)};
 }

@@ -1,5 +1,5 @@
-// Random numbers from explicit keys (Philox 4x32-10, Salmon et al. 2011): the same key gives the same bits in every mode,
-// whatever the number of threads. A key is used once; split it for more.
+// Random numbers from explicit keys (Philox 4x32-10, Salmon et al. 2011): the same key gives the same bits in every
+// mode, whatever the number of threads. A key is used once; split it for more.
 #pragma once
 
 #include <array>
@@ -74,11 +74,11 @@ std::vector<Key> split(const Key& key, int64_t n, Here line = Here::current());
 template <size_t N>
 std::array<Key, N> split(const Key& key, Here line = Here::current()) {
   std::vector<Key> keys = split(key, static_cast<int64_t>(N), line);
-  return [&]<size_t... I>(std::index_sequence<I...>) { return std::array<Key, N>{std::move(keys[I])...}; }(
-             std::make_index_sequence<N>());
+  return [&]<size_t... I>(std::index_sequence<I...>) { return std::array<Key, N>{std::move(keys[I])...}; }
+  (std::make_index_sequence<N>());
 }
-/// The key of step or epoch i, an integer or an integer tensor of one element; the key itself stays usable. DTypeError for
-/// anything else.
+/// The key of step or epoch i, an integer or an integer tensor of one element; the key itself stays usable. DTypeError
+/// for anything else.
 Key fold_in(const Key& key, const Operand& i);
 
 }  // namespace duet

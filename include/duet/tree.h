@@ -23,24 +23,37 @@ struct Buffer {
 
 namespace tree {
 
-template <class T> inline constexpr bool kIsVector = false;
-template <class T, class A> inline constexpr bool kIsVector<std::vector<T, A>> = true;
-template <class T> inline constexpr bool kIsArray = false;
-template <class T, size_t N> inline constexpr bool kIsArray<std::array<T, N>> = true;
-template <class T> inline constexpr bool kIsOptional = false;
-template <class T> inline constexpr bool kIsOptional<std::optional<T>> = true;
-template <class T> inline constexpr bool kIsTuple = false;
-template <class... T> inline constexpr bool kIsTuple<std::tuple<T...>> = true;
-template <class A, class B> inline constexpr bool kIsTuple<std::pair<A, B>> = true;
+template <class T>
+inline constexpr bool kIsVector = false;
+template <class T, class A>
+inline constexpr bool kIsVector<std::vector<T, A>> = true;
+template <class T>
+inline constexpr bool kIsArray = false;
+template <class T, size_t N>
+inline constexpr bool kIsArray<std::array<T, N>> = true;
+template <class T>
+inline constexpr bool kIsOptional = false;
+template <class T>
+inline constexpr bool kIsOptional<std::optional<T>> = true;
+template <class T>
+inline constexpr bool kIsTuple = false;
+template <class... T>
+inline constexpr bool kIsTuple<std::tuple<T...>> = true;
+template <class A, class B>
+inline constexpr bool kIsTuple<std::pair<A, B>> = true;
 template <class T>
 concept Config = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, std::string>;
 template <class T>
-concept HasTreeFields = requires(T& t) { tree_fields(t); };
+concept HasTreeFields = requires(T& t) {
+  tree_fields(t);
+};
 
 // Converts to anything: T{any, any} compiles exactly when T has that many fields.
 struct AnyField {
-  template <class T> constexpr operator T&() const& noexcept;
-  template <class T> constexpr operator T&&() const&& noexcept;
+  template <class T>
+  constexpr operator T&() const& noexcept;
+  template <class T>
+  constexpr operator T&&() const&& noexcept;
 };
 template <class T, size_t... I>
 constexpr bool accepts(std::index_sequence<I...>) {
@@ -48,9 +61,12 @@ constexpr bool accepts(std::index_sequence<I...>) {
 }
 template <class T, size_t N = 0>
 constexpr size_t arity() {
-  if constexpr (N > 32) return N;
-  else if constexpr (accepts<T>(std::make_index_sequence<N + 1>())) return arity<T, N + 1>();
-  else return N;
+  if constexpr (N > 32)
+    return N;
+  else if constexpr (accepts<T>(std::make_index_sequence<N + 1>()))
+    return arity<T, N + 1>();
+  else
+    return N;
 }
 template <class T>
 concept Aggregate = std::is_aggregate_v<T> && !std::is_array_v<T>;
@@ -63,7 +79,8 @@ constexpr auto fields(T& x) {
     return tree_fields(const_cast<U&>(x));  // written once, for T&; walk gives the parts x's constness back
   } else {
     constexpr size_t n = arity<U>();
-    static_assert(n <= 32, "duet: a tree has at most 32 fields; give this type a `tree_fields(T&)` that returns std::tie(...)");
+    static_assert(n <= 32,
+                  "duet: a tree has at most 32 fields; give this type a `tree_fields(T&)` that returns std::tie(...)");
     if constexpr (n == 0) {
       return std::tuple<>();
     } else if constexpr (n == 1) {
@@ -131,49 +148,79 @@ constexpr auto fields(T& x) {
       return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20);
     } else if constexpr (n == 22) {
       auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21] = x;
-      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21);
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+                      f21);
     } else if constexpr (n == 23) {
-      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22] = x;
-      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22);
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22] =
+          x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+                      f21, f22);
     } else if constexpr (n == 24) {
-      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23] = x;
-      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23);
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+             f23] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+                      f21, f22, f23);
     } else if constexpr (n == 25) {
-      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24] = x;
-      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24);
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+             f23, f24] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+                      f21, f22, f23, f24);
     } else if constexpr (n == 26) {
-      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25] = x;
-      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25);
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+             f23, f24, f25] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+                      f21, f22, f23, f24, f25);
     } else if constexpr (n == 27) {
-      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26] = x;
-      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26);
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+             f23, f24, f25, f26] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+                      f21, f22, f23, f24, f25, f26);
     } else if constexpr (n == 28) {
-      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27] = x;
-      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27);
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+             f23, f24, f25, f26, f27] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+                      f21, f22, f23, f24, f25, f26, f27);
     } else if constexpr (n == 29) {
-      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28] = x;
-      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28);
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+             f23, f24, f25, f26, f27, f28] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+                      f21, f22, f23, f24, f25, f26, f27, f28);
     } else if constexpr (n == 30) {
-      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29] = x;
-      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29);
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+             f23, f24, f25, f26, f27, f28, f29] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+                      f21, f22, f23, f24, f25, f26, f27, f28, f29);
     } else if constexpr (n == 31) {
-      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30] = x;
-      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30);
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+             f23, f24, f25, f26, f27, f28, f29, f30] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+                      f21, f22, f23, f24, f25, f26, f27, f28, f29, f30);
     } else if constexpr (n == 32) {
-      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31] = x;
-      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31);
+      auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+             f23, f24, f25, f26, f27, f28, f29, f30, f31] = x;
+      return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+                      f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31);
     }
   }
 }
 
 // A field's name is read from the compiler's own spelling of a pointer to it.
-template <class T> extern const T kExternal;
-template <class P> struct FieldPointer { P p; };
-template <class P> FieldPointer(P) -> FieldPointer<P>;
+template <class T>
+extern const T kExternal;
+template <class P>
+struct FieldPointer {
+  P p;
+};
+template <class P>
+FieldPointer(P) -> FieldPointer<P>;
 template <FieldPointer P>
-consteval std::string_view spelling() { return __PRETTY_FUNCTION__; }
+consteval std::string_view spelling() {
+  return __PRETTY_FUNCTION__;
+}
 constexpr std::string_view last_identifier(std::string_view s) {
-  auto word = [](char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  auto word = [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  };
   s = s.substr(0, s.rfind(';'));  // g++ goes on to spell other types
   const size_t begin = s.find_last_of(".:") + 1;
   size_t end = begin;
@@ -185,24 +232,27 @@ consteval std::string_view field_name() {
   return last_identifier(spelling<FieldPointer{&std::get<I>(fields(kExternal<T>))}>());
 }
 
-template <class T> inline constexpr bool kNotATree = false;
+template <class T>
+inline constexpr bool kNotATree = false;
 
 /// Whether walk() knows the type.
 template <class T>
 constexpr bool is_tree() {
   using U = std::remove_cvref_t<T>;
-  if constexpr (std::is_same_v<U, Tensor> || std::is_same_v<U, Buffer> || std::is_same_v<U, Key> || Config<U>) return true;
-  else if constexpr (kIsOptional<U> || kIsVector<U> || kIsArray<U>) return is_tree<typename U::value_type>();
-  else if constexpr (kIsTuple<U>) return []<size_t... I>(std::index_sequence<I...>) {
-    return (is_tree<std::tuple_element_t<I, U>>() && ...);
-  }(std::make_index_sequence<std::tuple_size_v<U>>());
+  if constexpr (std::is_same_v<U, Tensor> || std::is_same_v<U, Buffer> || std::is_same_v<U, Key> || Config<U>)
+    return true;
+  else if constexpr (kIsOptional<U> || kIsVector<U> || kIsArray<U>)
+    return is_tree<typename U::value_type>();
+  else if constexpr (kIsTuple<U>)
+    return []<size_t... I>(std::index_sequence<I...>) { return (is_tree<std::tuple_element_t<I, U>>() && ...); }
+  (std::make_index_sequence<std::tuple_size_v<U>>());
   else if constexpr (HasTreeFields<U>) return true;
   else if constexpr (Aggregate<U> && arity<U>() <= 32) {
     using Fields = decltype(fields(std::declval<U&>()));
-    return []<size_t... I>(std::index_sequence<I...>) {
-      return (is_tree<std::tuple_element_t<I, Fields>>() && ...);
-    }(std::make_index_sequence<std::tuple_size_v<Fields>>());
-  } else return false;
+    return []<size_t... I>(std::index_sequence<I...>) { return (is_tree<std::tuple_element_t<I, Fields>>() && ...); }
+    (std::make_index_sequence<std::tuple_size_v<Fields>>());
+  }
+  else return false;
 }
 
 /// Walks a tree in order. The visitor has leaf(Tensor&), buffer(Tensor&), key(Tensor&), config(value), size(n) for what
@@ -238,26 +288,35 @@ void walk(T& x, V& v) {
   } else if constexpr (kIsVector<U> || kIsArray<U>) {
     v.size(x.size());
     for (size_t i = 0; i < x.size(); ++i)
-      inside(v, [&] { return std::to_string(i); }, [&] { walk(x[i], v); });
+      inside(
+          v, [&] { return std::to_string(i); }, [&] { walk(x[i], v); });
   } else if constexpr (kIsTuple<U>) {
     [&]<size_t... I>(std::index_sequence<I...>) {
-      (inside(v, [&] { return std::to_string(I); }, [&] { walk(std::get<I>(x), v); }), ...);
-    }(std::make_index_sequence<std::tuple_size_v<U>>());
+      (inside(
+           v, [&] { return std::to_string(I); }, [&] { walk(std::get<I>(x), v); }),
+       ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<U>>());
   } else if constexpr (Aggregate<U> || HasTreeFields<U>) {
     auto all = fields(x);
     [&]<size_t... I>(std::index_sequence<I...>) {
       (inside(
            v,
            [&] {
-             if constexpr (!V::kNames || HasTreeFields<U>) return std::to_string(I);
-             else return std::string(field_name<U, I>());
+             if constexpr (!V::kNames || HasTreeFields<U>)
+               return std::to_string(I);
+             else
+               return std::string(field_name<U, I>());
            },
            [&] {
-             if constexpr (std::is_const_v<T>) walk(std::as_const(std::get<I>(all)), v);
-             else walk(std::get<I>(all), v);
+             if constexpr (std::is_const_v<T>)
+               walk(std::as_const(std::get<I>(all)), v);
+             else
+               walk(std::get<I>(all), v);
            }),
        ...);
-    }(std::make_index_sequence<std::tuple_size_v<decltype(all)>>());
+    }
+    (std::make_index_sequence<std::tuple_size_v<decltype(all)>>());
   } else {
     static_assert(kNotATree<U>,
                   "duet: this type is not a tree of tensors; make it an aggregate, or add a function "

@@ -29,7 +29,8 @@ std::string to_string(const Line& line) {
 }
 
 std::string shortest(double v) {
-  return static_cast<double>(static_cast<float>(v)) == v ? fmt::format("{}", static_cast<float>(v)) : fmt::format("{}", v);
+  return static_cast<double>(static_cast<float>(v)) == v ? fmt::format("{}", static_cast<float>(v))
+                                                         : fmt::format("{}", v);
 }
 
 Error::Error(std::string message) : message_(std::move(message)), line_(thread_state.line) {

@@ -96,8 +96,8 @@ void* allocate(size_t bytes) {
     p = system_allocate(c.bytes);
   }
   allocations.fetch_add(1, std::memory_order_relaxed);
-  int64_t live = live_bytes.fetch_add(static_cast<int64_t>(c.bytes), std::memory_order_relaxed) +
-                 static_cast<int64_t>(c.bytes);
+  int64_t live =
+      live_bytes.fetch_add(static_cast<int64_t>(c.bytes), std::memory_order_relaxed) + static_cast<int64_t>(c.bytes);
   int64_t peak = peak_bytes.load(std::memory_order_relaxed);
   while (live > peak && !peak_bytes.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
   }
@@ -108,8 +108,10 @@ void deallocate(void* p, size_t bytes) noexcept {
   SizeClass c = size_class(bytes);
   live_bytes.fetch_sub(static_cast<int64_t>(c.bytes), std::memory_order_relaxed);
   if (!kCaching || cache.bytes + c.bytes > kCacheLimitBytes) return std::free(p);
-  if (cache.state == Cache::untouched) [[unlikely]] touch_reaper();
-  if (cache.state == Cache::ended) [[unlikely]] return std::free(p);
+  if (cache.state == Cache::untouched) [[unlikely]]
+    touch_reaper();
+  if (cache.state == Cache::ended) [[unlikely]]
+    return std::free(p);
   auto* block = static_cast<FreeBlock*>(p);
   block->next = cache.lists[c.index];
   cache.lists[c.index] = block;

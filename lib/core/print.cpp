@@ -63,7 +63,8 @@ struct Printer {
         format.digits = std::max(format.digits, digits);
       });
     format.scientific = floating && largest > 0 && (largest >= 1e8 || smallest < 1e-4 || largest / smallest > 1e4);
-    if (floating && format.scientific && largest < 1e8 && smallest >= 1e-4 && format.digits < 4) format.scientific = false;
+    if (floating && format.scientific && largest < 1e8 && smallest >= 1e-4 && format.digits < 4)
+      format.scientific = false;
     each_shown(0, 0, [&](size_t i) { format.width = std::max(format.width, element(i).size()); });
   }
   void print(int axis, int64_t at) {
@@ -74,9 +75,9 @@ struct Printer {
     out += '[';
     bool first = true, skipped = false;
     // Blocks of more axes stand further apart.
-    const std::string gap = axis + 1 == shape.rank()
-                                ? " "
-                                : std::string(static_cast<size_t>(shape.rank() - axis - 1), '\n') + std::string(static_cast<size_t>(axis) + 1, ' ');
+    const std::string gap = axis + 1 == shape.rank() ? " "
+                                                     : std::string(static_cast<size_t>(shape.rank() - axis - 1), '\n') +
+                                                           std::string(static_cast<size_t>(axis) + 1, ' ');
     for (int64_t i = 0; i < shape[axis]; ++i) {
       if (!shown(axis, i)) {
         if (!skipped) out += gap + "...";
@@ -100,8 +101,10 @@ std::string to_string(const Tensor& t) {
   visit(t.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for (auto x : t.to_vector<T>(std::source_location())) {
-      if constexpr (std::is_floating_point_v<T>) v.push_back(static_cast<double>(x));
-      else whole.push_back(static_cast<int64_t>(x));
+      if constexpr (std::is_floating_point_v<T>)
+        v.push_back(static_cast<double>(x));
+      else
+        whole.push_back(static_cast<int64_t>(x));
     }
   });
   Printer p{v, whole, t.shape(), t.dtype() == DType::boolean, {}, t.numel() > kSummarizeAbove, {}};

@@ -42,8 +42,8 @@ struct Reductions {
 
 struct Kernels {
   std::string_view isa;
-  /// A pointwise op's kernel, by row in PointwiseOps, or its gradient's for a set of wanted gradients; null where the op
-  /// does not take the dtype.
+  /// A pointwise op's kernel, by row in PointwiseOps, or its gradient's for a set of wanted gradients; null where the
+  /// op does not take the dtype.
   TileFn (*pointwise)(int row, int vjp_mask, DType dtype);
   /// One instruction of a user's formula.
   TileFn (*instruction)(ExprOp op, bool is_double);
@@ -61,8 +61,14 @@ const Kernels& kernels();
 /// Switches the table; for tests and measurements. False when the CPU cannot run it or it is unknown.
 bool set_isa(std::string_view isa);
 
-namespace base { extern const Kernels kKernels; }
-namespace v3 { extern const Kernels kKernels; }
-namespace v4 { extern const Kernels kKernels; }
+namespace base {
+extern const Kernels kKernels;
+}
+namespace v3 {
+extern const Kernels kKernels;
+}
+namespace v4 {
+extern const Kernels kKernels;
+}
 
 }  // namespace duet::cpu

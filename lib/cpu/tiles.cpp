@@ -110,9 +110,12 @@ void gather(const Source& s, const void* data, int64_t begin, int64_t n, void* o
   if (n == 0) return;  // also: an empty space has extents of 0, which positions cannot be divided by
   auto* from = static_cast<const char*>(data);
   auto* to = static_cast<char*>(out);
-  if (s.bytes == 4) gather_as<uint32_t>(s, from, begin, n, to);
-  else if (s.bytes == 8) gather_as<uint64_t>(s, from, begin, n, to);
-  else gather_as<uint8_t>(s, from, begin, n, to);
+  if (s.bytes == 4)
+    gather_as<uint32_t>(s, from, begin, n, to);
+  else if (s.bytes == 8)
+    gather_as<uint64_t>(s, from, begin, n, to);
+  else
+    gather_as<uint8_t>(s, from, begin, n, to);
 }
 
 void TileProgram::clear(int64_t n) {
@@ -249,7 +252,8 @@ void run_tiles(const TileProgram& program, const void* const* data, void* const*
       for (int i = 0; i < step.inputs; ++i) {
         Register r = step.in[i];
         if (r >= kOutput) {
-          call.in[i] = static_cast<char*>(out[r - kOutput]) + begin * program.output_bytes[static_cast<size_t>(r - kOutput)];
+          call.in[i] =
+              static_cast<char*>(out[r - kOutput]) + begin * program.output_bytes[static_cast<size_t>(r - kOutput)];
         } else if (r >= kTemporary) {
           call.in[i] = temporaries + static_cast<size_t>(r - kTemporary) * kSlotBytes;
         } else {

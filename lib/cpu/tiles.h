@@ -1,5 +1,5 @@
-// The tile executor: runs a list of tile kernels over a space a few hundred elements at a time, so that what passes from
-// one kernel to the next stays in the L1 cache. Eager pointwise calls are programs of one step.
+// The tile executor: runs a list of tile kernels over a space a few hundred elements at a time, so that what passes
+// from one kernel to the next stays in the L1 cache. Eager pointwise calls are programs of one step.
 #pragma once
 
 #include <span>
@@ -14,9 +14,9 @@ inline constexpr int64_t kTile = 512;
 
 /// How an operand follows the space: axes of the space, merged where strides allow, innermost last.
 struct Source {
-  uint8_t bytes = 4;               // of one element
-  bool dense = false;              // the operand's elements are the space's, in order
-  bool single = false;             // one element for the whole space
+  uint8_t bytes = 4;    // of one element
+  bool dense = false;   // the operand's elements are the space's, in order
+  bool single = false;  // one element for the whole space
   int8_t axes = 0;
   const void* constant = nullptr;  // a number of the program itself instead of an operand
   int64_t extent[kMaxRank] = {};

@@ -30,7 +30,8 @@ std::string difference(const Plan& now, const Plan* before, int segment) {
   const auto &a = now.recorded(), &b = before->recorded();
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i)
     if (a[i].first != b[i].first)
-      return fmt::format("other operations: {} at {}, was {}", std::string(a[i].first), to_string(a[i].second), std::string(b[i].first));
+      return fmt::format("other operations: {} at {}, was {}", std::string(a[i].first), to_string(a[i].second),
+                         std::string(b[i].first));
   if (a.size() != b.size()) return fmt::format("other operations: {} recorded, were {}", a.size(), b.size());
   for (size_t i = 0; i < std::min(now.slots().size(), before->slots().size()); ++i) {
     const Spec &x = now.slots()[i].spec, &y = before->slots()[i].spec;
@@ -73,14 +74,17 @@ std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vecto
   std::lock_guard lock(mutex_);
   for (const Entry& entry : entries_)  // another thread made it meanwhile
     if (entry.hash == hash && entry.plan->key() == words) return entry.plan;
-  Event event{"plan", difference(*plan, nearest.get(), trace.segment()), trace.marks().empty() ? Line() : trace.marks()[0].line, plan};
-  if (debug_level() >= 1) [[unlikely]] debug_line(fmt::format("plan {}: {}", made_ + 1, event.why));
+  Event event{"plan", difference(*plan, nearest.get(), trace.segment()),
+              trace.marks().empty() ? Line() : trace.marks()[0].line, plan};
+  if (debug_level() >= 1) [[unlikely]]
+    debug_line(fmt::format("plan {}: {}", made_ + 1, event.why));
   ++made_;
   events_.push_back(std::move(event));
   bytes_ += plan->size_bytes();
   entries_.push_back({plan, hash, clock_, trace.segment()});
   while (bytes_ > kMaxBytes && entries_.size() > 1) {
-    auto oldest = std::min_element(entries_.begin(), entries_.end() - 1, [](const Entry& a, const Entry& b) { return a.used < b.used; });
+    auto oldest = std::min_element(entries_.begin(), entries_.end() - 1,
+                                   [](const Entry& a, const Entry& b) { return a.used < b.used; });
     bytes_ -= oldest->plan->size_bytes();
     entries_.erase(oldest);
   }
@@ -103,7 +107,8 @@ void PlanCache::note(Event event) {
   std::lock_guard lock(mutex_);
   // A split happens at every call: counted, or the list would grow for ever.
   for (Event& e : events_) {
-    if (e.what != event.what || e.why != event.why || e.line.file != event.line.file || e.line.line != event.line.line) continue;
+    if (e.what != event.what || e.why != event.why || e.line.file != event.line.file || e.line.line != event.line.line)
+      continue;
     ++e.count;
     return;
   }

@@ -11,7 +11,8 @@ namespace {
 Strided strided(int v, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base) {
   const Layout& l = layouts[static_cast<size_t>(v)];
   const Spec& s = g.value(v).spec;
-  return {base[static_cast<size_t>(l.root)] + l.offset * static_cast<int64_t>(size_bytes(s.dtype)), s.dtype, l.dense, &s.shape, l.strides};
+  return {base[static_cast<size_t>(l.root)] + l.offset * static_cast<int64_t>(size_bytes(s.dtype)), s.dtype, l.dense,
+          &s.shape, l.strides};
 }
 
 [[gnu::cold]] void show(const Launch& l, const Graph& g) {
@@ -37,7 +38,8 @@ struct EpilogueCall {
 
 void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base,
                 std::vector<const void*>& in, std::vector<void*>& out) {
-  if (debug_level() >= 2) [[unlikely]] show(l, g);
+  if (debug_level() >= 2) [[unlikely]]
+    show(l, g);
   in.clear();
   out.clear();
   for (int v : l.sources) in.push_back(v < 0 ? nullptr : strided(v, g, layouts, base).data);
@@ -59,10 +61,15 @@ void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layo
   Strided copied = outputs[0];
   static constexpr int64_t kNoStrides[kMaxRank] = {};
   if (l.op->view != nullptr) {
-    if (inputs[0].shape->numel() == 1) inputs[0] = {inputs[0].data, inputs[0].dtype, false, copied.shape, kNoStrides};  // a number, repeated
-    else copied.shape = inputs[0].shape;
+    if (inputs[0].shape->numel() == 1)
+      inputs[0] = {inputs[0].data, inputs[0].dtype, false, copied.shape, kNoStrides};  // a number, repeated
+    else
+      copied.shape = inputs[0].shape;
   }
-  op.run({op, std::span(inputs, l.inputs.size()), l.op->view != nullptr ? std::span<const Strided>(&copied, 1) : std::span<const Strided>(outputs, l.outputs.size()), l.attrs});
+  op.run({op, std::span(inputs, l.inputs.size()),
+          l.op->view != nullptr ? std::span<const Strided>(&copied, 1)
+                                : std::span<const Strided>(outputs, l.outputs.size()),
+          l.attrs});
 }
 
 }  // namespace duet::graph

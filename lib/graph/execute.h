@@ -11,13 +11,13 @@ enum class LaunchKind : uint8_t { tiles, kernel, matmul };
 
 struct Launch {
   LaunchKind kind = LaunchKind::kernel;
-  const OpRecord* op = nullptr;     // kernel, matmul
+  const OpRecord* op = nullptr;  // kernel, matmul
   std::vector<int64_t> attrs;
-  std::vector<int> inputs, outputs; // values: of the kernel, or of the matmul
-  cpu::TileProgram program;         // tiles; a matmul's epilogue
-  std::vector<int> sources;         // values behind the program's sources
-  std::vector<int> results;         // values behind its outputs
-  std::vector<int> nodes;           // for explain
+  std::vector<int> inputs, outputs;  // values: of the kernel, or of the matmul
+  cpu::TileProgram program;          // tiles; a matmul's epilogue
+  std::vector<int> sources;          // values behind the program's sources
+  std::vector<int> results;          // values behind its outputs
+  std::vector<int> nodes;            // for explain
   Line line;
   int64_t bytes = 0;
   bool may_throw = false;
@@ -26,9 +26,9 @@ struct Launch {
 /// How a plan output gets its storage.
 struct OutputPlan {
   int value = -1;
-  int storage = -1;             // index of the output that owns the root's storage, −1: a slot does
+  int storage = -1;  // index of the output that owns the root's storage, −1: a slot does
   int root = -1;
-  std::vector<int> donors;      // slots this output can be computed in, best first; only for the owner
+  std::vector<int> donors;  // slots this output can be computed in, best first; only for the owner
 };
 
 struct Executable {
@@ -47,8 +47,9 @@ std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts);
 void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base,
                 std::vector<const void*>& in, std::vector<void*>& out);
 
-/// Whether the launch may compute `result` in the storage of `operand`: each element is read, for the last time, no later
-/// than it is written.
-bool can_compute_in_place(const Launch& launch, const Graph& g, const std::vector<Layout>& layouts, int operand, int result);
+/// Whether the launch may compute `result` in the storage of `operand`: each element is read, for the last time, no
+/// later than it is written.
+bool can_compute_in_place(const Launch& launch, const Graph& g, const std::vector<Layout>& layouts, int operand,
+                          int result);
 
 }  // namespace duet::graph

@@ -17,8 +17,10 @@ namespace {
 Number8 as_number(double v, DType dtype) {
   Number8 n;
   n.bits = 0;
-  if (dtype == DType::f32) n.f32 = static_cast<float>(v);
-  else n.f64 = v;
+  if (dtype == DType::f32)
+    n.f32 = static_cast<float>(v);
+  else
+    n.f64 = v;
   return n;
 }
 
@@ -37,7 +39,8 @@ std::span<const uint64_t> words_of(const FrozenTrace& t, size_t i) {
 bool same_contents(const Tensor& a, const Tensor& b) {
   const Block &x = a.block(), &y = b.block();
   if (&x == &y || x.data == y.data) return true;
-  return x.dtype == y.dtype && x.shape == y.shape && x.dense && y.dense && std::memcmp(x.data, y.data, x.data_bytes()) == 0;
+  return x.dtype == y.dtype && x.shape == y.shape && x.dense && y.dense &&
+         std::memcmp(x.data, y.data, x.data_bytes()) == 0;
 }
 
 [[noreturn]] void refuse(const Line& line, std::string what) {
@@ -48,17 +51,22 @@ bool same_contents(const Tensor& a, const Tensor& b) {
 void check_same_operations(const FrozenTrace& a, const FrozenTrace& b) {
   for (size_t i = 0; i < std::min(a.marks.size(), b.marks.size()); ++i) {
     if (a.marks[i].op != b.marks[i].op)
-      refuse(b.marks[i].line, fmt::format("freeze: two recordings differ: {} and then {}; the function is not pure, use compile",
-                                          std::string(a.marks[i].op->name), std::string(b.marks[i].op->name)));
+      refuse(b.marks[i].line,
+             fmt::format("freeze: two recordings differ: {} and then {}; the function is not pure, use compile",
+                         std::string(a.marks[i].op->name), std::string(b.marks[i].op->name)));
     if (!std::ranges::equal(words_of(a, i), words_of(b, i)) && i + 1 < std::min(a.marks.size(), b.marks.size()))
-      refuse(b.marks[i].line, fmt::format("freeze: two recordings differ: {} with other operands or attributes; the function is not "
-                                          "pure, use compile", std::string(a.marks[i].op->name)));
+      refuse(b.marks[i].line,
+             fmt::format("freeze: two recordings differ: {} with other operands or attributes; the function is not "
+                         "pure, use compile",
+                         std::string(a.marks[i].op->name)));
   }
   if (a.marks.size() != b.marks.size()) {
     const FrozenTrace& longer = a.marks.size() > b.marks.size() ? a : b;
     const Mark& extra = longer.marks[std::min(a.marks.size(), b.marks.size())];
-    refuse(extra.line, fmt::format("freeze: two recordings differ: {} operations and then {}; the function is not pure, use compile",
-                                   a.marks.size(), b.marks.size()));
+    refuse(
+        extra.line,
+        fmt::format("freeze: two recordings differ: {} operations and then {}; the function is not pure, use compile",
+                    a.marks.size(), b.marks.size()));
   }
   if (a.words != b.words)
     refuse(b.marks.empty() ? Line() : b.marks.back().line,
@@ -67,7 +75,8 @@ void check_same_operations(const FrozenTrace& a, const FrozenTrace& b) {
 
 bool same_sources(const std::vector<LeafSource>& a, const std::vector<LeafSource>& b) {
   return std::ranges::equal(a, b, [](const LeafSource& x, const LeafSource& y) {
-    return x.kind == y.kind && x.index == y.index && (x.kind != LeafSource::captured || same_contents(x.tensor, y.tensor));
+    return x.kind == y.kind && x.index == y.index &&
+           (x.kind != LeafSource::captured || same_contents(x.tensor, y.tensor));
   });
 }
 
@@ -117,8 +126,11 @@ FrozenTrace read_trace(Trace& trace, const std::vector<Tensor>& leaves, const st
     // Which operation made it: outputs are numbered in the order of operations.
     size_t i = 0;
     for (; i < t.marks.size() && n >= t.marks[i].op->outputs; ++i) n -= t.marks[i].op->outputs;
-    refuse(t.marks[i].line, fmt::format("freeze: a value is kept by host code after the call: the result of {}; return it instead, or use compile",
-                                        std::string(t.marks[i].op->name)));
+    refuse(
+        t.marks[i].line,
+        fmt::format(
+            "freeze: a value is kept by host code after the call: the result of {}; return it instead, or use compile",
+            std::string(t.marks[i].op->name)));
   }
   return t;
 }
@@ -146,20 +158,24 @@ FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<Fl
     p.slot_leaf.push_back(leaf);
     p.constants.push_back(leaf < 0 ? a.slots[s] : Tensor());
     if (leaf < 0 && !same_contents(a.slots[s], b.slots[s]))
-      refuse(b.marks.front().line, fmt::format("freeze: a tensor differs between two recordings: {}; pass it as an argument, or use compile",
-                                               a.slots[s].spec()));
+      refuse(b.marks.front().line,
+             fmt::format("freeze: a tensor differs between two recordings: {}; pass it as an argument, or use compile",
+                         a.slots[s].spec()));
   }
   std::vector<char> used(floats.size(), 0);
   for (size_t i = 0; i < a.numbers.size(); ++i) {
     const TracedNumber &x = a.numbers[i], &y = b.numbers[i];
     int bound = -1;
     for (size_t f = 0; f < floats.size() && is_float(x.dtype); ++f)
-      if (as_number(floats[f].value, x.dtype).bits == x.value.bits && as_number(floats[f].changed, x.dtype).bits == y.value.bits)
+      if (as_number(floats[f].value, x.dtype).bits == x.value.bits &&
+          as_number(floats[f].changed, x.dtype).bits == y.value.bits)
         bound = static_cast<int>(f);
     if (bound < 0 && x.value.bits != y.value.bits)
-      refuse(y.line, fmt::format("freeze: a number changes between two recordings: {} and then {}; C++ computed it from an argument or from "
-                                 "outside: write x * lr * 0.5f for x * (lr * 0.5f), pass it as an argument, or use compile",
-                                 text(x), text(y)));
+      refuse(y.line,
+             fmt::format("freeze: a number changes between two recordings: {} and then {}; C++ computed it from an "
+                         "argument or from "
+                         "outside: write x * lr * 0.5f for x * (lr * 0.5f), pass it as an argument, or use compile",
+                         text(x), text(y)));
     if (bound >= 0) used[static_cast<size_t>(bound)] = 1;
     p.number_argument.push_back(bound < 0 ? -1 : floats[static_cast<size_t>(bound)].position);
     p.numbers.push_back(x.value);
@@ -167,23 +183,27 @@ FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<Fl
   }
   for (size_t f = 0; f < floats.size(); ++f)
     if (!used[f])
-      refuse(line, fmt::format("freeze: argument {} ({}) reaches no operation as it is; use it as an operand (x * lr), pass it as a tensor, or use compile",
+      refuse(line, fmt::format("freeze: argument {} ({}) reaches no operation as it is; use it as an operand (x * lr), "
+                               "pass it as a tensor, or use compile",
                                floats[f].position + 1, shortest(floats[f].value)));
   if (!same_sources(a.arguments, b.arguments) || !same_sources(a.results, b.results))
-    refuse(b.marks.empty() ? line : b.marks.back().line, "freeze: two recordings return different values; the function is not pure, use compile");
+    refuse(b.marks.empty() ? line : b.marks.back().line,
+           "freeze: two recordings return different values; the function is not pure, use compile");
   p.arguments = a.arguments;
   p.results = a.results;
   p.kept.assign(leaves.size(), 0);
   for (const LeafSource& s : p.results)
     if (s.kind == LeafSource::leaf) p.kept[static_cast<size_t>(s.index)] = 1;
   for (size_t i = 0; i < p.arguments.size(); ++i)
-    if (p.arguments[i].kind == LeafSource::leaf && p.arguments[i].index != static_cast<int>(i)) p.kept[static_cast<size_t>(p.arguments[i].index)] = 1;
+    if (p.arguments[i].kind == LeafSource::leaf && p.arguments[i].index != static_cast<int>(i))
+      p.kept[static_cast<size_t>(p.arguments[i].index)] = 1;
   if (p.plan != nullptr)
     for (size_t k = 0; k < a.outputs.size(); ++k) p.outputs.push_back(p.plan->output_spec(static_cast<int>(k)));
   return p;
 }
 
-bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint64_t>& config, std::string* why) {
+bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint64_t>& config,
+             std::string* why) {
   if (leaves.size() != p.leaves.size()) {
     if (why) *why = fmt::format("{} tensors in the arguments, were {}", leaves.size(), p.leaves.size());
     return false;
@@ -214,8 +234,8 @@ bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, cons
   return false;
 }
 
-std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<Passed>& passed,
-                           std::span<const double> floats, const Line& line) {
+std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves,
+                           const std::vector<Passed>& passed, std::span<const double> floats, const Line& line) {
   std::vector<Tensor> outputs;
   auto rebound = [&](size_t i) {
     const LeafSource& s = p.arguments[i];
@@ -230,8 +250,10 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
   auto is_twice = [&](size_t i) { return twice && std::count(leaves.begin(), leaves.end(), leaves[i]) > 1; };
   for (size_t i = 0; twice && i < leaves.size(); ++i)
     if (rebound(i) && is_twice(i))
-      refuse(line, fmt::format("frozen call: a tensor that the function rebinds is passed twice: {}; pass a copy, or use compile",
-                               leaves[i]->defined() ? to_string(leaves[i]->spec()) : "empty"));
+      refuse(line,
+             fmt::format(
+                 "frozen call: a tensor that the function rebinds is passed twice: {}; pass a copy, or use compile",
+                 leaves[i]->defined() ? to_string(leaves[i]->spec()) : "empty"));
   if (p.plan == nullptr) return outputs;
   thread_local std::vector<Block*> slots, results;
   thread_local std::vector<uint8_t> donated;
@@ -243,10 +265,13 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
     if (b->trace != nullptr) reject_foreign("frozen call", *b);
     slots.push_back(b);
     const auto l = static_cast<size_t>(leaf);
-    donated.push_back(leaf >= 0 && !p.kept[l] && (passed[l] == Passed::temporary || rebound(l)) && block::sole_owner(b) && !is_twice(l));
+    donated.push_back(leaf >= 0 && !p.kept[l] && (passed[l] == Passed::temporary || rebound(l)) &&
+                      block::sole_owner(b) && !is_twice(l));
   }
   for (size_t i = 0; i < p.numbers.size(); ++i)
-    numbers.push_back(p.number_argument[i] < 0 ? p.numbers[i] : as_number(floats[static_cast<size_t>(p.number_argument[i])], p.number_dtypes[i]));
+    numbers.push_back(p.number_argument[i] < 0
+                          ? p.numbers[i]
+                          : as_number(floats[static_cast<size_t>(p.number_argument[i])], p.number_dtypes[i]));
   outputs.reserve(p.outputs.size());
   for (const Spec& s : p.outputs) {
     outputs.push_back(Tensor::adopt(block::make(s.dtype, s.shape, false), fresh_ids(1)));
@@ -258,17 +283,24 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
 
 void reject_new_arguments(const std::string& why, const Line& line) {
   LineOverride here(line);
-  fail<TraceError>("frozen call: the arguments are not those it was recorded with: {}; freeze again, or freeze(f, {{.on_new_shape = OnNewShape::retrace}})", why);
+  fail<TraceError>(
+      "frozen call: the arguments are not those it was recorded with: {}; freeze again, or freeze(f, {{.on_new_shape = "
+      "OnNewShape::retrace}})",
+      why);
 }
 void reject_changed_config(const Line& line) {
   LineOverride here(line);
-  fail<TraceError>("freeze: the function changes a plain number or a size in its arguments, which a replay would not; make it a tensor, or use compile");
+  fail<TraceError>(
+      "freeze: the function changes a plain number or a size in its arguments, which a replay would not; make it a "
+      "tensor, or use compile");
 }
 
 void reject_changed_result(const Line& line) {
   LineOverride here(line);
-  fail<TraceError>("freeze: a plain number or a size in the result differs between two recordings, and a replay would repeat the first; return a "
-                   "tensor, or use compile");
+  fail<TraceError>(
+      "freeze: a plain number or a size in the result differs between two recordings, and a replay would repeat the "
+      "first; return a "
+      "tensor, or use compile");
 }
 
 }  // namespace graph

@@ -123,7 +123,9 @@ std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts) {
         l.program.pack_temporaries();
       }
     }
-    auto count = [&](int v) { l.bytes += g.value(v).spec.shape.numel() * static_cast<int64_t>(size_bytes(g.value(v).spec.dtype)); };
+    auto count = [&](int v) {
+      l.bytes += g.value(v).spec.shape.numel() * static_cast<int64_t>(size_bytes(g.value(v).spec.dtype));
+    };
     std::vector<int> read(l.inputs);
     for (int v : l.sources)
       if (v >= 0 && !(l.kind == LaunchKind::matmul && v == l.outputs[0])) read.push_back(v);
@@ -139,7 +141,8 @@ std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts) {
   return launches;
 }
 
-bool can_compute_in_place(const Launch& launch, const Graph& g, const std::vector<Layout>& layouts, int operand, int result) {
+bool can_compute_in_place(const Launch& launch, const Graph& g, const std::vector<Layout>& layouts, int operand,
+                          int result) {
   // Operands of a matmul or another kernel are read as a whole.
   auto root = [&](int v) { return v < 0 ? -1 : layouts[static_cast<size_t>(v)].root; };
   if (launch.kind == LaunchKind::kernel) return false;

@@ -24,7 +24,8 @@ std::vector<std::string> left_out_by_environment() {
   while (!rest.empty()) {
     size_t comma = rest.find(',');
     std::string_view name = rest.substr(0, comma);
-    check<Error>(name.starts_with('-'), "DUET_PASSES: {} does not begin with a minus; write DUET_PASSES=-fuse", std::string(name));
+    check<Error>(name.starts_with('-'), "DUET_PASSES: {} does not begin with a minus; write DUET_PASSES=-fuse",
+                 std::string(name));
     names.emplace_back(name.substr(1));
     rest = comma == rest.npos ? "" : rest.substr(comma + 1);
   }
@@ -123,7 +124,8 @@ std::vector<Layout> layouts(const Graph& g) {
   // A number's storage cannot be returned: a view of it that is, or that an output looks at, is copied.
   std::vector<char> returned(g.values.size(), 0);
   for (int o : g.outputs)
-    for (int v = o; g.producer(v) >= 0 && is_view(g.node(g.producer(v))); v = g.node(g.producer(v)).inputs[0]) returned[static_cast<size_t>(v)] = 1;
+    for (int v = o; g.producer(v) >= 0 && is_view(g.node(g.producer(v))); v = g.node(g.producer(v)).inputs[0])
+      returned[static_cast<size_t>(v)] = 1;
   for (const Node& n : g.nodes) {
     if (!is_view(n)) continue;
     const Layout& in = all[static_cast<size_t>(n.inputs[0])];

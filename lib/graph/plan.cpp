@@ -14,7 +14,8 @@ int64_t rounded(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * 
 // Decides where every value lives: fills offsets, outputs and donors.
 class StoragePlanner {
  public:
-  StoragePlanner(const Graph& g, Executable& e) : g_(g), e_(e), written_(g.values.size(), -1), last_use_(g.values.size(), -1) {}
+  StoragePlanner(const Graph& g, Executable& e)
+      : g_(g), e_(e), written_(g.values.size(), -1), last_use_(g.values.size(), -1) {}
 
   MemoryPlan run(bool reuse) {
     for (size_t k = 0; k < e_.launches.size(); ++k) {
@@ -76,7 +77,8 @@ class StoragePlanner {
     for (size_t s = 0; s < g_.values.size(); ++s) {
       const Value& slot = g_.values[s];
       if (slot.origin != Origin::slot || !slot.dense || returned[s] || last_use_[s] != k) continue;
-      if (can_compute_in_place(e_.launches[static_cast<size_t>(k)], g_, e_.layouts, static_cast<int>(s), v)) found.push_back(slot.index);
+      if (can_compute_in_place(e_.launches[static_cast<size_t>(k)], g_, e_.layouts, static_cast<int>(s), v))
+        found.push_back(slot.index);
     }
     return found;
   }
@@ -91,12 +93,14 @@ class StoragePlanner {
       auto add = [&](int v, int shares) {
         if (is_output(v) || buffer_of[index(v)] >= 0) return;
         buffer_of[index(v)] = static_cast<int>(buffers.size());
-        buffers.push_back({v, static_cast<int>(k), std::max(static_cast<int>(k), last_use_[index(v)]), bytes(v), 0, shares});
+        buffers.push_back(
+            {v, static_cast<int>(k), std::max(static_cast<int>(k), last_use_[index(v)]), bytes(v), 0, shares});
       };
       if (l.kind != LaunchKind::tiles) {
         for (int v : l.outputs) {
           // A product that only its own epilogue reads lies where a result will: see Executable::product_in.
-          if (l.kind == LaunchKind::matmul && !l.results.empty() && !is_output(v) && last_use_[index(v)] == static_cast<int>(k)) {
+          if (l.kind == LaunchKind::matmul && !l.results.empty() && !is_output(v) &&
+              last_use_[index(v)] == static_cast<int>(k)) {
             int home = -1;
             for (int r : l.results)
               if (home < 0 && is_output(r) && !has_donors(r) && can_compute_in_place(l, g_, e_.layouts, v, r)) home = r;
@@ -114,8 +118,11 @@ class StoragePlanner {
         auto candidates = [&](int u) {
           if (u < 0 || shares >= 0) return;
           int r = root(u), b = buffer_of[index(r)];
-          if (b < 0 || r == v || last_use_[index(r)] != static_cast<int>(k) || buffers[static_cast<size_t>(b)].bytes != bytes(v)) return;
-          if (std::find(taken.begin(), taken.end(), r) != taken.end() || !can_compute_in_place(l, g_, e_.layouts, r, v)) return;
+          if (b < 0 || r == v || last_use_[index(r)] != static_cast<int>(k) ||
+              buffers[static_cast<size_t>(b)].bytes != bytes(v))
+            return;
+          if (std::find(taken.begin(), taken.end(), r) != taken.end() || !can_compute_in_place(l, g_, e_.layouts, r, v))
+            return;
           taken.push_back(r);
           shares = b;
         };
@@ -142,10 +149,10 @@ class StoragePlanner {
 struct Plan::Workspace {
   void* arena = nullptr;
   size_t arena_bytes = 0;
-  std::vector<char*> base;      // by root value
+  std::vector<char*> base;  // by root value
   std::vector<const void*> in;
   std::vector<void*> out;
-  std::vector<uint8_t> given;   // slots donated in this call
+  std::vector<uint8_t> given;  // slots donated in this call
   ~Workspace() {
     if (arena != nullptr) memory::deallocate(arena, arena_bytes);
   }
@@ -173,7 +180,8 @@ Plan::~Plan() = default;
 
 size_t Plan::size_bytes() const {
   size_t n = key_.size() * 8 + graph_.values.size() * sizeof(Value) + graph_.nodes.size() * (sizeof(Node) + 64);
-  for (const Launch& l : executable_->launches) n += sizeof(Launch) + l.program.sources.size() * sizeof(cpu::Source) + l.program.steps.size() * sizeof(cpu::Step);
+  for (const Launch& l : executable_->launches)
+    n += sizeof(Launch) + l.program.sources.size() * sizeof(cpu::Source) + l.program.steps.size() * sizeof(cpu::Step);
   return n + static_cast<size_t>(executable_->arena_bytes);
 }
 
@@ -201,7 +209,8 @@ void Plan::give_back(std::unique_ptr<Workspace> w) const {
 }
 
 void Plan::run(const Run& run) const {
-  if (first_run_us() != 0) [[likely]] return execute(run);
+  if (first_run_us() != 0) [[likely]]
+    return execute(run);
   auto start = std::chrono::steady_clock::now();
   execute(run);
   first_run_us_ = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
@@ -243,9 +252,15 @@ void Plan::execute(const Run& run) const {
     const Value& value = graph_.values[v];
     const auto i = static_cast<size_t>(value.index);
     switch (value.origin) {
-      case Origin::slot: w.base[v] = static_cast<char*>(run.slots[i]->data); break;
-      case Origin::number: w.base[v] = reinterpret_cast<char*>(const_cast<Number8*>(&run.numbers[i])); break;
-      case Origin::constant: w.base[v] = reinterpret_cast<char*>(const_cast<Number8*>(&value.constant)); break;
+      case Origin::slot:
+        w.base[v] = static_cast<char*>(run.slots[i]->data);
+        break;
+      case Origin::number:
+        w.base[v] = reinterpret_cast<char*>(const_cast<Number8*>(&run.numbers[i]));
+        break;
+      case Origin::constant:
+        w.base[v] = reinterpret_cast<char*>(const_cast<Number8*>(&value.constant));
+        break;
       case Origin::node:
         if (e.arena_offset[v] >= 0) w.base[v] = static_cast<char*>(w.arena) + e.arena_offset[v];
         break;
@@ -265,7 +280,10 @@ void Plan::execute(const Run& run) const {
     if (o.storage == static_cast<int>(k)) {
       b->data = first;
     } else {
-      block::adopt(b, o.storage >= 0 ? run.outputs[static_cast<size_t>(o.storage)] : run.slots[static_cast<size_t>(graph_.value(o.root).index)], first);
+      block::adopt(b,
+                   o.storage >= 0 ? run.outputs[static_cast<size_t>(o.storage)]
+                                  : run.slots[static_cast<size_t>(graph_.value(o.root).index)],
+                   first);
     }
     std::copy_n(l.strides, kMaxRank, b->strides);
     b->dense = l.dense;

@@ -16,7 +16,9 @@ Trace* poison() { return reinterpret_cast<Trace*>(poison_storage); }
 enum Tag : uint64_t { kNode = 0, kSlot = 1, kNumber = 2, kConstant = 3 };
 constexpr uint64_t word(Tag tag, uint64_t n) { return n << 2 | tag; }
 
-size_t hash_pointer(const Block* b) { return static_cast<size_t>((reinterpret_cast<uintptr_t>(b) >> 6) * 0x9e3779b97f4a7c15u >> 32); }
+size_t hash_pointer(const Block* b) {
+  return static_cast<size_t>((reinterpret_cast<uintptr_t>(b) >> 6) * 0x9e3779b97f4a7c15u >> 32);
+}
 
 }  // namespace
 
@@ -24,8 +26,8 @@ void reject_foreign(std::string_view what, const Block& b) {
   if (b.trace == poison())
     fail<TraceError>("{}: the value was never computed: {}; the compiled function that recorded it threw", what,
                      Spec{b.dtype, b.shape});
-  fail<TraceError>("{}: the value is being recorded by another compiled function: {}; use it where it is returned", what,
-                   Spec{b.dtype, b.shape});
+  fail<TraceError>("{}: the value is being recorded by another compiled function: {}; use it where it is returned",
+                   what, Spec{b.dtype, b.shape});
 }
 
 Trace::~Trace() { drop(); }
@@ -63,7 +65,8 @@ int Trace::slot_of(Block* b, std::vector<uint64_t>& words) {
   slots_.push_back(b);
   // The slot's spec stands where it is first used.
   words.push_back(word(kSlot, static_cast<uint64_t>(slot)));
-  words.push_back(static_cast<uint64_t>(b->dtype) | static_cast<uint64_t>(b->shape.rank()) << 8 | uint64_t{b->dense} << 16);
+  words.push_back(static_cast<uint64_t>(b->dtype) | static_cast<uint64_t>(b->shape.rank()) << 8 |
+                  uint64_t{b->dense} << 16);
   for (int64_t d : b->shape) words.push_back(static_cast<uint64_t>(d));
   if (!b->dense)
     for (int i = 0; i < b->shape.rank(); ++i) words.push_back(static_cast<uint64_t>(b->strides[i]));
@@ -105,7 +108,8 @@ Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spe
     y.values[k] = Tensor::adopt(b, id + static_cast<uint64_t>(k));
   }
   if (debug_level() >= 2) [[unlikely]]
-    debug_line(fmt::format("record %{} {} {} {}", y.values[0].block().node_output, op.name, to_string(specs[0]), to_string(thread_state.line)));
+    debug_line(fmt::format("record %{} {} {} {}", y.values[0].block().node_output, op.name, to_string(specs[0]),
+                           to_string(thread_state.line)));
   return y;
 }
 
@@ -136,7 +140,9 @@ Graph Trace::decode(const std::vector<int>& outputs) const {
       const uint64_t index = w >> 2;
       Value v;
       switch (static_cast<Tag>(w & 3)) {
-        case kNode: node.inputs.push_back(of_output[index]); continue;
+        case kNode:
+          node.inputs.push_back(of_output[index]);
+          continue;
         case kSlot:
           if (index < of_slot.size()) {
             node.inputs.push_back(of_slot[index]);
@@ -228,11 +234,13 @@ Line Trace::line_of(int output) const {
 }
 
 void Trace::split(const char* why) {
-  check<TraceError>(may_split_,
-                    "{}: a frozen function has no values while it is traced; compute with tensors (where, maximum), or use compile",
-                    why);
+  check<TraceError>(
+      may_split_,
+      "{}: a frozen function has no values while it is traced; compute with tensors (where, maximum), or use compile",
+      why);
   cache_->note({"split", why, thread_state.line});
-  if (debug_level() >= 1) [[unlikely]] debug_line(fmt::format("split at {} {}", why, to_string(thread_state.line)));
+  if (debug_level() >= 1) [[unlikely]]
+    debug_line(fmt::format("split at {} {}", why, to_string(thread_state.line)));
   run_segment(false);
 }
 

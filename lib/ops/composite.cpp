@@ -38,13 +38,15 @@ Tensor log_softmax(const Operand& x, int axis) {
 Tensor cross_entropy(const Operand& logits, const Operand& labels) {
   LineScope scope(logits.line());
   const Tensor& x = floating("cross_entropy", logits);
-  check<ShapeError>(labels.is_tensor() && labels.tensor().defined(), "cross_entropy: the labels are not a tensor; give i32 labels");
+  check<ShapeError>(labels.is_tensor() && labels.tensor().defined(),
+                    "cross_entropy: the labels are not a tensor; give i32 labels");
   const Tensor& y = labels.tensor();
   check<DTypeError>(!is_float(y.dtype()) && y.dtype() != DType::boolean,
                     "cross_entropy: labels must be integers: {}; use .to(i32)", y.spec());
-  check<ShapeError>(x.rank() > 0 && Shape(x.shape().begin(), x.rank() - 1) == y.shape(),
-                    "cross_entropy: logits and labels do not fit: {} and {}; labels have the logits' shape without the last axis",
-                    x.spec(), y.spec());
+  check<ShapeError>(
+      x.rank() > 0 && Shape(x.shape().begin(), x.rank() - 1) == y.shape(),
+      "cross_entropy: logits and labels do not fit: {} and {}; labels have the logits' shape without the last axis",
+      x.spec(), y.spec());
   Tensor picked = log_softmax(x) * one_hot(y, x.shape()[x.rank() - 1], x.dtype());
   return div(sum(picked), Operand::constant(-static_cast<double>(y.numel())));  // minus the mean, in one division
 }

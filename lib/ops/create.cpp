@@ -83,7 +83,8 @@ Tensor arange(int64_t n, DType dtype, std::source_location line) {
 Tensor arange(double start, double stop, double step, DType dtype, std::source_location line) {
   LineScope scope(line);
   check<ShapeError>(step != 0 && std::isfinite(start) && std::isfinite(stop) && std::isfinite(step),
-                    "arange: {} to {} by {} is no range; give finite numbers and a step that is not 0", start, stop, step);
+                    "arange: {} to {} by {} is no range; give finite numbers and a step that is not 0", start, stop,
+                    step);
   double count = std::ceil((stop - start) / step);
   check<ShapeError>(count < 0x1p53, "arange: {} to {} by {} has too many elements", start, stop, step);
   int64_t attrs[] = {static_cast<int64_t>(dtype), count > 0 ? static_cast<int64_t>(count) : 0};

@@ -29,8 +29,8 @@ std::vector<int64_t> checked_indices(std::string_view op, const Strided& index, 
           auto v = static_cast<int64_t>(tile[k]);
           int64_t at = v < 0 && negative_allowed ? v + extent : v;
           if (at < 0 || at >= extent)
-            fail<IndexError>("{}: {} {} is out of range: element {} of {}{}; it must be in {} to {}", op, what, v, i + k,
-                             index.dtype, *index.shape, negative_allowed ? -extent : 0, extent - 1);
+            fail<IndexError>("{}: {} {} is out of range: element {} of {}{}; it must be in {} to {}", op, what, v,
+                             i + k, index.dtype, *index.shape, negative_allowed ? -extent : 0, extent - 1);
           result[static_cast<size_t>(i + k)] = at;
         }
       }
@@ -72,8 +72,8 @@ int index_axis(std::string_view op, const Operand& x, int axis) {
 
 void Gather::infer(const Args& in, Attrs attrs, Spec* out) {
   check_index_dtype("gather", in, 1);
-  check<ShapeError>(in[0].shape->rank() - 1 + in[1].shape->rank() <= kMaxRank, "gather: the result of {} at {} has too many axes; at most {}",
-                    in.text(0), in.text(1), kMaxRank);
+  check<ShapeError>(in[0].shape->rank() - 1 + in[1].shape->rank() <= kMaxRank,
+                    "gather: the result of {} at {} has too many axes; at most {}", in.text(0), in.text(1), kMaxRank);
   out[0] = {in[0].dtype, gathered_shape(*in[0].shape, *in[1].shape, attrs[0])};
   checked_numel(out[0].shape, out[0].dtype);
 }
@@ -88,8 +88,10 @@ void Gather::run(const KernelCall& call) {
   for (int64_t o = 0; o < e.outer && e.inner > 0; ++o)
     for (int64_t k : index) {
       const int64_t from = (o * e.axis + k) * e.inner;
-      if (source.dense) std::memcpy(to, static_cast<const char*>(x.data) + from * size, static_cast<size_t>(e.inner * size));
-      else cpu::gather(source, x.data, from, e.inner, to);
+      if (source.dense)
+        std::memcpy(to, static_cast<const char*>(x.data) + from * size, static_cast<size_t>(e.inner * size));
+      else
+        cpu::gather(source, x.data, from, e.inner, to);
       to += e.inner * size;
     }
 }
@@ -102,11 +104,12 @@ void ScatterAdd::infer(const Args& in, Attrs attrs, Spec* out) {
   check_index_dtype("scatter_add", in, 1);
   check<DTypeError>(in[0].dtype == in[2].dtype && in[0].dtype != DType::boolean,
                     "scatter_add: takes numbers of one type: {} and {}", in.text(0), in.text(2));
-  check<ShapeError>(in[0].shape->rank() - 1 + in[1].shape->rank() <= kMaxRank, "scatter_add: the updates of {} at {} have too many axes; at most {}",
-                    in.text(0), in.text(1), kMaxRank);
+  check<ShapeError>(in[0].shape->rank() - 1 + in[1].shape->rank() <= kMaxRank,
+                    "scatter_add: the updates of {} at {} have too many axes; at most {}", in.text(0), in.text(1),
+                    kMaxRank);
   Shape wanted = gathered_shape(*in[0].shape, *in[1].shape, attrs[0]);
-  check<ShapeError>(*in[2].shape == wanted, "scatter_add: updates do not fit: {} into {} at {}; they must be {}", in.text(2),
-                    in.text(0), in.text(1), wanted);
+  check<ShapeError>(*in[2].shape == wanted, "scatter_add: updates do not fit: {} into {} at {}; they must be {}",
+                    in.text(2), in.text(0), in.text(1), wanted);
   out[0] = in.spec(0);
 }
 
@@ -114,7 +117,8 @@ void ScatterAdd::run(const KernelCall& call) {
   const Strided &base = call.in[0], &updates = call.in[2], &y = call.out[0];
   const Extents e(*base.shape, call.attrs[0]);
   std::vector<int64_t> index = checked_indices("scatter_add", call.in[1], e.axis, true, "index");
-  cpu::gather(cpu::make_source(base.dtype, *base.shape, base.strides, *base.shape), base.data, 0, base.shape->numel(), y.data);
+  cpu::gather(cpu::make_source(base.dtype, *base.shape, base.strides, *base.shape), base.data, 0, base.shape->numel(),
+              y.data);
   cpu::Source source = cpu::make_source(updates.dtype, *updates.shape, updates.strides, *updates.shape);
   visit(base.dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -128,8 +132,10 @@ void ScatterAdd::run(const KernelCall& call) {
             int64_t count = std::min(cpu::kTile, e.inner - i);
             cpu::gather(source, updates.data, at + i, count, tile);
             for (int64_t j = 0; j < count; ++j) {
-              if constexpr (std::is_floating_point_v<T>) to[i + j] += tile[j];
-              else to[i + j] = static_cast<T>(static_cast<uint64_t>(to[i + j]) + static_cast<uint64_t>(tile[j]));
+              if constexpr (std::is_floating_point_v<T>)
+                to[i + j] += tile[j];
+              else
+                to[i + j] = static_cast<T>(static_cast<uint64_t>(to[i + j]) + static_cast<uint64_t>(tile[j]));
             }
           }
           at += e.inner;

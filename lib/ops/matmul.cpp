@@ -30,8 +30,9 @@ void Matmul::infer(const Args& in, Attrs, Spec* out) {
   int64_t k = a[a.rank() - 1], k2 = b[b.rank() - 2];
   if (k != k2)
     fail<ShapeError>("matmul: inner axes differ: {} ({} vs {}){}", both(), k, k2,
-                     k == b[b.rank() - 1] ? "; did you mean transpose(b)?"
-                     : a[a.rank() - 2] == k2 ? "; did you mean transpose(a)?" : "");
+                     k == b[b.rank() - 1]    ? "; did you mean transpose(b)?"
+                     : a[a.rank() - 2] == k2 ? "; did you mean transpose(a)?"
+                                             : "");
   Shape batch;
   if (!broadcast_shapes(Shape(a.begin(), a.rank() - 2), Shape(b.begin(), b.rank() - 2), batch))
     fail<ShapeError>("matmul: leading axes do not broadcast: {}; they must be equal or 1", both());
@@ -42,8 +43,10 @@ void Matmul::infer(const Args& in, Attrs, Spec* out) {
 }
 
 void Matmul::run(const KernelCall& call) {
-  if (call.out[0].dtype == DType::f32) cpu::run_matmul<float>(call.in[0], call.in[1], call.out[0]);
-  else cpu::run_matmul<double>(call.in[0], call.in[1], call.out[0]);
+  if (call.out[0].dtype == DType::f32)
+    cpu::run_matmul<float>(call.in[0], call.in[1], call.out[0]);
+  else
+    cpu::run_matmul<double>(call.in[0], call.in[1], call.out[0]);
 }
 
 void Matmul::vjp(VjpContext& c) {
@@ -57,8 +60,8 @@ Tensor matmul(const Operand& a, const Operand& b) {
   if (!tensors || (a.tensor().rank() >= 2 && b.tensor().rank() >= 2)) return dispatch(op<Matmul>(), {a, b});
   // NumPy's rule for vectors: an axis of extent 1 is added, and taken away from the product.
   const Tensor &x = a.tensor(), &y = b.tensor();
-  check<ShapeError>(x.rank() > 0 && y.rank() > 0, "matmul: a matrix or vector is needed: {} · {}; multiply by a number with *",
-                    x.spec(), y.spec());
+  check<ShapeError>(x.rank() > 0 && y.rank() > 0,
+                    "matmul: a matrix or vector is needed: {} · {}; multiply by a number with *", x.spec(), y.spec());
   Tensor left = x.rank() == 1 ? reshape(x, {1, x.shape()[0]}) : x;
   Tensor right = y.rank() == 1 ? reshape(y, {y.shape()[0], 1}) : y;
   Tensor product = call_op<Matmul>({}, left, right);

@@ -51,8 +51,10 @@ void run_matmul(const Strided& a, const Strided& b, const Strided& y, Epilogue e
   auto run_one = [&](GemmOf<T> part, int64_t batch) {
     Hook hook{epilogue, batch};
     if (epilogue.fn != nullptr) part.epilogue = Hook::call, part.ctx = &hook;
-    if constexpr (std::is_same_v<T, float>) kernels().gemm(part);
-    else kernels().gemm_f64(part);
+    if constexpr (std::is_same_v<T, float>)
+      kernels().gemm(part);
+    else
+      kernels().gemm_f64(part);
   };
   auto at = [&](int64_t batch) {
     GemmOf<T> one = g;
@@ -70,8 +72,10 @@ void run_matmul(const Strided& a, const Strided& b, const Strided& y, Epilogue e
     }
     GemmOf<T> parts[kMaxParts];
     int64_t n = gemm_split(at(batch), std::min(threads(), kMaxParts), parts);
-    if (n == 1) run_one(at(batch), batch);
-    else parallel_for(n, [&](int64_t p) { run_one(parts[p], batch); });
+    if (n == 1)
+      run_one(at(batch), batch);
+    else
+      parallel_for(n, [&](int64_t p) { run_one(parts[p], batch); });
   }
 }
 

@@ -43,13 +43,16 @@ void Reshape::infer(const Args& in, Attrs attrs, Spec* out) {
   int64_t known = 1;  // 0 where it does not fit
   int unknown = -1;
   for (int i = 0; i < wanted.rank(); ++i) {
-    if (wanted[i] == -1 && unknown < 0) unknown = i;
-    else if (__builtin_mul_overflow(known, wanted[i], &known)) known = 0;
+    if (wanted[i] == -1 && unknown < 0)
+      unknown = i;
+    else if (__builtin_mul_overflow(known, wanted[i], &known))
+      known = 0;
   }
   const int64_t n = in[0].shape->numel();
   if (unknown >= 0) wanted[unknown] = known > 0 && n % known == 0 ? n / known : 0;
   check<ShapeError>(checked_numel(wanted, in[0].dtype) == n && (unknown < 0 || known > 0),
-                    "reshape: {} elements do not fill {}: {}; give extents whose product is {}", n, shape_of(attrs), in.text(0), n);
+                    "reshape: {} elements do not fill {}: {}; give extents whose product is {}", n, shape_of(attrs),
+                    in.text(0), n);
   out[0] = {in[0].dtype, wanted};
 }
 
@@ -66,17 +69,22 @@ bool Reshape::view(const Strided& in, Attrs, const Shape& out, int64_t* strides,
     int64_t have = 1, want = 1;
     int first_i = i, first_o = o;
     do {
-      if (have <= want && i < old.rank()) have *= old[i++];
-      else if (o < out.rank()) want *= out[o++];
-      else if (i < old.rank()) have *= old[i++];
+      if (have <= want && i < old.rank())
+        have *= old[i++];
+      else if (o < out.rank())
+        want *= out[o++];
+      else if (i < old.rank())
+        have *= old[i++];
     } while (have != want);
     while (i < old.rank() && old[i] == 1 && o == out.rank()) ++i;
     int64_t step = 1;
     bool started = false;
     for (int a = i - 1; a >= first_i; --a) {
       if (old[a] == 1) continue;
-      if (!started) step = in.strides[a], started = true;
-      else if (in.strides[a] != step) return false;
+      if (!started)
+        step = in.strides[a], started = true;
+      else if (in.strides[a] != step)
+        return false;
       step *= old[a];
     }
     step = 1;
@@ -108,8 +116,8 @@ void Transpose::infer(const Args& in, Attrs attrs, Spec* out) {
     seen |= 1u << attrs[i];
     y[static_cast<int>(i)] = x[static_cast<int>(attrs[i])];
   }
-  check<ShapeError>(static_cast<int>(attrs.size()) == x.rank(), "transpose: axes {} are no order of {}; name each axis once",
-                    shape_of(attrs), in.text(0));
+  check<ShapeError>(static_cast<int>(attrs.size()) == x.rank(),
+                    "transpose: axes {} are no order of {}; name each axis once", shape_of(attrs), in.text(0));
   out[0] = {in[0].dtype, y};
 }
 
@@ -138,8 +146,7 @@ void BroadcastTo::infer(const Args& in, Attrs attrs, Spec* out) {
 bool BroadcastTo::view(const Strided& in, Attrs, const Shape& out, int64_t* strides, int64_t& offset) {
   offset = 0;
   int lead = out.rank() - in.shape->rank();
-  for (int i = 0; i < out.rank(); ++i)
-    strides[i] = i >= lead && (*in.shape)[i - lead] != 1 ? in.strides[i - lead] : 0;
+  for (int i = 0; i < out.rank(); ++i) strides[i] = i >= lead && (*in.shape)[i - lead] != 1 ? in.strides[i - lead] : 0;
   return true;
 }
 
@@ -308,7 +315,8 @@ Tensor transpose(const Operand& x, std::initializer_list<int> axes) {
   LineScope scope(x.line());
   int rank = x.is_tensor() && x.tensor().defined() ? x.tensor().rank() : 0;
   int64_t order[kMaxRank];
-  check<ShapeError>(axes.size() <= kMaxRank, "transpose: {} axes are too many; a tensor has at most {}", axes.size(), kMaxRank);
+  check<ShapeError>(axes.size() <= kMaxRank, "transpose: {} axes are too many; a tensor has at most {}", axes.size(),
+                    kMaxRank);
   size_t n = 0;
   for (int a : axes) order[n++] = a < 0 ? a + rank : a;
   if (axes.size() == 0)

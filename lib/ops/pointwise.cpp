@@ -11,11 +11,14 @@
 namespace duet {
 namespace {
 
-template <class... Ops> struct Records {
+template <class... Ops>
+struct Records {
   static constexpr OpRecord table[] = {make_record<Ops>(index_in<Ops>(static_cast<const PointwiseOps*>(nullptr)))...};
 };
 template <class... Ops>
-constexpr Records<Ops...> records_of(const OpList<Ops...>*) { return {}; }
+constexpr Records<Ops...> records_of(const OpList<Ops...>*) {
+  return {};
+}
 using Table = decltype(records_of(static_cast<const PointwiseOps*>(nullptr)));
 
 // Elements above which one eager call is shared out among threads.
@@ -80,8 +83,10 @@ void pointwise_run(const KernelCall& call) {
     for (size_t i = 0; i < call.in.size(); ++i) {
       const Strided& x = call.in[i];
       tile.in[i] = x.data;
-      if (x.shape->numel() == 1 && n != 1) tile.scalars |= 1u << i;
-      else simple = simple && x.dense && x.shape->numel() == n;
+      if (x.shape->numel() == 1 && n != 1)
+        tile.scalars |= 1u << i;
+      else
+        simple = simple && x.dense && x.shape->numel() == n;
     }
     for (size_t i = 0; i < call.out.size(); ++i) tile.out[i] = call.out[i].data;
     if (simple) {
@@ -96,7 +101,8 @@ void pointwise_run(const KernelCall& call) {
         mine.n = std::min(n, tiles * (part + 1) / parts * cpu::kTile) - begin;
         for (size_t i = 0; i < call.in.size(); ++i)
           if (!((tile.scalars >> i) & 1u))
-            mine.in[i] = static_cast<const char*>(tile.in[i]) + begin * static_cast<int64_t>(size_bytes(call.in[i].dtype));
+            mine.in[i] =
+                static_cast<const char*>(tile.in[i]) + begin * static_cast<int64_t>(size_bytes(call.in[i].dtype));
         for (size_t i = 0; i < call.out.size(); ++i)
           mine.out[i] = static_cast<char*>(tile.out[i]) + begin * static_cast<int64_t>(size_bytes(call.out[i].dtype));
         if (mine.n > 0) fn(mine);
@@ -143,9 +149,12 @@ void pointwise_vjp(VjpContext& c) {
   for (int p = 0; p < op.vjp_parameters; ++p) {
     if (!((used >> p) & 1u)) continue;
     Need need = op.vjp_need(p);
-    if (need.kind == Need::dy) operands.add(c.dy(need.index));
-    else if (need.kind == Need::input) operands.add(c.input(need.index));
-    else operands.add(c.output(need.index));
+    if (need.kind == Need::dy)
+      operands.add(c.dy(need.index));
+    else if (need.kind == Need::input)
+      operands.add(c.input(need.index));
+    else
+      operands.add(c.output(need.index));
   }
   Outputs g = dispatch(rule, operands.inputs());
   for (int i = 0, k = 0; i < op.inputs; ++i)

@@ -26,12 +26,12 @@ constexpr int64_t kParallelElements = 64 * 1024;
 
 // A reduction cut into the two stages of lib/cpu/reduce.h: trailing reduced axes are rows, the others columns.
 struct Stages {
-  int64_t row = 1;             // elements of a row
+  int64_t row = 1;  // elements of a row
   bool has_row = false;
-  Shape rest;                  // axes before the trailing run
-  unsigned reduced = 0;        // of those
+  Shape rest;            // axes before the trailing run
+  unsigned reduced = 0;  // of those
   int64_t outer = 1, columns = 1, inner = 1;
-  Shape permuted_shape;        // reduced axes of the rest brought together
+  Shape permuted_shape;  // reduced axes of the rest brought together
   int order[kMaxRank] = {};
   bool permuted = false;
 
@@ -83,9 +83,12 @@ struct StridedStream {
   StridedStream(const StridedStream&) = delete;
 };
 
-template <class T> const cpu::Reductions<T>& reductions() {
-  if constexpr (std::is_same_v<T, float>) return cpu::kernels().reduce_f32;
-  else return cpu::kernels().reduce_f64;
+template <class T>
+const cpu::Reductions<T>& reductions() {
+  if constexpr (std::is_same_v<T, float>)
+    return cpu::kernels().reduce_f32;
+  else
+    return cpu::kernels().reduce_f64;
 }
 
 struct Temporary {
@@ -200,8 +203,10 @@ void run_reduction(cpu::ReduceKind kind, const KernelCall& call) {
 Shape reduced_shape(const Shape& x, unsigned axes, bool keepdims) {
   Shape y;
   for (int a = 0; a < x.rank(); ++a) {
-    if (!((axes >> a) & 1u)) y.push_back(x[a]);
-    else if (keepdims) y.push_back(1);
+    if (!((axes >> a) & 1u))
+      y.push_back(x[a]);
+    else if (keepdims)
+      y.push_back(1);
   }
   return y;
 }
@@ -211,7 +216,8 @@ unsigned axis_mask(std::string_view op, const Tensor& x, const Axes& axes) {
   unsigned mask = 0;
   for (int i = 0; i < axes.count; ++i) {
     int a = checked_axis(op, axes.axis[i], x);
-    check<ShapeError>(!((mask >> a) & 1u), "{}: axis {} is named twice: {}; name each axis once", op, axes.axis[i], x.spec());
+    check<ShapeError>(!((mask >> a) & 1u), "{}: axis {} is named twice: {}; name each axis once", op, axes.axis[i],
+                      x.spec());
     mask |= 1u << a;
   }
   return mask;
@@ -247,7 +253,8 @@ void Sum::vjp(VjpContext& c) {
 void Max::infer(const Args& in, Attrs attrs, Spec* out) {
   const auto axes = static_cast<unsigned>(attrs[0]);
   for (int a = 0; a < in[0].shape->rank(); ++a)
-    check<ShapeError>(!((axes >> a) & 1u) || (*in[0].shape)[a] > 0, "max: there is no maximum of no elements: {}", in.text(0));
+    check<ShapeError>(!((axes >> a) & 1u) || (*in[0].shape)[a] > 0, "max: there is no maximum of no elements: {}",
+                      in.text(0));
   out[0] = {in[0].dtype, reduced_shape(*in[0].shape, axes, attrs[1] != 0)};
 }
 void Max::run(const KernelCall& call) { run_reduction(cpu::ReduceKind::max, call); }
@@ -261,7 +268,8 @@ void Max::vjp(VjpContext& c) {
 }
 
 void Argmax::infer(const Args& in, Attrs attrs, Spec* out) {
-  check<ShapeError>((*in[0].shape)[static_cast<int>(attrs[0])] > 0, "argmax: there is no maximum of no elements: {}", in.text(0));
+  check<ShapeError>((*in[0].shape)[static_cast<int>(attrs[0])] > 0, "argmax: there is no maximum of no elements: {}",
+                    in.text(0));
   out[0] = {DType::i64, reduced_shape(*in[0].shape, 1u << attrs[0], attrs[1] != 0)};
 }
 

@@ -13,13 +13,13 @@ struct Block {
   std::atomic<int32_t> refs{1};
   DType dtype = DType::f32;
   bool dense = true;
-  int32_t node_output = -1;        // pending: which recorded output this is
-  graph::Trace* trace = nullptr;   // pending: who records it; null once the elements exist
-  Block* root = nullptr;           // a view's storage belongs to this block, which the view keeps alive
-  void* data = nullptr;            // first element; null while pending
-  void* owned = nullptr;           // storage allocated apart from this header
+  int32_t node_output = -1;       // pending: which recorded output this is
+  graph::Trace* trace = nullptr;  // pending: who records it; null once the elements exist
+  Block* root = nullptr;          // a view's storage belongs to this block, which the view keeps alive
+  void* data = nullptr;           // first element; null while pending
+  void* owned = nullptr;          // storage allocated apart from this header
   size_t owned_bytes = 0;
-  size_t header_bytes = 0;         // header and inline storage, as given to memory::allocate
+  size_t header_bytes = 0;  // header and inline storage, as given to memory::allocate
   int64_t numel = 0;
   Shape shape;
   Strides strides = {};

@@ -23,12 +23,24 @@ class Error : public std::exception {
   std::string message_;
   Line line_;
 };
-struct ShapeError : Error { using Error::Error; };   // extents or axes do not fit
-struct DTypeError : Error { using Error::Error; };   // element types do not fit
-struct IndexError : Error { using Error::Error; };   // an index in the data is out of range
-struct TraceError : Error { using Error::Error; };   // a value or call that a compiled function cannot have
-struct OutOfMemory : Error { using Error::Error; };
-struct ParseError : Error { using Error::Error; };   // a file or an option is malformed
+struct ShapeError : Error {
+  using Error::Error;
+};  // extents or axes do not fit
+struct DTypeError : Error {
+  using Error::Error;
+};  // element types do not fit
+struct IndexError : Error {
+  using Error::Error;
+};  // an index in the data is out of range
+struct TraceError : Error {
+  using Error::Error;
+};  // a value or call that a compiled function cannot have
+struct OutOfMemory : Error {
+  using Error::Error;
+};
+struct ParseError : Error {
+  using Error::Error;
+};  // a file or an option is malformed
 
 /// A number as it was written: a float's few digits, not the many of the double it became.
 std::string shortest(double v);
@@ -42,13 +54,13 @@ template <class E, class... A>
 /// Throws E with the formatted message unless `ok`.
 template <class E, class... A>
 inline void check(bool ok, fmt::format_string<A...> format, A&&... args) {
-  if (!ok) [[unlikely]] fail<E>(format, std::forward<A>(args)...);
+  if (!ok) [[unlikely]]
+    fail<E>(format, std::forward<A>(args)...);
 }
 
 /// For conditions that only a bug in duet can break; never for what a user did.
 [[noreturn]] void internal_error(const char* condition, const char* file, int line);
-#define DUET_INTERNAL_CHECK(condition) \
-  ((condition) ? void() : ::duet::internal_error(#condition, __FILE__, __LINE__))
+#define DUET_INTERNAL_CHECK(condition) ((condition) ? void() : ::duet::internal_error(#condition, __FILE__, __LINE__))
 
 }  // namespace duet
 
@@ -56,18 +68,28 @@ namespace duet {
 
 /// fmt support by a to_string; fmt/core.h alone is enough for it.
 struct TextFormatter {
-  template <class C> constexpr auto parse(C& c) { return c.begin(); }
-  template <class T, class C> auto format(const T& x, C& c) const {
+  template <class C>
+  constexpr auto parse(C& c) {
+    return c.begin();
+  }
+  template <class T, class C>
+  auto format(const T& x, C& c) const {
     auto out = c.out();
     for (char letter : text(x)) *out++ = letter;
     return out;
   }
   static std::string_view text(DType t) { return name(t); }
-  template <class T> static std::string text(const T& x) { return to_string(x); }
+  template <class T>
+  static std::string text(const T& x) {
+    return to_string(x);
+  }
 };
 
 }  // namespace duet
 
-template <> struct fmt::formatter<duet::DType> : duet::TextFormatter {};
-template <> struct fmt::formatter<duet::Shape> : duet::TextFormatter {};
-template <> struct fmt::formatter<duet::Spec> : duet::TextFormatter {};
+template <>
+struct fmt::formatter<duet::DType> : duet::TextFormatter {};
+template <>
+struct fmt::formatter<duet::Shape> : duet::TextFormatter {};
+template <>
+struct fmt::formatter<duet::Spec> : duet::TextFormatter {};

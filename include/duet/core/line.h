@@ -26,13 +26,13 @@ std::string to_string(const Line& line);  // "mlp.cpp:8", "grad of mlp.cpp:8", "
 
 /// Everything duet keeps for a thread, in one place: what dispatch looks at on every call.
 struct ThreadState {
-  Line line;                        // of the running operation; file is null outside of one
-  graph::Trace* trace = nullptr;    // set while a compiled function records
-  TapeImpl* tape = nullptr;         // innermost open tape; each knows its parent
-  uint64_t next_id = 0, end_id = 0; // value ids: unique among threads, contiguous within one
-  uint64_t dispatches = 0;          // operations dispatched, for tests and tables
-  uint64_t launches = 0;            // kernels run
-  uint64_t bytes = 0;               // bytes those kernels read and wrote, modelled from shapes
+  Line line;                         // of the running operation; file is null outside of one
+  graph::Trace* trace = nullptr;     // set while a compiled function records
+  TapeImpl* tape = nullptr;          // innermost open tape; each knows its parent
+  uint64_t next_id = 0, end_id = 0;  // value ids: unique among threads, contiguous within one
+  uint64_t dispatches = 0;           // operations dispatched, for tests and tables
+  uint64_t launches = 0;             // kernels run
+  uint64_t bytes = 0;                // bytes those kernels read and wrote, modelled from shapes
 };
 extern constinit thread_local ThreadState thread_state;
 

@@ -8,10 +8,10 @@ namespace duet {
 
 /// What the allocator has handed out, in all threads.
 struct MemoryStats {
-  int64_t live_bytes = 0;   // handed out now
-  int64_t peak_bytes = 0;   // the most since the last reset_peak()
-  int64_t allocations = 0;  // blocks handed out so far, from the cache or not
-  int64_t cached_bytes = 0; // kept for reuse by the calling thread
+  int64_t live_bytes = 0;    // handed out now
+  int64_t peak_bytes = 0;    // the most since the last reset_peak()
+  int64_t allocations = 0;   // blocks handed out so far, from the cache or not
+  int64_t cached_bytes = 0;  // kept for reuse by the calling thread
 };
 /// The counters now.
 MemoryStats memory_stats();

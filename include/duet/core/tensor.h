@@ -20,7 +20,8 @@ struct RowIndex {
   int64_t i;
   std::source_location line;
   template <std::integral I>
-  RowIndex(I index, std::source_location where = std::source_location::current()) : i(static_cast<int64_t>(index)), line(where) {}
+  RowIndex(I index, std::source_location where = std::source_location::current())
+      : i(static_cast<int64_t>(index)), line(where) {}
 };
 
 /// Throws the Error for the use of a Tensor that has no value.
@@ -46,7 +47,7 @@ class Tensor {
   }
   /// A scalar value, f32[] or i32[] …; unlike a C++ number in an expression it has a dtype of its own.
   template <class T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   explicit Tensor(T value);
 
   bool defined() const { return block_ != nullptr; }
@@ -87,7 +88,8 @@ class Tensor {
 
   uint64_t id() const { return id_; }
   Block& block() const {
-    if (block_ == nullptr) [[unlikely]] reject_empty();
+    if (block_ == nullptr) [[unlikely]]
+      reject_empty();
     return *block_;
   }
   /// Takes over one reference to b.
@@ -109,13 +111,15 @@ void materialize(const Tensor& t, const char* why);
 
 /// A tensor with a copy of the given elements in row-major order. ShapeError when their number is not the shape's.
 template <class T>
-Tensor from_span(std::span<const T> elements, const Shape& shape, std::source_location line = std::source_location::current());
+Tensor from_span(std::span<const T> elements, const Shape& shape,
+                 std::source_location line = std::source_location::current());
 template <class T>
-Tensor from_vector(const std::vector<T>& elements, const Shape& shape, std::source_location line = std::source_location::current()) {
+Tensor from_vector(const std::vector<T>& elements, const Shape& shape,
+                   std::source_location line = std::source_location::current()) {
   return from_span(std::span<const T>(elements), shape, line);
 }
-/// tensor({1.0, 2.0}) is f32[2], tensor({{1, 2}, {3, 4}}) is i32[2,2], tensor({{1.0}, {2.0}}) is f32[2,1]: float and double
-/// make f32, int i32, int64_t i64, bool bool. ShapeError when rows differ in length.
+/// tensor({1.0, 2.0}) is f32[2], tensor({{1, 2}, {3, 4}}) is i32[2,2], tensor({{1.0}, {2.0}}) is f32[2,1]: float and
+/// double make f32, int i32, int64_t i64, bool bool. ShapeError when rows differ in length.
 template <class T>
 Tensor tensor(std::initializer_list<T> row);
 template <class T>
@@ -131,4 +135,5 @@ std::ostream& operator<<(std::ostream& out, const Tensor& t);
 
 }  // namespace duet
 
-template <> struct fmt::formatter<duet::Tensor> : duet::TextFormatter {};
+template <>
+struct fmt::formatter<duet::Tensor> : duet::TextFormatter {};

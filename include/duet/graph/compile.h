@@ -54,9 +54,13 @@ void discount(graph::Trace& trace, const Copy<T>& copy) {
   for_each_leaf(copy.value, [&](const Tensor& t) { trace.discount(t); });
 }
 template <class A>
-const A& original(const A& arg, const Nothing&) { return arg; }
+const A& original(const A& arg, const Nothing&) {
+  return arg;
+}
 template <class A>
-const A& original(const A&, const Copy<A>& copy) { return copy.value; }
+const A& original(const A&, const Copy<A>& copy) {
+  return copy.value;
+}
 template <class A>
 void restore(A&, Nothing&) {}
 template <class A>
@@ -72,7 +76,8 @@ auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
   auto positions = [&](std::vector<graph::LeafPosition>& out) {
     [&]<size_t... I>(std::index_sequence<I...>) {
       (graph::add_positions(original(args, std::get<I>(copies)), static_cast<int>(I), out), ...);
-    }(std::index_sequence_for<A...>());
+    }
+    (std::index_sequence_for<A...>());
   };
   try {
     graph::Recording recording(cache);
@@ -88,9 +93,8 @@ auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
       return result;
     }
   } catch (...) {
-    [&]<size_t... I>(std::index_sequence<I...>) {
-      (restore(args, std::get<I>(copies)), ...);
-    }(std::index_sequence_for<A...>());
+    [&]<size_t... I>(std::index_sequence<I...>) { (restore(args, std::get<I>(copies)), ...); }
+    (std::index_sequence_for<A...>());
     throw;
   }
 }

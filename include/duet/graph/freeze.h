@@ -11,8 +11,9 @@ namespace duet {
 /// What a frozen function does with arguments of new shapes: an error, or another recording.
 enum class OnNewShape : uint8_t { fail, retrace };
 struct FreezeOptions {
-  OnNewShape on_new_shape = OnNewShape::fail;  // what a call does whose arguments have other shapes than the first one's
-  std::vector<std::string> without = {};       // passes to leave out
+  OnNewShape on_new_shape =
+      OnNewShape::fail;                   // what a call does whose arguments have other shapes than the first one's
+  std::vector<std::string> without = {};  // passes to leave out
 };
 
 namespace graph {
@@ -43,22 +44,22 @@ struct FrozenTrace {
 /// A frozen plan and how arguments are bound to it.
 struct FrozenPlan {
   std::shared_ptr<const Plan> plan;
-  std::vector<uint64_t> config;       // of the arguments
+  std::vector<uint64_t> config;  // of the arguments
   struct LeafSpec {
     Spec spec = {};
     bool defined = false, dense = true;
     std::array<int64_t, kMaxRank> strides = {};
   };
-  std::vector<LeafSpec> leaves;       // of the arguments
-  std::vector<int> slot_leaf;         // by slot: the leaf bound to it, −1 for a constant
-  std::vector<Tensor> constants;      // by slot
-  std::vector<int> number_argument;   // by number: the floating argument bound to it, −1 for a constant
+  std::vector<LeafSpec> leaves;      // of the arguments
+  std::vector<int> slot_leaf;        // by slot: the leaf bound to it, −1 for a constant
+  std::vector<Tensor> constants;     // by slot
+  std::vector<int> number_argument;  // by number: the floating argument bound to it, −1 for a constant
   std::vector<Number8> numbers;
   std::vector<DType> number_dtypes;
   std::vector<LeafSource> arguments, results;
-  std::vector<uint8_t> kept;          // leaves whose old value is returned or put elsewhere: never overwritten
+  std::vector<uint8_t> kept;  // leaves whose old value is returned or put elsewhere: never overwritten
   std::vector<Spec> outputs;
-  std::shared_ptr<void> result;       // the function's result with empty tensors
+  std::shared_ptr<void> result;  // the function's result with empty tensors
 };
 
 /// The changed value of a floating argument for the second recording.
@@ -73,15 +74,16 @@ FrozenPlan bind(const FrozenTrace& first, const FrozenTrace& second, const std::
                 const std::vector<Tensor>& leaves, std::shared_ptr<const Plan> plan, const Line& line);
 
 /// Whether the arguments are those the plan was made for; if not, `why` says how they differ.
-bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint64_t>& config, std::string* why);
+bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint64_t>& config,
+             std::string* why);
 
 /// How a leaf's argument is passed: const, by reference, or as an rvalue, whose storage belongs to the call.
 enum class Passed : uint8_t { fixed, reference, temporary };
 
-/// Replays: leaves and floats in, outputs out. Leaves that the function rebinds, and temporaries, may give their storage.
-/// TraceError, naming `line`, when a leaf that the function rebinds is passed twice.
-std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<Passed>& passed,
-                           std::span<const double> floats, const Line& line);
+/// Replays: leaves and floats in, outputs out. Leaves that the function rebinds, and temporaries, may give their
+/// storage. TraceError, naming `line`, when a leaf that the function rebinds is passed twice.
+std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>& leaves,
+                           const std::vector<Passed>& passed, std::span<const double> floats, const Line& line);
 
 /// A leaf with a block of its own over the same storage, so that each argument position is told apart.
 Tensor separate(const Tensor& t);
@@ -97,7 +99,10 @@ template <class F>
 class Frozen {
  public:
   Frozen(F f, FreezeOptions options, const Line& line = {})
-      : f_(std::move(f)), state_(std::make_shared<State>(options.without, line)), options_(std::move(options)), line_(line) {}
+      : f_(std::move(f)),
+        state_(std::make_shared<State>(options.without, line)),
+        options_(std::move(options)),
+        line_(line) {}
 
   /// Calls f. TraceError when f is not pure, or when arguments differ in shape, type or configuration from the first
   /// call's (unless on_new_shape is retrace).
@@ -107,7 +112,8 @@ class Frozen {
     // Inside a recording it is part of that graph; under a tape its operations are recorded so that the tape sees them.
     if (thread_state.trace != nullptr) return static_cast<R>(f_(std::forward<A>(args)...));
     if (thread_state.tape != nullptr) return detail::compiled_call(f_, state_->cache, std::forward<A>(args)...);
-    static_assert((tree::is_tree<A>() && ...), "duet: the arguments of a frozen function must be trees of tensors and numbers");
+    static_assert((tree::is_tree<A>() && ...),
+                  "duet: the arguments of a frozen function must be trees of tensors and numbers");
     thread_local std::vector<const Tensor*> leaves;
     thread_local std::vector<uint64_t> config;
     leaves.clear();
@@ -124,7 +130,9 @@ class Frozen {
     // Old leaves by value first: a rebound leaf may be another one's old value.
     std::vector<Tensor> old;
     for (const graph::LeafSource& s : plan->arguments)
-      old.push_back(s.kind == graph::LeafSource::leaf && s.index != static_cast<int>(old.size()) ? *leaves[static_cast<size_t>(s.index)] : Tensor());
+      old.push_back(s.kind == graph::LeafSource::leaf && s.index != static_cast<int>(old.size())
+                        ? *leaves[static_cast<size_t>(s.index)]
+                        : Tensor());
     [[maybe_unused]] auto value = [&](const graph::LeafSource& s) -> Tensor {
       if (s.kind == graph::LeafSource::output) return outputs[static_cast<size_t>(s.index)];
       if (s.kind == graph::LeafSource::leaf) return *leaves[static_cast<size_t>(s.index)];
@@ -176,8 +184,10 @@ class Frozen {
   }
   template <class A>
   static double as_float(const A& arg) {
-    if constexpr (kIsFloat<A>) return static_cast<double>(arg);
-    else return 0;
+    if constexpr (kIsFloat<A>)
+      return static_cast<double>(arg);
+    else
+      return 0;
   }
   template <class A>
   static void note_passing(const std::remove_reference_t<A>& arg, std::vector<graph::Passed>& passed) {
@@ -194,19 +204,24 @@ class Frozen {
     } else {
       for_each_leaf(arg, [&](Tensor& t) {
         const graph::LeafSource& s = sources[i];
-        if (!std::is_lvalue_reference_v<A>) t = Tensor();  // moved from: its storage may have been reused
-        else if (s.kind == graph::LeafSource::output) t = outputs[static_cast<size_t>(s.index)];
-        else if (s.kind == graph::LeafSource::captured) t = s.tensor;
-        else if (s.kind == graph::LeafSource::none) t = Tensor();  // moved from by the function
-        else if (old[i].defined()) t = old[i];
+        if (!std::is_lvalue_reference_v<A>)
+          t = Tensor();  // moved from: its storage may have been reused
+        else if (s.kind == graph::LeafSource::output)
+          t = outputs[static_cast<size_t>(s.index)];
+        else if (s.kind == graph::LeafSource::captured)
+          t = s.tensor;
+        else if (s.kind == graph::LeafSource::none)
+          t = Tensor();  // moved from by the function
+        else if (old[i].defined())
+          t = old[i];
         ++i;
       });
     }
   }
 
   template <class R, class... A>
-  std::shared_ptr<const graph::FrozenPlan> find(const std::vector<const Tensor*>& leaves, const std::vector<uint64_t>& config,
-                                                const A&... args) const {
+  std::shared_ptr<const graph::FrozenPlan> find(const std::vector<const Tensor*>& leaves,
+                                                const std::vector<uint64_t>& config, const A&... args) const {
     std::lock_guard lock(state_->mutex);
     for (const auto& p : state_->plans)
       if (graph::matches(*p, leaves, config, nullptr)) return p;
@@ -221,7 +236,8 @@ class Frozen {
 
   // Copies of the arguments with leaves told apart, and floats changed for the second recording.
   template <class T>
-  static T prepared(const T& arg, std::vector<Tensor>& leaves, bool changed, int& next, std::vector<graph::FloatArgument>& floats) {
+  static T prepared(const T& arg, std::vector<Tensor>& leaves, bool changed, int& next,
+                    std::vector<graph::FloatArgument>& floats) {
     [[maybe_unused]] const int position = next++;
     if constexpr (kIsFloat<T>) {
       double v = static_cast<double>(arg);
@@ -250,7 +266,12 @@ class Frozen {
       int position = 0;
       std::tuple<A...> copies{prepared(args, leaves[turn], turn == 1, position, floats)...};
       std::vector<graph::LeafPosition> positions;
-      std::apply([&](const auto&... a) { int i = 0; (graph::add_positions(a, i++, positions), ...); }, copies);
+      std::apply(
+          [&](const auto&... a) {
+            int i = 0;
+            (graph::add_positions(a, i++, positions), ...);
+          },
+          copies);
       auto known = [&](std::vector<graph::LeafPosition>& out) { out = positions; };
       graph::Recording recording(state_->cache, false);
       recording.trace().name_slots(known);
@@ -267,7 +288,8 @@ class Frozen {
         std::apply(f_, copies);
         look();
       } else {
-        static_assert(tree::is_tree<R>(), "duet: the result of a frozen function must be a tree of tensors and numbers");
+        static_assert(tree::is_tree<R>(),
+                      "duet: the result of a frozen function must be a tree of tensors and numbers");
         R r = std::apply(f_, copies);
         tree::SignatureVisitor v{results, result_config[turn]};
         tree::walk(std::as_const(r), v);
@@ -288,7 +310,8 @@ class Frozen {
 
   // Whether f left its floating arguments as they were given.
   template <class... A>
-  static bool same_floats(const std::tuple<A...>& copies, const std::vector<graph::FloatArgument>& floats, bool changed) {
+  static bool same_floats(const std::tuple<A...>& copies, const std::vector<graph::FloatArgument>& floats,
+                          bool changed) {
     size_t next = 0;
     auto same = [&](const auto& a) {
       if constexpr (kIsFloat<decltype(a)>) {

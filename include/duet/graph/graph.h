@@ -36,8 +36,8 @@ struct Node {
   std::vector<int64_t> attrs;
   std::vector<int> inputs, outputs;  // values
   Line line;
-  int region = 0;  // cse works within one
-  int kernel = -1; // after fuse
+  int region = 0;   // cse works within one
+  int kernel = -1;  // after fuse
 };
 
 /// A group of nodes that runs as one kernel: a matmul or a kernel of its own first, pointwise nodes after it.

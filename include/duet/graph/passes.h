@@ -31,11 +31,11 @@ void verify(const Graph& g);
 
 /// A buffer of the arena.
 struct Buffer {
-  int value;             // whose storage it is
-  int first, last;       // kernels between which it is live
-  int64_t bytes;         // rounded up to the alignment
+  int value;        // whose storage it is
+  int first, last;  // kernels between which it is live
+  int64_t bytes;    // rounded up to the alignment
   int64_t offset = 0;
-  int shares = -1;       // computed in place of this buffer
+  int shares = -1;  // computed in place of this buffer
 };
 struct MemoryPlan {
   std::vector<Buffer> buffers;

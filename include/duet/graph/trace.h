@@ -1,5 +1,6 @@
-// Recording: what dispatch does inside a compiled function. Recorded values have pending blocks; the trace holds exactly
-// one reference to each, so a block with more is held by somebody outside and becomes an output when the segment ends.
+// Recording: what dispatch does inside a compiled function. Recorded values have pending blocks; the trace holds
+// exactly one reference to each, so a block with more is held by somebody outside and becomes an output when the
+// segment ends.
 #pragma once
 
 #include "duet/graph/graph.h"

@@ -11,7 +11,8 @@ struct Linear {
   Tensor weight, bias;
 
   /// Uniform in ±1/sqrt(I) (LeCun et al. 1998), as PyTorch's default.
-  static Linear init(int64_t in, int64_t out, const Key& key, std::source_location line = std::source_location::current());
+  static Linear init(int64_t in, int64_t out, const Key& key,
+                     std::source_location line = std::source_location::current());
   /// x f32[…,I] to f32[…,O]. ShapeError when x's last axis is not I.
   Tensor operator()(const Operand& x) const;
 };

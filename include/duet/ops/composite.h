@@ -5,8 +5,8 @@
 
 namespace duet {
 
-/// exp(x) / sum(exp(x)) along an axis, shifted by the maximum so that nothing overflows; x's shape. DTypeError unless x is
-/// f32 or f64.
+/// exp(x) / sum(exp(x)) along an axis, shifted by the maximum so that nothing overflows; x's shape. DTypeError unless x
+/// is f32 or f64.
 Tensor softmax(const Operand& x, int axis = -1);
 /// log(softmax(x)) without forming the softmax; x's shape. DTypeError unless x is f32 or f64.
 Tensor log_softmax(const Operand& x, int axis = -1);

@@ -34,7 +34,8 @@ Tensor zeros(const Shape& shape, DType dtype = f32, std::source_location line = 
 Tensor ones(const Shape& shape, DType dtype = f32, std::source_location line = std::source_location::current());
 /// 0, 1, …, n − 1 in [n]. ShapeError for a negative n, DTypeError for bool.
 Tensor arange(int64_t n, DType dtype = f32, std::source_location line = std::source_location::current());
-/// start, start + step, … before stop, each computed as start + i·step. ShapeError for a step of 0 or what is not finite.
+/// start, start + step, … before stop, each computed as start + i·step. ShapeError for a step of 0 or what is not
+/// finite.
 Tensor arange(double start, double stop, double step = 1, DType dtype = f32,
               std::source_location line = std::source_location::current());
 /// Ones on the diagonal of an n×n matrix of zeros.

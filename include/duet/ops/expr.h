@@ -86,8 +86,10 @@ struct Expr : math::Number {
   }
   static Expr from_bits(Bits b) { return of(emit(ExprOp::from_bits, b.node)); }
   static uint64_t constant_bits(double v) {
-    if constexpr (Double) return math::bit_cast<uint64_t>(v);
-    else return math::bit_cast<uint32_t>(static_cast<float>(v));
+    if constexpr (Double)
+      return math::bit_cast<uint64_t>(v);
+    else
+      return math::bit_cast<uint32_t>(static_cast<float>(v));
   }
   friend Bits bits(const Expr& a) { return Bits::of(emit(ExprOp::bits, a.node)); }
   friend Expr operator+(const Expr& a, const Expr& b) { return of(emit(ExprOp::add, a.node, b.node)); }

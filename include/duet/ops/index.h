@@ -40,14 +40,15 @@ struct OneHot : KernelOp<IndexOps, 1> {
   static void run(const KernelCall& call);
 };
 
-/// x's slices along `axis` at `index` (any integer dtype): x[…,index,…], the index's axes in place of the axis. Gradient:
-/// scatter_add of dy into zeros. IndexError for an index out of range, DTypeError unless the index is of integers.
+/// x's slices along `axis` at `index` (any integer dtype): x[…,index,…], the index's axes in place of the axis.
+/// Gradient: scatter_add of dy into zeros. IndexError for an index out of range, DTypeError unless the index is of
+/// integers.
 Tensor gather(const Operand& x, const Operand& index, int axis = 0);
-/// base + updates at index along an axis; an index met twice adds twice, in order. updates have the shape that gather gives.
-/// Gradients: dy for base, dy gathered for updates. IndexError, ShapeError, DTypeError.
+/// base + updates at index along an axis; an index met twice adds twice, in order. updates have the shape that gather
+/// gives. Gradients: dy for base, dy gathered for updates. IndexError, ShapeError, DTypeError.
 Tensor scatter_add(const Operand& base, const Operand& index, const Operand& updates, int axis = 0);
-/// Labels of any integer dtype […] to 1 at the label and 0 elsewhere, f32[…,classes]; no gradient. IndexError for a label
-/// out of range.
+/// Labels of any integer dtype […] to 1 at the label and 0 elsewhere, f32[…,classes]; no gradient. IndexError for a
+/// label out of range.
 Tensor one_hot(const Operand& labels, int64_t classes, DType dtype = f32);
 #endif
 

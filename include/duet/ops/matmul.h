@@ -24,7 +24,8 @@ struct Matmul : KernelOp<MatmulOps, 2> {
 };
 
 /// a·b: matrices [M,K]·[K,N], stacks of matrices (leading axes broadcast), or vectors, after NumPy's matmul. Gradients:
-/// dY·Bᵀ and Aᵀ·dY, summed over what was broadcast. ShapeError when inner axes differ or leading ones do not broadcast, DTypeError unless both are f32 or both f64.
+/// dY·Bᵀ and Aᵀ·dY, summed over what was broadcast. ShapeError when inner axes differ or leading ones do not broadcast,
+/// DTypeError unless both are f32 or both f64.
 Tensor matmul(const Operand& a, const Operand& b);
 #endif
 

@@ -5,9 +5,8 @@
 
 namespace duet {
 
-struct MovementOps
-    : OpList<struct Reshape, struct Transpose, struct BroadcastTo, struct Slice, struct Unslice, struct Concat,
-             struct Copy, struct Cast, struct Alias> {};
+struct MovementOps : OpList<struct Reshape, struct Transpose, struct BroadcastTo, struct Slice, struct Unslice,
+                            struct Concat, struct Copy, struct Cast, struct Alias> {};
 
 #ifndef DUET_FORMULAS_ONLY
 const OpRecord& builtin(const MovementOps*, int i);
@@ -72,8 +71,8 @@ struct Copy : KernelOp<MovementOps, 1> {
   static void vjp(VjpContext& c);
 };
 
-/// Elements converted to another dtype (attribute: the DType). Float to integer truncates and saturates, NaN gives 0; to
-/// bool it is x ≠ 0.
+/// Elements converted to another dtype (attribute: the DType). Float to integer truncates and saturates, NaN gives 0;
+/// to bool it is x ≠ 0.
 struct Cast : KernelOp<MovementOps, 1> {
   static constexpr std::string_view name = "cast";
   static void infer(const Args& in, Attrs attrs, Spec* out);
@@ -89,20 +88,20 @@ struct Alias : KernelOp<MovementOps, 1> {
   static void vjp(VjpContext& c);
 };
 
-/// x under another shape, its elements in the same order; one extent may be −1 and is worked out. A view where the layout
-/// allows. Gradient: dy, reshaped back. ShapeError when the numbers of elements differ.
+/// x under another shape, its elements in the same order; one extent may be −1 and is worked out. A view where the
+/// layout allows. Gradient: dy, reshaped back. ShapeError when the numbers of elements differ.
 Tensor reshape(const Operand& x, const Shape& shape);
-/// x with its axes in the given order, or reversed; a view. Gradient: dy in the inverse order. ShapeError unless each axis is
-/// named once.
+/// x with its axes in the given order, or reversed; a view. Gradient: dy in the inverse order. ShapeError unless each
+/// axis is named once.
 Tensor transpose(const Operand& x, std::initializer_list<int> axes = {});
-/// x repeated along axes of extent 1 and along new leading axes; a view. Gradient: dy summed over them. ShapeError when x
-/// does not broadcast to the shape.
+/// x repeated along axes of extent 1 and along new leading axes; a view. Gradient: dy summed over them. ShapeError when
+/// x does not broadcast to the shape.
 Tensor broadcast_to(const Operand& x, const Shape& shape);
 /// Elements start, start+step, … before stop along an axis; negative positions count from the end, as in Python;
 /// a view. Gradient: dy among zeros. ShapeError for an axis that is not there or a step below 1.
 Tensor slice_axis(const Operand& x, int axis, int64_t start, int64_t stop, int64_t step = 1);
-/// Tensors one after the other along an axis. Gradient: slices of dy. ShapeError when another axis differs or there is no
-/// tensor, DTypeError when element types differ.
+/// Tensors one after the other along an axis. Gradient: slices of dy. ShapeError when another axis differs or there is
+/// no tensor, DTypeError when element types differ.
 Tensor concat(const std::vector<Tensor>& tensors, int axis = 0,
               std::source_location line = std::source_location::current());
 /// x with elements of another dtype, converted as Cast says. Gradient: dy, cast back; none through integers and bool.

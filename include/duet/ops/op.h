@@ -35,7 +35,9 @@ struct OpList {
 
 /// Position of Op in a family, −1 for an op that is not duet's own.
 template <class Op>
-constexpr int index_in(const void*) { return -1; }
+constexpr int index_in(const void*) {
+  return -1;
+}
 template <class Op, class... Ops>
 constexpr int index_in(const OpList<Ops...>*) {
   int i = 0, found = -1;
@@ -53,10 +55,12 @@ struct Pointwise {
   static constexpr DTypeSet kAccepts = kFloats;  // element types of the inputs that are not masks
   static constexpr unsigned kBoolIn = 0;         // inputs that are masks (bit i: input i)
   static constexpr bool kBoolOut = false;        // the output is a mask
-  static constexpr unsigned kOftenNumbers = In == 2 ? 0b10 : 0;  // inputs that are often one number: a loop of their own
+  static constexpr unsigned kOftenNumbers =
+      In == 2 ? 0b10 : 0;  // inputs that are often one number: a loop of their own
 };
 
-/// Base of every other op: it brings functions of its own. `infer` is required; `run`, `view`, `vjp`, `needs` as it has.
+/// Base of every other op: it brings functions of its own. `infer` is required; `run`, `view`, `vjp`, `needs` as it
+/// has.
 template <class F, int In, int Out = 1>
 struct KernelOp {
   using Family = F;
@@ -72,29 +76,60 @@ struct Many {
 // How a rule names what it needs: `vjp(const V& dy, Out<V> y)` or `vjp(const V& dy, In<V, 0> a, In<V, 1> b)`. Both are
 // const V&, except for Probe, where they are tags that tell the library what the signature asks for.
 struct Probe {};
-template <int I> struct InTag {};
-template <int I> struct OutTag {};
-template <class V, int I> struct NeedOf { using In = const V&; using Out = const V&; };
-template <int I> struct NeedOf<Probe, I> { using In = InTag<I>; using Out = OutTag<I>; };
-template <class V, int I = 0> using In = typename NeedOf<V, I>::In;
-template <class V, int I = 0> using Out = typename NeedOf<V, I>::Out;
+template <int I>
+struct InTag {};
+template <int I>
+struct OutTag {};
+template <class V, int I>
+struct NeedOf {
+  using In = const V&;
+  using Out = const V&;
+};
+template <int I>
+struct NeedOf<Probe, I> {
+  using In = InTag<I>;
+  using Out = OutTag<I>;
+};
+template <class V, int I = 0>
+using In = typename NeedOf<V, I>::In;
+template <class V, int I = 0>
+using Out = typename NeedOf<V, I>::Out;
 /// A mask input in a rule: `InMask<V, 0> m`.
-template <class V, int I> struct MaskNeed { using type = const typename V::Mask&; };
-template <int I> struct MaskNeed<Probe, I> { using type = InTag<I>; };
-template <class V, int I> using InMask = typename MaskNeed<V, I>::type;
+template <class V, int I>
+struct MaskNeed {
+  using type = const typename V::Mask&;
+};
+template <int I>
+struct MaskNeed<Probe, I> {
+  using type = InTag<I>;
+};
+template <class V, int I>
+using InMask = typename MaskNeed<V, I>::type;
 
-template <class Op, class = void> struct HasVjp : std::false_type {};
-template <class Op> struct HasVjp<Op, std::void_t<decltype(&Op::template vjp<Probe>)>> : std::true_type {};
+template <class Op, class = void>
+struct HasVjp : std::false_type {};
+template <class Op>
+struct HasVjp<Op, std::void_t<decltype(&Op::template vjp<Probe>)>> : std::true_type {};
 
 // What the parameters of a rule stand for, in order: dy of output i, input i, output i.
 struct Need {
   enum Kind { dy, input, output } kind;
   int index;
 };
-template <class P> struct NeedFrom { static constexpr Need value{Need::dy, 0}; };
-template <int I> struct NeedFrom<InTag<I>> { static constexpr Need value{Need::input, I}; };
-template <int I> struct NeedFrom<OutTag<I>> { static constexpr Need value{Need::output, I}; };
-template <int N> struct Needs {
+template <class P>
+struct NeedFrom {
+  static constexpr Need value{Need::dy, 0};
+};
+template <int I>
+struct NeedFrom<InTag<I>> {
+  static constexpr Need value{Need::input, I};
+};
+template <int I>
+struct NeedFrom<OutTag<I>> {
+  static constexpr Need value{Need::output, I};
+};
+template <int N>
+struct Needs {
   Need of[N > 0 ? N : 1];
   static constexpr int kCount = N;
 };
@@ -111,10 +146,17 @@ template <class Op>
 inline constexpr auto kNeeds = needs_from(static_cast<decltype(&Op::template vjp<Probe>)>(nullptr));
 
 /// Gradient i of what a rule returned: one value, or one of several.
-template <class T> DUET_FN constexpr const T& result(const T& r, int) { return r; }
-template <class T, int N> DUET_FN constexpr const T& result(const Many<T, N>& r, int i) { return r.v[i]; }
+template <class T>
+DUET_FN constexpr const T& result(const T& r, int) {
+  return r;
+}
+template <class T, int N>
+DUET_FN constexpr const T& result(const Many<T, N>& r, int i) {
+  return r.v[i];
+}
 
-template <class Op, int I> constexpr auto dep_parameter() {
+template <class Op, int I>
+constexpr auto dep_parameter() {
   constexpr Need need = kNeeds<Op>.of[I];
   if constexpr (need.kind == Need::input && ((Op::kBoolIn >> need.index) & 1u)) {
     return Dep::Mask{1u << I};

@@ -86,16 +86,16 @@ constexpr uint64_t need_output(int i) { return uint64_t{1} << (32 + i); }
 struct OpRecord {
   std::string_view name;
   OpClass kind = OpClass::opaque;
-  int8_t inputs = 1;   // −1: any number
+  int8_t inputs = 1;  // −1: any number
   int8_t outputs = 1;
   DTypeSet accepts = kAnyDType;
-  unsigned bool_in = 0;        // inputs that are masks
-  unsigned free_in = 0;        // inputs whose dtype does not have to be the common one
+  unsigned bool_in = 0;  // inputs that are masks
+  unsigned free_in = 0;  // inputs whose dtype does not have to be the common one
   bool bool_out = false;
-  bool may_throw = false;      // the kernel can find an index out of range
-  int8_t dtype_attr = -1;      // the attribute that holds the output's dtype; numbers take it
-  int16_t kernel = -1;         // row in the tables of compiled tile kernels
-  int16_t vjp_mask = 0;        // gradients of pointwise ops: which inputs' gradients are the outputs
+  bool may_throw = false;  // the kernel can find an index out of range
+  int8_t dtype_attr = -1;  // the attribute that holds the output's dtype; numbers take it
+  int16_t kernel = -1;     // row in the tables of compiled tile kernels
+  int16_t vjp_mask = 0;    // gradients of pointwise ops: which inputs' gradients are the outputs
   const UserFormula* formula = nullptr;
 
   /// Specs of the outputs; throws ShapeError or DTypeError before any work.
@@ -122,7 +122,8 @@ Outputs dispatch(const OpRecord& op, Inputs inputs, Attrs attrs = {});
 void pointwise_infer(const OpRecord& op, const Args& in, Attrs attrs, Spec* out);
 void pointwise_run(const KernelCall& call);
 void pointwise_vjp(VjpContext& context);
-template <class Op, unsigned Wanted> void vjp_of_vjp(VjpContext& context);  // ops/formula.h
+template <class Op, unsigned Wanted>
+void vjp_of_vjp(VjpContext& context);  // ops/formula.h
 
 /// "sigmoid" -> "sigmoid_vjp", for the compiler.
 template <class Op>
@@ -134,7 +135,8 @@ struct VjpName {
   }
   static const VjpName value;
 };
-template <class Op> inline constexpr VjpName<Op> VjpName<Op>::value{};
+template <class Op>
+inline constexpr VjpName<Op> VjpName<Op>::value{};
 
 template <class Op, int I, bool Double>
 auto expr_input() {
@@ -152,7 +154,8 @@ ExprList record_formula() {
   [&]<int... I>(std::integer_sequence<int, I...>) {
     auto y = Op::template forward<Expr<Double>>(expr_input<Op, I, Double>()...);
     for (int i = 0; i < Op::kOutputs; ++i) list.outputs.push_back(result(y, i).node);
-  }(std::make_integer_sequence<int, Op::kInputs>());
+  }
+  (std::make_integer_sequence<int, Op::kInputs>());
   return list;
 }
 
@@ -183,7 +186,8 @@ ExprList record_rule() {
     auto g = Op::template vjp<Expr<Double>>(expr_parameter<Op, Wanted, P, Double>()...);
     for (int i = 0; i < Op::kInputs; ++i)
       if ((Wanted >> i) & 1u) list.outputs.push_back(result(g, i).node);
-  }(std::make_integer_sequence<int, kNeeds<Op>.kCount>());
+  }
+  (std::make_integer_sequence<int, kNeeds<Op>.kCount>());
   return list;
 }
 
@@ -221,7 +225,8 @@ uint64_t needs_of(const OpRecord&, unsigned wanted, Attrs) {
   uint64_t needs = 0;
   for (int p = 0; p < kNeeds<Op>.kCount; ++p) {
     Need need = kNeeds<Op>.of[p];
-    if (((used >> p) & 1u) && need.kind != Need::dy) needs |= uint64_t{1} << (need.index + (need.kind == Need::output ? 32 : 0));
+    if (((used >> p) & 1u) && need.kind != Need::dy)
+      needs |= uint64_t{1} << (need.index + (need.kind == Need::output ? 32 : 0));
   }
   return needs;
 }
@@ -234,8 +239,8 @@ const OpRecord* vjp_record_in(unsigned wanted, std::integer_sequence<unsigned, W
     static constexpr OpRecord table[] = {make_vjp_record<Op, W + 1>(row)...};
     return &table[wanted - 1];
   } else {
-    static const OpRecord* const table[] = {
-        make_user_record(make_vjp_record<Op, W + 1>(-1), {record_rule<Op, W + 1, false>(), record_rule<Op, W + 1, true>()})...};
+    static const OpRecord* const table[] = {make_user_record(
+        make_vjp_record<Op, W + 1>(-1), {record_rule<Op, W + 1, false>(), record_rule<Op, W + 1, true>()})...};
     return table[wanted - 1];
   }
 }
@@ -286,14 +291,17 @@ constexpr OpRecord make_kernel_record() {
   if constexpr (requires { &Op::vjp; }) {
     r.vjp = Op::vjp;
     r.needs = [](const OpRecord&, unsigned wanted, Attrs) -> uint64_t {
-      if constexpr (requires { &Op::needs; }) return Op::needs(wanted);
-      else return 0;
+      if constexpr (requires { &Op::needs; })
+        return Op::needs(wanted);
+      else
+        return 0;
     };
   }
   return r;
 }
 
-template <class Op> const OpRecord& op();
+template <class Op>
+const OpRecord& op();
 
 /// Dispatches Op on tensors.
 template <class Op, class... X>

@@ -49,16 +49,16 @@ struct ReduceOver {
   bool keepdims = false;
 };
 
-/// Sum of all elements, over one axis, or over several; reduced axes are removed, or kept with extent 1 (keepdims). Integers
-/// and bool give i64. Gradient: dy, repeated. ShapeError for an axis that is not there or is named twice.
+/// Sum of all elements, over one axis, or over several; reduced axes are removed, or kept with extent 1 (keepdims).
+/// Integers and bool give i64. Gradient: dy, repeated. ShapeError for an axis that is not there or is named twice.
 Tensor sum(const Operand& x, const ReduceOver& over = {});
 inline Tensor sum(const Operand& x, int axis) { return sum(x, ReduceOver{axis, false}); }
-/// Arithmetic mean, over axes as in sum; integers and bool give f32. Gradient: dy / count, repeated. The mean of nothing is
-/// NaN.
+/// Arithmetic mean, over axes as in sum; integers and bool give f32. Gradient: dy / count, repeated. The mean of
+/// nothing is NaN.
 Tensor mean(const Operand& x, const ReduceOver& over = {});
 inline Tensor mean(const Operand& x, int axis) { return mean(x, ReduceOver{axis, false}); }
-/// Largest element, over axes as in sum; NaN propagates. Gradient: dy to the largest, shared by equal ones. ShapeError over
-/// no elements.
+/// Largest element, over axes as in sum; NaN propagates. Gradient: dy to the largest, shared by equal ones. ShapeError
+/// over no elements.
 Tensor max(const Operand& x, const ReduceOver& over = {});
 inline Tensor max(const Operand& x, int axis) { return max(x, ReduceOver{axis, false}); }
 /// Position of the first largest element along an axis, i64; no gradient. ShapeError over no elements.

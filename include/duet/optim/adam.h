@@ -46,8 +46,8 @@ struct Adam {
     Tensor scale = rsqrt(detail::bias_correction(next, static_cast<double>(beta2)));
     step = std::move(next);  // nothing can fail from here on
     for (size_t i = 0; i < p.size(); ++i)
-      detail::adam_step(*p[i], *g[i], m[i].value, v[i].value, rate, static_cast<double>(beta1), static_cast<double>(beta2),
-                        static_cast<double>(epsilon), scale);
+      detail::adam_step(*p[i], *g[i], m[i].value, v[i].value, rate, static_cast<double>(beta1),
+                        static_cast<double>(beta2), static_cast<double>(epsilon), scale);
   }
 };
 

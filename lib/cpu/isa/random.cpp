@@ -1,5 +1,5 @@
-// The random stream of a key: element i of a tensor is word i mod 4 of Philox block i / 4, so the stream does not depend
-// on lanes, tiles or threads.
+// The random stream of a key: element i of a tensor is word i mod 4 of Philox block i / 4, so the stream does not
+// depend on lanes, tiles or threads.
 #define DUET_FORMULAS_ONLY
 #include "cpu/isa/tables.h"
 #include "cpu/isa/tile.h"

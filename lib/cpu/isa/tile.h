@@ -1,5 +1,5 @@
-// The loop of every pointwise kernel: load, compute, store a register at a time; the last, partial register is masked and
-// computed by the same instructions.
+// The loop of every pointwise kernel: load, compute, store a register at a time; the last, partial register is masked
+// and computed by the same instructions.
 #pragma once
 
 #include <utility>
@@ -11,20 +11,27 @@
 namespace duet::cpu::DUET_ISA {
 
 /// How elements and masks of a number type lie in memory.
-template <class T> struct Io;
+template <class T>
+struct Io;
 
 template <class S>
 struct Io<Packet<S>> {
   using T = Packet<S>;
   using Element = S;
   static constexpr int kLanes = T::kLanes;
-  template <bool Mask> static DUET_FN auto load(const char* p) {
-    if constexpr (Mask) return T::load_mask(reinterpret_cast<const uint8_t*>(p));
-    else return T::load(reinterpret_cast<const S*>(p));
+  template <bool Mask>
+  static DUET_FN auto load(const char* p) {
+    if constexpr (Mask)
+      return T::load_mask(reinterpret_cast<const uint8_t*>(p));
+    else
+      return T::load(reinterpret_cast<const S*>(p));
   }
-  template <bool Mask> static DUET_FN auto load_partial(const char* p, int n) {
-    if constexpr (Mask) return T::load_mask_partial(reinterpret_cast<const uint8_t*>(p), n);
-    else return T::load_partial(reinterpret_cast<const S*>(p), n);
+  template <bool Mask>
+  static DUET_FN auto load_partial(const char* p, int n) {
+    if constexpr (Mask)
+      return T::load_mask_partial(reinterpret_cast<const uint8_t*>(p), n);
+    else
+      return T::load_partial(reinterpret_cast<const S*>(p), n);
   }
   static DUET_FN void store(char* p, const T& v) { v.store(reinterpret_cast<S*>(p)); }
   static DUET_FN void store_partial(char* p, const T& v, int n) { v.store_partial(reinterpret_cast<S*>(p), n); }
@@ -39,14 +46,23 @@ struct Io<math::Lane<I>> {
   using T = math::Lane<I>;
   using Element = I;
   static constexpr int kLanes = 1;
-  template <bool Mask> static DUET_FN auto load(const char* p) {
-    if constexpr (Mask) return math::ScalarMask{*p != 0};
-    else return T::of(*reinterpret_cast<const I*>(p));
+  template <bool Mask>
+  static DUET_FN auto load(const char* p) {
+    if constexpr (Mask)
+      return math::ScalarMask{*p != 0};
+    else
+      return T::of(*reinterpret_cast<const I*>(p));
   }
-  template <bool Mask> static DUET_FN auto load_partial(const char* p, int) { return load<Mask>(p); }
+  template <bool Mask>
+  static DUET_FN auto load_partial(const char* p, int) {
+    return load<Mask>(p);
+  }
   static DUET_FN void store(char* p, const T& v) { *reinterpret_cast<I*>(p) = v.v; }
   static DUET_FN void store(char* p, math::ScalarMask m) { *reinterpret_cast<uint8_t*>(p) = m.v ? 1 : 0; }
-  template <class V> static DUET_FN void store_partial(char* p, const V& v, int) { store(p, v); }
+  template <class V>
+  static DUET_FN void store_partial(char* p, const V& v, int) {
+    store(p, v);
+  }
 };
 
 template <>
@@ -54,8 +70,12 @@ struct Io<U32> {
   using T = U32;
   using Element = uint32_t;
   static constexpr int kLanes = U32::kLanes;
-  template <bool Mask> static DUET_FN U32 load(const char* p) { return U32::load(reinterpret_cast<const uint32_t*>(p)); }
-  template <bool Mask> static DUET_FN U32 load_partial(const char* p, int n) {
+  template <bool Mask>
+  static DUET_FN U32 load(const char* p) {
+    return U32::load(reinterpret_cast<const uint32_t*>(p));
+  }
+  template <bool Mask>
+  static DUET_FN U32 load_partial(const char* p, int n) {
     return bits(F32::load_partial(reinterpret_cast<const float*>(p), n));
   }
   static DUET_FN void store(char* p, const U32& v) { v.store(reinterpret_cast<uint32_t*>(p)); }
@@ -65,9 +85,21 @@ struct Io<U32> {
 };
 
 /// Bytes that one element of a result takes, and its lanes.
-template <class V> struct Stored { using By = Io<V>; static constexpr int kBytes = sizeof(typename Io<V>::Element); };
-template <class S> struct Stored<PacketMask<S>> { using By = Io<Packet<S>>; static constexpr int kBytes = 1; };
-template <> struct Stored<math::ScalarMask> { using By = Io<math::Lane<uint8_t>>; static constexpr int kBytes = 1; };
+template <class V>
+struct Stored {
+  using By = Io<V>;
+  static constexpr int kBytes = sizeof(typename Io<V>::Element);
+};
+template <class S>
+struct Stored<PacketMask<S>> {
+  using By = Io<Packet<S>>;
+  static constexpr int kBytes = 1;
+};
+template <>
+struct Stored<math::ScalarMask> {
+  using By = Io<math::Lane<uint8_t>>;
+  static constexpr int kBytes = 1;
+};
 
 template <class V>
 DUET_FN void put(char* const* out, int64_t i, int, const V& v) {
@@ -94,22 +126,28 @@ struct Load {
   static DUET_FN auto partial(const char* p, int n) { return Io<T>::template load_partial<IsMask>(p, n); }
 };
 
-// What an input is when it is known at compile time whether it is a single element: a register filled before the loop, or
-// the next elements.
+// What an input is when it is known at compile time whether it is a single element: a register filled before the loop,
+// or the next elements.
 template <bool Single, class L>
 DUET_FN auto held(const char* spread) {
-  if constexpr (Single) return L::full(spread);
-  else return 0;
+  if constexpr (Single)
+    return L::full(spread);
+  else
+    return 0;
 }
 template <bool Single, class L, class Held>
 DUET_FN auto next(const Held& value, const char* p) {
-  if constexpr (Single) return value;
-  else return L::full(p);
+  if constexpr (Single)
+    return value;
+  else
+    return L::full(p);
 }
 template <bool Single, class L, class Held>
 DUET_FN auto rest(const Held& value, const char* p, int n) {
-  if constexpr (Single) return value;
-  else return L::partial(p, n);
+  if constexpr (Single)
+    return value;
+  else
+    return L::partial(p, n);
 }
 
 template <int kLanes, uint32_t kSingles, class... Loads, class F, int... K, class... Held>
@@ -145,7 +183,8 @@ DUET_FN void run_tile(const TileCall& c, F f, std::integer_sequence<int, K...> i
   if (c.scalars == 0) return known_loop<kLanes, 0, Loads...>(c.n, out, p, f, inputs, held<false, Loads>(nullptr)...);
   if constexpr (kOften != 0)
     if (c.scalars == kOften)
-      return known_loop<kLanes, kOften, Loads...>(c.n, out, p, f, inputs, held<((kOften >> K) & 1u) != 0, Loads>(spread[K])...);
+      return known_loop<kLanes, kOften, Loads...>(c.n, out, p, f, inputs,
+                                                  held<((kOften >> K) & 1u) != 0, Loads>(spread[K])...);
   // Any other mixture: a single element is read again and again from its register's worth of memory.
   int64_t i = 0;
   for (; i + kLanes <= c.n; i += kLanes) put(out, i, kLanes, f(Loads::full(p[K] + i * step[K])...));

@@ -1,5 +1,5 @@
-// fuse: groups nodes into kernels. A pointwise node joins the kernel that makes one of its operands when it works on the
-// same elements in the same order, so that the value between them need not be written and read.
+// fuse: groups nodes into kernels. A pointwise node joins the kernel that makes one of its operands when it works on
+// the same elements in the same order, so that the value between them need not be written and read.
 //
 //   before   k0: %2 = matmul(%0, %1)    k1: %3 = add(%2, %b)    k2: %4 = relu(%3)
 //   after    k0: %2 = matmul(%0, %1), %3 = add(%2, %b), %4 = relu(%3)
@@ -41,7 +41,8 @@ struct Group {
 
 class Fuser {
  public:
-  Fuser(Graph g, Report& report) : g_(std::move(g)), report_(report), layouts_(layouts(g_)), group_of_(g_.nodes.size(), -1) {}
+  Fuser(Graph g, Report& report)
+      : g_(std::move(g)), report_(report), layouts_(layouts(g_)), group_of_(g_.nodes.size(), -1) {}
 
   Graph run() {
     for (size_t i = 0; i < g_.nodes.size(); ++i) {
@@ -56,8 +57,8 @@ class Fuser {
  private:
   // The value whose elements v is, in the same row-major order: through reshapes.
   int same_elements(int v) const {
-    for (int p = g_.producer(v); p >= 0 && g_.node(p).op == &op<Reshape>() && layouts_[static_cast<size_t>(v)].root != v;
-         p = g_.producer(v))
+    for (int p = g_.producer(v);
+         p >= 0 && g_.node(p).op == &op<Reshape>() && layouts_[static_cast<size_t>(v)].root != v; p = g_.producer(v))
       v = g_.node(p).inputs[0];
     return v;
   }
@@ -91,7 +92,8 @@ class Fuser {
     const Node& n = g_.node(i);
     if (!group.open) return fmt::format("{} is a kernel of its own", g_.node(group.nodes[0]).op->name);
     if (numel(n.outputs[0]) != group.numel)
-      return fmt::format("{} is repeated to {}: another number of elements", g_.value(layouts_[static_cast<size_t>(through)].root).spec, g_.value(n.outputs[0]).spec);
+      return fmt::format("{} is repeated to {}: another number of elements",
+                         g_.value(layouts_[static_cast<size_t>(through)].root).spec, g_.value(n.outputs[0]).spec);
     if (group.nodes.size() >= kMaxNodes) return fmt::format("the kernel has {} operations already", kMaxNodes);
     for (int x : n.inputs) {
       int made_in = group_making(x);
@@ -143,8 +145,10 @@ class Fuser {
     for (int other : seen) {
       if (other == best) continue;
       std::string why = merge_refusal(best, other, i);
-      if (why.empty()) merge_groups(best, other, i);
-      else record_refusals(i, other, why);
+      if (why.empty())
+        merge_groups(best, other, i);
+      else
+        record_refusals(i, other, why);
     }
     return true;
   }
@@ -173,12 +177,15 @@ class Fuser {
     const Group& b = groups_[static_cast<size_t>(from)];
     if (!b.open) return fmt::format("{} is a kernel of its own", g_.node(b.nodes[0]).op->name);
     if (b.numel != a.numel) return "the kernels have other numbers of elements";
-    if (a.nodes.size() + b.nodes.size() > kMaxNodes) return fmt::format("together the kernels have more than {} operations", kMaxNodes);
-    if ((test(a.before, from) && !reaches_only_directly(to, from)) || test(b.before, to)) return "a path leaves the kernel and comes back";
+    if (a.nodes.size() + b.nodes.size() > kMaxNodes)
+      return fmt::format("together the kernels have more than {} operations", kMaxNodes);
+    if ((test(a.before, from) && !reaches_only_directly(to, from)) || test(b.before, to))
+      return "a path leaves the kernel and comes back";
     if (g_.node(a.nodes[0]).op->kind == OpClass::matmul || g_.node(b.nodes[0]).op->kind == OpClass::matmul)
       return "a kernel with a matmul takes in operations, not kernels";
     for (int x : g_.node(i).inputs)
-      if (group_making(x) == from && same_elements(x) != x && g_.producer(same_elements(x)) < 0) return "it is read in another order";
+      if (group_making(x) == from && same_elements(x) != x && g_.producer(same_elements(x)) < 0)
+        return "it is read in another order";
     return "";
   }
 
@@ -198,7 +205,8 @@ class Fuser {
       if (test(other.before, from)) set(other.before, to);
     a.before[static_cast<size_t>(from) / 64] &= ~(uint64_t{1} << (from % 64));
     for (FusionRecord& r : report_.fusions)  // what was refused when the second kernel still stood apart
-      if (r.consumer == i && !r.fused && group_of_[static_cast<size_t>(r.producer)] == to) r = {r.producer, i, true, "", saved};
+      if (r.consumer == i && !r.fused && group_of_[static_cast<size_t>(r.producer)] == to)
+        r = {r.producer, i, true, "", saved};
     merge(grown, a.before);  // what waited for the second kernel waits for all that the first one waits for
     grow_before(to, grown);
   }
@@ -241,12 +249,14 @@ class Fuser {
     for (size_t k = 0; k < groups_.size(); ++k)
       if (!groups_[k].dead && waiting[k] == 0) ready.push_back(static_cast<int>(k));
     std::make_heap(ready.begin(), ready.end(), later);
-    const auto live = static_cast<size_t>(std::count_if(groups_.begin(), groups_.end(), [](const Group& x) { return !x.dead; }));
+    const auto live =
+        static_cast<size_t>(std::count_if(groups_.begin(), groups_.end(), [](const Group& x) { return !x.dead; }));
     while (!ready.empty()) {
       std::pop_heap(ready.begin(), ready.end(), later);
       int k = ready.back();
       ready.pop_back();
-      for (int n : groups_[static_cast<size_t>(k)].nodes) g_.nodes[static_cast<size_t>(n)].kernel = static_cast<int>(g_.kernels.size());
+      for (int n : groups_[static_cast<size_t>(k)].nodes)
+        g_.nodes[static_cast<size_t>(n)].kernel = static_cast<int>(g_.kernels.size());
       g_.kernels.push_back({groups_[static_cast<size_t>(k)].nodes});
       for (int next : after[static_cast<size_t>(k)])
         if (--waiting[static_cast<size_t>(next)] == 0) {

@@ -89,9 +89,13 @@ MemoryPlan plan_memory(std::vector<Buffer> buffers, bool reuse) {
         best = std::move(trial);
       }
     };
-    attempt([&](int a, int b) { return at(a).bytes != at(b).bytes ? at(a).bytes > at(b).bytes : duration(a) > duration(b); });
+    attempt([&](int a, int b) {
+      return at(a).bytes != at(b).bytes ? at(a).bytes > at(b).bytes : duration(a) > duration(b);
+    });
     attempt([&](int a, int b) { return at(a).bytes * duration(a) > at(b).bytes * duration(b); });
-    attempt([&](int a, int b) { return duration(a) != duration(b) ? duration(a) > duration(b) : at(a).bytes > at(b).bytes; });
+    attempt([&](int a, int b) {
+      return duration(a) != duration(b) ? duration(a) > duration(b) : at(a).bytes > at(b).bytes;
+    });
     attempt([&](int a, int b) { return at(a).first < at(b).first; });
     merged = std::move(best);
   }

@@ -31,7 +31,8 @@ int same_as(const Graph& g, const Node& n) {
   if (n.op == &op<Div>() && is_constant(g, n.inputs[1], 1) && keeps_shape(0)) return n.inputs[0];
   if (n.op == &op<Sub>() && is_constant(g, n.inputs[1], 0) && keeps_shape(0)) return n.inputs[0];
   if (n.op == &op<Cast>() && keeps_shape(0)) return n.inputs[0];
-  if ((n.op == &op<Reshape>() || n.op == &op<BroadcastTo>() || n.op == &op<Slice>()) && keeps_shape(0)) return n.inputs[0];
+  if ((n.op == &op<Reshape>() || n.op == &op<BroadcastTo>() || n.op == &op<Slice>()) && keeps_shape(0))
+    return n.inputs[0];
   if (n.op == &op<Transpose>()) {
     bool identity = true;
     for (size_t i = 0; i < n.attrs.size(); ++i) identity = identity && n.attrs[i] == static_cast<int64_t>(i);
