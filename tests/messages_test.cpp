@@ -17,6 +17,11 @@ TEST(Messages, Operands) {
   EXPECT_ERROR(DTypeError, whole + 2.0, "add: the floating number 2 beside i32 tensors; convert them with .to(f32)");
   EXPECT_ERROR(DTypeError, whole.to(u8) + 300, "add: 300 does not fit u8; convert the tensor to a wider type");
   EXPECT_ERROR(Error, stop_gradient(Tensor()), "stop_gradient: the operand is an empty Tensor; give it a value first");
+  const Operand operand(x);
+  const std::vector<Inputs::Ref> many(65, Inputs::Ref(operand));
+  const int64_t axis = 0;
+  EXPECT_ERROR(ShapeError, dispatch(op<Concat>(), Inputs(std::span<const Inputs::Ref>(many)), Attrs(&axis, 1)),
+               "concat: 65 operands are too many; at most 64");
   EXPECT_ERROR(ShapeError, nn::Linear::init(0, 3, Key(1)), "Linear: 0 inputs and 3 outputs make no layer");
   EXPECT_ERROR(ShapeError, sum(x, {.axis = {0, 0, 0, 0, 0, 0, 0}}), "axes: 7 are too many; a tensor has at most 6");
 }
