@@ -31,6 +31,10 @@ struct Options : Recipe {
   int threads = 0;
   bool ablate = false;
 
+  const Recipe& recipe() const { return *this; }
+  std::vector<int64_t> compared_batches() const {
+    return mode == "duel" ? std::vector<int64_t>{1, 1024} : std::vector<int64_t>();
+  }
   std::vector<duet::Mode> modes() const {
     using duet::Mode;
     if (mode == "duel") return {Mode::eager, Mode::compiled, Mode::frozen};
@@ -44,6 +48,30 @@ struct Trained {
   std::string hash;
   duet::LifeReport cost;
 };
+
+/// Prints a row a life, and whether the weights are the same.
+inline bool print(const std::vector<Trained>& lives) {
+  duet::DuelReport report;
+  for (const Trained& t : lives) {
+    report.lives.push_back(t.cost);
+    report.lives.back().more = {{"accuracy", fmt::format("{:.4f}", t.accuracy)},
+                                {"loss", fmt::format("{:.5f}", t.loss)}};
+    if (t.hash != lives[0].hash) report.lives.back().difference = "weights";
+  }
+  fmt::print("{}\n\n{}\nweights bit-equal: {} ({})\n", to_string(duet::machine()), report,
+             report.bits_equal() ? "yes" : "NO", lives[0].hash);
+  return report.bits_equal();
+}
+
+constexpr int64_t kClasses = 10;  // of digits, MNIST and Fashion-MNIST
+
+inline duet::data::TrainTest load_digits(const std::string& folder) {
+  duet::data::TrainTest digits = duet::data::load_idx(folder);
+  const int64_t classes = std::max(digits.train.classes, digits.test.classes);
+  duet::check<duet::ParseError>(classes <= kClasses, "04_mlp: {}: a label is out of range: {} of 0 to {}", folder,
+                                classes - 1, kClasses - 1);
+  return digits;
+}
 
 /// Finds out before a long training, not after it, that its results cannot be written.
 inline std::string check_writable(const std::string& path) {

@@ -105,11 +105,10 @@ TEST(Duel, AblateLeavesOutOnePassAtATime) {
   expected.push_back("without plan_memory");
   EXPECT_EQ(names, expected);
   EXPECT_TRUE(r.bits_equal());
-  for (const LifeReport& l : r.lives) {
+  for (const LifeReport& l : r.lives)
     if (l.name == "without fuse") {
       EXPECT_GT(l.kernels, r.lives[0].kernels);
     }
-  }
 }
 
 LifeReport life(std::string name, double us, int64_t kernels) {

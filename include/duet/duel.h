@@ -104,7 +104,7 @@ std::string differences(const DuelReport& report);
 /// How long a duel lasts: until each life was called max_calls times or, after min_calls, the time is over.
 struct DuelOptions {
   int min_calls = 5, max_calls = 200;
-  double max_seconds = 1;
+  double max_seconds = 0.5;
 };
 
 namespace detail {
@@ -218,7 +218,7 @@ requires(!std::is_same_v<std::remove_cvref_t<F>, DuelOptions>) DuelReport duel(c
   return duel(DuelOptions(), f, std::forward<A>(args)...);
 }
 
-/// f compiled with all passes, and once without each of them.
+/// f compiled with all passes, and without one of them at a time; otherwise as duel.
 template <class F, class... A>
 DuelReport ablate(const DuelOptions& options, const F& f, A&&... args) {
   using Life = detail::Life<F, std::remove_cvref_t<A>...>;
@@ -231,6 +231,11 @@ DuelReport ablate(const DuelOptions& options, const F& f, A&&... args) {
   for (const std::string& pass : passes)
     lives.emplace_back("without " + pass, Mode::compiled, f, std::vector<std::string>{pass}, args...);
   return detail::compare(lives, options);
+}
+
+template <class F, class... A>
+requires(!std::is_same_v<std::remove_cvref_t<F>, DuelOptions>) DuelReport ablate(const F& f, A&&... args) {
+  return ablate(DuelOptions(), f, std::forward<A>(args)...);
 }
 
 }  // namespace duet

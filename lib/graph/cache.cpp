@@ -1,3 +1,5 @@
+#include "duet/graph/cache.h"
+
 #include <algorithm>
 
 #include "duet/core/debug.h"

@@ -57,7 +57,11 @@ void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layo
   }
   const OpRecord& op = l.op->view != nullptr ? duet::op<Copy>() : *l.op;  // a view that needs a copy
   Strided copied = outputs[0];
-  if (l.op->view != nullptr) copied.shape = inputs[0].shape;
+  static constexpr int64_t kNoStrides[kMaxRank] = {};
+  if (l.op->view != nullptr) {
+    if (inputs[0].shape->numel() == 1) inputs[0] = {inputs[0].data, inputs[0].dtype, false, copied.shape, kNoStrides};  // a number, repeated
+    else copied.shape = inputs[0].shape;
+  }
   op.run({op, std::span(inputs, l.inputs.size()), l.op->view != nullptr ? std::span<const Strided>(&copied, 1) : std::span<const Strided>(outputs, l.outputs.size()), l.attrs});
 }
 

@@ -120,12 +120,17 @@ std::vector<Layout> layouts(const Graph& g) {
       dense_strides(value.spec.shape, l.strides);
     }
   }
+  // A number's storage cannot be returned: a view of it that is, or that an output looks at, is copied.
+  std::vector<char> returned(g.values.size(), 0);
+  for (int o : g.outputs)
+    for (int v = o; g.producer(v) >= 0 && is_view(g.node(g.producer(v))); v = g.node(g.producer(v)).inputs[0]) returned[static_cast<size_t>(v)] = 1;
   for (const Node& n : g.nodes) {
     if (!is_view(n)) continue;
     const Layout& in = all[static_cast<size_t>(n.inputs[0])];
     const Value& x = g.value(n.inputs[0]);
     const Value& y = g.value(n.outputs[0]);
-    if (x.origin == Origin::number || x.origin == Origin::constant) continue;  // copied: it has no storage to share
+    const bool number = x.origin == Origin::number || x.origin == Origin::constant;
+    if (number && returned[static_cast<size_t>(n.outputs[0])]) continue;
     Layout& out = all[static_cast<size_t>(n.outputs[0])];
     Strided operand{nullptr, x.spec.dtype, in.dense, &x.spec.shape, in.strides};
     int64_t strides[kMaxRank] = {}, offset = 0;

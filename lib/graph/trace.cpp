@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "duet/core/debug.h"
-#include "duet/graph/plan.h"
+#include "duet/graph/cache.h"
 
 namespace duet::graph {
 namespace {

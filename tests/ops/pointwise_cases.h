@@ -64,7 +64,7 @@ template <> struct Facts<AdamUpdate> {
   static PointwiseFacts get() {
     return {.y = [](const Values& v) -> Values {
               const double m = v[5] * v[2] + v[6] * v[1], w = v[7] * v[3] + v[8] * v[1] * v[1];
-              return {v[0] - v[4] / v[10] * m / (std::sqrt(w / v[11]) + v[9]), m, w};
+              return {v[0] - v[4] * m / (std::sqrt(w) * v[10] + v[9]), m, w};
             },
             .low = 0.3, .high = 1.5, .ulps = 2, .ulps_f64 = 8, .absolute = 8e-7, .absolute_f64 = 1e-14};
   }

@@ -166,5 +166,19 @@ TEST(RandomGraph, TheSameBitsInEveryMode) {
   cpu::set_threads(0);
 }
 
+// A number has no storage of its own: views of it that are returned are copies.
+TEST(RandomGraph, ViewsOfNumbersAreReturned) {
+  auto f = [](float s) {
+    Tensor wide = broadcast_to(s, {2, 3});
+    return Tensors{wide, transpose(wide), reshape(s, {1, 1}), wide[0] * 2.0f, broadcast_to(reshape(s, {1}), {4})};
+  };
+  const Tensors eager = f(1.5f), compiled = compile(f)(1.5f), frozen = freeze(f)(1.5f), alone = compile(f, {{"fuse", "simplify"}})(1.5f);
+  for (size_t i = 0; i < eager.size(); ++i) {
+    EXPECT_EQ(difference(eager[i], compiled[i]), "") << i;
+    EXPECT_EQ(difference(eager[i], frozen[i]), "") << i;
+    EXPECT_EQ(difference(eager[i], alone[i]), "") << i;
+  }
+}
+
 }  // namespace
 }  // namespace duet::testing

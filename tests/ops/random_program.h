@@ -92,16 +92,25 @@ class Program {
       default: return a >= b;
     }
   }
+  static bool integer(const Tensor& t) { return !is_float(t.dtype()) && t.dtype() != boolean; }
   /// Another value that broadcasts with x, of its dtype.
   std::optional<Tensor> partner(const Tensor& x) {
     Shape common;
     for (int tries = 0; tries < 20; ++tries) {
       const Tensor& t = any();
-      if (t.dtype() == x.dtype() && broadcast_shapes(x.shape(), t.shape(), common) && common.numel() <= style_.max_numel) return t;
+      const bool fits = t.dtype() == x.dtype() || (integer(t) && integer(x));  // integers meet in the wider type
+      if (fits && broadcast_shapes(x.shape(), t.shape(), common) && common.numel() <= style_.max_numel) return t;
     }
     return std::nullopt;
   }
   Tensor scalar_step(const Tensor& x) {
+    if (chance(12) && is_float(x.dtype())) {  // three results of one op
+      const Outputs y = dispatch(op<AdamUpdate>(), {Operand(x), Operand(floating_like(x)), Operand(x), Operand(abs(x)), Operand(s1_), Operand(0.9), Operand(0.1),
+                                                    Operand(0.99), Operand(0.01), Operand(1e-3), Operand(s2_)});
+      add(y.values[0]);
+      if (chance(2)) add(y.values[2]);
+      return y.values[1];
+    }
     if (!is_float(x.dtype())) return binary(below(rng_, 5), x, 1 + below(rng_, 3));
     switch (below(rng_, 6)) {
       case 0: return x * s1_;
@@ -111,6 +120,10 @@ class Program {
       case 4: return maximum(x, s2_);
       default: return (x * 2 - 1) / 3.0;
     }
+  }
+  Tensor floating_like(const Tensor& x) {
+    std::optional<Tensor> p = partner(x);
+    return p ? *p : x;
   }
   Tensor movement(const Tensor& x) {
     if (x.rank() == 0) return chance(2) ? reshape(x, {1, 1}) : broadcast_to(x, {3, 1 + below(rng_, 9)});
@@ -191,7 +204,9 @@ class Program {
     }
   }
   Tensor created() {
-    switch (below(rng_, 6)) {
+    switch (below(rng_, 8)) {
+      case 6: return reshape(broadcast_to(s1_, {3, 2}), {2, 3}) - s2_;
+      case 7: return where(floating() > s2_, s1_, 2);
       case 0: return full({2, 3}, s1_);
       case 1: return arange(1 + below(rng_, 70));
       case 2: return eye(1 + below(rng_, 5));
@@ -216,6 +231,11 @@ class Program {
       Tensor loss = sum(p.floating()).to(v.dtype());
       return sum(loss + sum(square(v)) * 0.5f);
     };
+    if (chance(5)) {
+      auto [dv, dw] = grad<1, 0>([&](const Tensor& a, const Tensor& b) { return f(b) + sum(square(a) * s2_).to(b.dtype()); })(other, w);
+      add(dw);
+      return dv;
+    }
     if (chance(4)) return grad([&](const Tensor& v) { return sum(grad(f)(v) * s1_); })(w);
     auto [l, g] = value_and_grad(f)(w);
     add(l);

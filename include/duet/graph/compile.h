@@ -2,7 +2,7 @@
 // records it once and for all. All three have the function's own interface and give the same bits.
 #pragma once
 
-#include "duet/graph/plan.h"
+#include "duet/graph/cache.h"
 #include "duet/random.h"
 #include "duet/tree.h"
 

@@ -71,42 +71,4 @@ class Plan {
   mutable std::vector<std::unique_ptr<Workspace>> idle_;  // one for each call that ran at the same time
 };
 
-/// Something a compiled function did that is worth knowing: a new plan and why, a split and where.
-struct Event {
-  std::string what;  // "plan", "split"
-  std::string why;
-  Line line;
-  std::weak_ptr<const Plan> plan = {};  // of "plan"; expired when it left the cache
-  uint64_t count = 1;                   // splits at the same place are one event
-};
-
-/// The plans of one compiled function; the least recently used go when their bytes exceed the cap. Thread-safe.
-class PlanCache {
- public:
-  /// Error, naming the line, when `without` names no pass.
-  explicit PlanCache(std::vector<std::string> without = {}, const Line& line = {});
-  /// The plan for the words, made from the graph on a miss.
-  std::shared_ptr<const Plan> find(const Trace& trace, const std::vector<int>& outputs);
-
-  std::vector<std::shared_ptr<const Plan>> plans() const;  // in the order in which they were made
-  std::vector<Event> events() const;
-  void note(Event event);
-  uint64_t hits() const;
-
-  static constexpr size_t kMaxBytes = size_t{64} << 20;
-
- private:
-  struct Entry {
-    std::shared_ptr<const Plan> plan;
-    uint64_t hash, used;
-    int segment;
-  };
-  mutable std::mutex mutex_;
-  std::vector<std::string> without_;
-  std::vector<Entry> entries_;
-  std::vector<Event> events_;
-  uint64_t clock_ = 0, hits_ = 0, made_ = 0;
-  size_t bytes_ = 0;
-};
-
 }  // namespace duet::graph

@@ -247,6 +247,7 @@ struct AdamUpdate : Pointwise<11, 3> {
   DUET_FORMULA Many<T, 3> forward(const T& p, const T& g, const T& m, const T& v, const T& rate, const T& beta1,
                                   const T& rest1, const T& beta2, const T& rest2, const T& eps, const T& scale) {
     T m1 = fma(beta1, m, rest1 * g);
+    m1 = select(abs(m1) < T(1e-30f), T(0), m1);  // left alone it would decay into subnormals, which are slow, and move nothing
     T v1 = fma(beta2, v, rest2 * g * g);
     return {p - rate * m1 / fma(sqrt(v1), scale, eps), m1, v1};
   }
