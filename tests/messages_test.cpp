@@ -12,8 +12,8 @@ namespace {
 TEST(Messages, Operands) {
   const Tensor x = ones({2}), whole = tensor({1, 2});
   EXPECT_ERROR(Error, x + Tensor(), "add: operand 2 is an empty Tensor; give it a value first");
-  EXPECT_ERROR(DTypeError, whole + 2.5, "add: 2.5 does not fit i32 tensors; convert them with .to(f32)");
-  EXPECT_ERROR(DTypeError, whole + 0.1f, "add: 0.1 does not fit i32 tensors; convert them with .to(f32)");
+  EXPECT_ERROR(DTypeError, whole + 2.5, "add: the floating number 2.5 beside i32 tensors; convert them with .to(f32)");
+  EXPECT_ERROR(DTypeError, whole + 0.1f, "add: the floating number 0.1 beside i32 tensors; convert them with .to(f32)");
   EXPECT_ERROR(DTypeError, whole + 2.0, "add: the floating number 2 beside i32 tensors; convert them with .to(f32)");
   EXPECT_ERROR(DTypeError, whole.to(u8) + 300, "add: 300 does not fit u8; convert the tensor to a wider type");
   EXPECT_ERROR(Error, stop_gradient(Tensor()), "stop_gradient: the operand is an empty Tensor; give it a value first");

@@ -105,6 +105,20 @@ TEST(Optim, DoublePrecision) {
   EXPECT_EQ(state.step.item(), 0);
 }
 
+// Subnormal numbers make a step several times as slow; a moment without gradients becomes zero before it gets there.
+TEST(Optim, MomentsDoNotBecomeSubnormal) {
+  Two m = start();
+  optim::Adam adam = optim::Adam::init(m);
+  auto step = freeze([](Two& model, optim::Adam& o, const Two& g, float lr) { o.update(model, g, lr); });
+  step(m, adam, Two{ones({7}), ones({2, 3})}, 0.1f);
+  const Two none{zeros({7}), zeros({2, 3})};
+  for (int i = 0; i < 600; ++i) step(m, adam, none, 0.1f);
+  EXPECT_NEAR(adam.m[0].value[0].item<double>() / (0.1 * std::pow(0.9, 600)), 1, 1e-3);
+  for (int i = 0; i < 300; ++i) step(m, adam, none, 0.1f);
+  EXPECT_EQ(adam.m[0].value.to_vector(), std::vector<float>(7, 0));
+  EXPECT_GT(adam.v[0].value[0].item(), 0);
+}
+
 TEST(Optim, StateMustFit) {
   Two m = start();
   struct One {

@@ -38,6 +38,7 @@ struct Executable {
   std::vector<OutputPlan> outputs;
   std::vector<std::pair<int, int>> product_in;  // products that lie in the storage of an output of their epilogue
   int64_t arena_bytes = 0;
+  std::vector<int> slot_values, number_values;  // what changes from call to call
 };
 
 /// Makes the launches of a graph's kernels.

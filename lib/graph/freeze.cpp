@@ -189,6 +189,8 @@ FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<Fl
   if (!same_sources(a.arguments, b.arguments) || !same_sources(a.results, b.results))
     refuse(b.marks.empty() ? line : b.marks.back().line,
            "freeze: two recordings return different values; the function is not pure, use compile");
+  for (size_t i = 0; i < a.arguments.size(); ++i)
+    p.moves_leaves |= a.arguments[i].kind == LeafSource::leaf && a.arguments[i].index != static_cast<int>(i);
   p.arguments = a.arguments;
   p.results = a.results;
   p.kept.assign(leaves.size(), 0);
@@ -272,12 +274,19 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
     numbers.push_back(p.number_argument[i] < 0
                           ? p.numbers[i]
                           : as_number(floats[static_cast<size_t>(p.number_argument[i])], p.number_dtypes[i]));
+  results.assign(p.outputs.size(), nullptr);  // the plan makes them, where it can out of blocks that are given
   outputs.reserve(p.outputs.size());
-  for (const Spec& s : p.outputs) {
-    outputs.push_back(Tensor::adopt(block::make(s.dtype, s.shape, false), fresh_ids(1)));
-    results.push_back(&outputs.back().block());
+  auto take = [&] {
+    for (Block* b : results)
+      if (b != nullptr) outputs.push_back(Tensor::adopt(b, fresh_ids(1)));
+  };
+  try {
+    p.plan->run({slots, donated, numbers, results});
+  } catch (...) {
+    take();
+    throw;
   }
-  p.plan->run({slots, donated, numbers, results});
+  take();
   return outputs;
 }
 

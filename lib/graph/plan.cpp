@@ -169,6 +169,10 @@ Plan::Plan(Graph graph, const std::vector<std::string>& without, std::vector<uin
   graph_ = run_passes(std::move(graph), report_, without);
   Executable& e = *executable_;
   e.layouts = layouts(graph_);
+  for (size_t v = 0; v < graph_.values.size(); ++v) {
+    if (graph_.values[v].origin == Origin::slot) e.slot_values.push_back(static_cast<int>(v));
+    if (graph_.values[v].origin == Origin::number) e.number_values.push_back(static_cast<int>(v));
+  }
   e.launches = lower(graph_, e.layouts);
   memory_ = StoragePlanner(graph_, e).run(!left_out("plan_memory", without));
   cost_.kernels = static_cast<int>(e.launches.size());
@@ -199,7 +203,15 @@ std::unique_ptr<Plan::Workspace> Plan::take_workspace() const {
     w->arena_bytes = static_cast<size_t>(executable_->arena_bytes);
     w->arena = memory::allocate(w->arena_bytes);
   }
+  // The arena and constants stay where they are; slots, numbers and outputs are filled in at each call.
   w->base.resize(graph_.values.size());
+  for (size_t v = 0; v < graph_.values.size(); ++v) {
+    const int64_t offset = executable_->arena_offset[v];
+    if (graph_.values[v].origin == Origin::constant)
+      w->base[v] = reinterpret_cast<char*>(const_cast<Number8*>(&graph_.values[v].constant));
+    else if (offset >= 0)
+      w->base[v] = static_cast<char*>(w->arena) + offset;
+  }
   return w;
 }
 
@@ -218,6 +230,7 @@ void Plan::run(const Run& run) const {
 
 void Plan::execute(const Run& run) const {
   const Executable& e = *executable_;
+  auto make_output = [&](size_t k) { return block::make(output_specs_[k].dtype, output_specs_[k].shape, false); };
   struct Lease {  // the workspace returns also when a kernel throws
     const Plan& plan;
     std::unique_ptr<Workspace> w;
@@ -230,42 +243,40 @@ void Plan::execute(const Run& run) const {
   for (size_t k = 0; k < e.outputs.size(); ++k) {
     const OutputPlan& o = e.outputs[k];
     if (o.storage != static_cast<int>(k)) continue;
-    Block* b = run.outputs[k];
     const Spec& root = graph_.value(o.root).spec;
-    char* data = nullptr;
+    Block* donor = nullptr;
     for (int slot : o.donors) {
       const auto s = static_cast<size_t>(slot);
       if (!run.donated[s] || w.given[s]) continue;
       w.given[s] = 1;
-      block::adopt(b, run.slots[s], run.slots[s]->data);
-      data = static_cast<char*>(b->data);
+      donor = run.slots[s];
       break;
     }
-    if (data == nullptr) {
+    Block*& b = run.outputs[k];
+    if (b == nullptr && donor != nullptr && o.value == o.root && donor->dtype == root.dtype &&
+        donor->shape == root.shape) {
+      block::retain(donor);  // nobody else sees the old value: its block becomes the new one's
+      b = donor;
+    }
+    if (b == nullptr) b = make_output(k);
+    char* data = nullptr;
+    if (b == donor) {
+      data = static_cast<char*>(b->data);
+    } else if (donor != nullptr) {
+      block::adopt(b, donor, donor->data);
+      data = static_cast<char*>(b->data);
+    } else {
       b->owned_bytes = static_cast<size_t>(root.shape.numel()) * duet::size_bytes(root.dtype);
       b->owned = memory::allocate(b->owned_bytes);
       data = static_cast<char*>(b->owned);
     }
     w.base[static_cast<size_t>(o.root)] = data;
   }
-  for (size_t v = 0; v < graph_.values.size(); ++v) {
-    const Value& value = graph_.values[v];
-    const auto i = static_cast<size_t>(value.index);
-    switch (value.origin) {
-      case Origin::slot:
-        w.base[v] = static_cast<char*>(run.slots[i]->data);
-        break;
-      case Origin::number:
-        w.base[v] = reinterpret_cast<char*>(const_cast<Number8*>(&run.numbers[i]));
-        break;
-      case Origin::constant:
-        w.base[v] = reinterpret_cast<char*>(const_cast<Number8*>(&value.constant));
-        break;
-      case Origin::node:
-        if (e.arena_offset[v] >= 0) w.base[v] = static_cast<char*>(w.arena) + e.arena_offset[v];
-        break;
-    }
-  }
+  for (int v : e.slot_values)
+    w.base[static_cast<size_t>(v)] = static_cast<char*>(run.slots[static_cast<size_t>(graph_.value(v).index)]->data);
+  for (int v : e.number_values)
+    w.base[static_cast<size_t>(v)] =
+        reinterpret_cast<char*>(const_cast<Number8*>(&run.numbers[static_cast<size_t>(graph_.value(v).index)]));
   for (auto [product, home] : e.product_in) w.base[static_cast<size_t>(product)] = w.base[static_cast<size_t>(home)];
 
   for (const Launch& l : e.launches) run_launch(l, graph_, e.layouts, w.base, w.in, w.out);
@@ -274,7 +285,8 @@ void Plan::execute(const Run& run) const {
 
   for (size_t k = 0; k < e.outputs.size(); ++k) {
     const OutputPlan& o = e.outputs[k];
-    Block* b = run.outputs[k];
+    Block*& b = run.outputs[k];
+    if (b == nullptr) b = make_output(k);
     const Layout& l = e.layouts[static_cast<size_t>(o.value)];
     void* first = w.base[static_cast<size_t>(o.root)] + l.offset * static_cast<int64_t>(duet::size_bytes(b->dtype));
     if (o.storage == static_cast<int>(k)) {

@@ -57,7 +57,8 @@ struct FrozenPlan {
   std::vector<Number8> numbers;
   std::vector<DType> number_dtypes;
   std::vector<LeafSource> arguments, results;
-  std::vector<uint8_t> kept;  // leaves whose old value is returned or put elsewhere: never overwritten
+  bool moves_leaves = false;   // an argument becomes another one's old value
+  std::vector<uint8_t> kept;   // leaves whose old value is returned or put elsewhere: never overwritten
   std::vector<Spec> outputs;
   std::shared_ptr<void> result;  // the function's result with empty tensors
 };
@@ -128,11 +129,11 @@ class Frozen {
     std::vector<Tensor> outputs = graph::replay(*plan, leaves, passed, floats, line_);
 
     // Old leaves by value first: a rebound leaf may be another one's old value.
-    std::vector<Tensor> old;
-    for (const graph::LeafSource& s : plan->arguments)
-      old.push_back(s.kind == graph::LeafSource::leaf && s.index != static_cast<int>(old.size())
-                        ? *leaves[static_cast<size_t>(s.index)]
-                        : Tensor());
+    std::vector<Tensor> old(plan->moves_leaves ? leaves.size() : 0);
+    for (size_t i = 0; i < old.size(); ++i)
+      if (const graph::LeafSource& s = plan->arguments[i];
+          s.kind == graph::LeafSource::leaf && s.index != static_cast<int>(i))
+        old[i] = *leaves[static_cast<size_t>(s.index)];
     [[maybe_unused]] auto value = [&](const graph::LeafSource& s) -> Tensor {
       if (s.kind == graph::LeafSource::output) return outputs[static_cast<size_t>(s.index)];
       if (s.kind == graph::LeafSource::leaf) return *leaves[static_cast<size_t>(s.index)];
@@ -212,7 +213,7 @@ class Frozen {
           t = s.tensor;
         else if (s.kind == graph::LeafSource::none)
           t = Tensor();  // moved from by the function
-        else if (old[i].defined())
+        else if (i < old.size() && old[i].defined())
           t = old[i];
         ++i;
       });

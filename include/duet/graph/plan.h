@@ -35,7 +35,7 @@ class Plan {
     std::span<Block* const> slots;
     std::span<const uint8_t> donated;  // 1: the slot's storage may be overwritten
     std::span<const Number8> numbers;
-    std::span<Block* const> outputs;  // pending; get their storage
+    std::span<Block*> outputs;  // pending blocks get their storage; null ones are made, one reference each
   };
   void run(const Run& run) const;
 
