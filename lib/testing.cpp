@@ -59,7 +59,9 @@ class OpCheck {
     x[static_cast<size_t>(i)] = v;
     return x;
   }
-  static double at(const Tensor& t, int64_t i) { return reshape(t, {t.numel()}).slice(0, i, i + 1).to(f64).item<double>(); }
+  static double at(const Tensor& t, int64_t i) {
+    return reshape(t, {t.numel()}).slice(0, i, i + 1).to(f64).item<double>();
+  }
 
   void check_values() {
     // The f64 operands are those of f32, so that only the formulas differ.
@@ -70,8 +72,8 @@ class OpCheck {
       for (int64_t i = 0; i < y.numel(); ++i) {
         const double a = at(y, i), b = at(z, i);
         if (a != b && !(a != a && b != b) && !(std::abs(a - b) <= options_.tolerance * std::max(1.0, std::abs(b))))
-          fail<Error>("check_op {}: f32 gives {} and f64 gives {} for operand {}; is a literal written without T(…)?", name(), a, b,
-                      at(x[is_mask(0) && x.size() > 1 ? 1 : 0], i));
+          fail<Error>("check_op {}: f32 gives {} and f64 gives {} for operand {}; is a literal written without T(…)?",
+                      name(), a, b, at(x[is_mask(0) && x.size() > 1 ? 1 : 0], i));
       }
     }
   }
@@ -85,8 +87,8 @@ class OpCheck {
     for (int64_t i = 0; i < v.numel(); ++i) {
       const double a = at(g, i), b = at(d, i);
       if (!(std::abs(a - b) <= options_.gradient_tolerance * (1 + std::abs(a)) * 10))
-        fail<Error>("check_op {}: the {} of operand {} is {} where differences give {}, at {}; check vjp", name(), what, wrt + 1, a, b,
-                    at(v, i));
+        fail<Error>("check_op {}: the {} of operand {} is {} where differences give {}, at {}; check vjp", name(), what,
+                    wrt + 1, a, b, at(v, i));
     }
   }
 
@@ -116,7 +118,9 @@ class OpCheck {
       results.push_back(y);
     }
     for (int i = 0; gradients && i < op_.inputs; ++i)
-      if (!is_mask(i)) results.push_back(grad([&](const Tensor& v) { return sum(square(call(with(x, i, v)))); })(x[static_cast<size_t>(i)]));
+      if (!is_mask(i))
+        results.push_back(
+            grad([&](const Tensor& v) { return sum(square(call(with(x, i, v)))); })(x[static_cast<size_t>(i)]));
     return results;
   }
 
@@ -127,7 +131,8 @@ class OpCheck {
     for (int64_t i = 0; i < a.numel(); ++i) {
       const char* p = static_cast<const char*>(x.block().data) + static_cast<size_t>(i) * size;
       const char* q = static_cast<const char*>(y.block().data) + static_cast<size_t>(i) * size;
-      const bool both_nan = a.dtype() == f32 && *reinterpret_cast<const float*>(p) != *reinterpret_cast<const float*>(p) &&
+      const bool both_nan = a.dtype() == f32 &&
+                            *reinterpret_cast<const float*>(p) != *reinterpret_cast<const float*>(p) &&
                             *reinterpret_cast<const float*>(q) != *reinterpret_cast<const float*>(q);
       if (!both_nan && std::memcmp(p, q, size) != 0) return false;
     }
@@ -137,23 +142,29 @@ class OpCheck {
   void check_modes() {
     const bool gradients = op_.vjp != nullptr && !op_.bool_out;
     constexpr float inf = std::numeric_limits<float>::infinity();
-    const Tensor special = from_vector<float>({0.0f, -0.0f, inf, -inf, inf - inf, 1e-45f, 3.4e38f, -3.4e38f, 88.4f, -104.0f}, {10});
+    const Tensor special =
+        from_vector<float>({0.0f, -0.0f, inf, -inf, inf - inf, 1e-45f, 3.4e38f, -3.4e38f, 88.4f, -104.0f}, {10});
     Tensors views = operands({5, 17}, {17}, f32);
     for (Tensor& t : views)
       if (t.rank() == 2) t = contiguous(transpose(t)).transpose();
     Tensors specials = operands({10}, {10}, f32);
     for (int i = 0; i < op_.inputs; ++i)
-      if (!is_mask(i)) specials[static_cast<size_t>(i)] = i % 2 == 0 ? special : contiguous(special.reshape({2, 5}).transpose()).reshape({10});
+      if (!is_mask(i))
+        specials[static_cast<size_t>(i)] =
+            i % 2 == 0 ? special : contiguous(special.reshape({2, 5}).transpose()).reshape({10});
     auto f = [&](const Tensors& x) { return program(x, gradients); };
     auto compiled = compile(f);
     auto frozen = freeze(f, {OnNewShape::retrace});
     auto unfused = compile(f, {{"fuse"}});
     for (const auto& [what, x] : {std::pair<const char*, Tensors>("dense operands", operands({3, 257}, {3, 257}, f32)),
-                                  {"views and a repeated operand", views}, {"special values", specials}, {"no elements", operands({0}, {0}, f32)}}) {
+                                  {"views and a repeated operand", views},
+                                  {"special values", specials},
+                                  {"no elements", operands({0}, {0}, f32)}}) {
       const Tensors wanted = f(x);
       auto compare = [&, what = what](const char* mode, const Tensors& y) {
         for (size_t i = 0; i < y.size(); ++i)
-          if (!same_bits(wanted[i], y[i])) fail<Error>("check_op {}: {} and eager differ in a bit for {}; please report it", name(), mode, what);
+          if (!same_bits(wanted[i], y[i]))
+            fail<Error>("check_op {}: {} and eager differ in a bit for {}; please report it", name(), mode, what);
       };
       compare("compiled", compiled(x));
       compare("compiled without fuse", unfused(x));
@@ -171,7 +182,9 @@ class OpCheck {
       return thread_state.launches - before;
     };
     const uint64_t eager = kernels(f), fused = kernels(compiled);
-    if (fused >= eager) fail<Error>("check_op {}: it does not fuse: {} kernels compiled, {} eagerly; please report it", name(), fused, eager);
+    if (fused >= eager)
+      fail<Error>("check_op {}: it does not fuse: {} kernels compiled, {} eagerly; please report it", name(), fused,
+                  eager);
   }
 
   const OpRecord& op_;
