@@ -37,8 +37,10 @@ inline std::string difference(const Tensor& a, const Tensor& b) {
   size_t at = 0;
   while (x[at] == y[at]) ++at;
   const auto i = static_cast<int64_t>(at / size_bytes(a.dtype()));
-  Tensor u = contiguous(a).reshape({a.numel()}).slice(0, i, i + 1), v = contiguous(b).reshape({b.numel()}).slice(0, i, i + 1);
-  return fmt::format("{}: element {} is {:a} against {:a}", a.spec(), i, u.to(f64).item<double>(), v.to(f64).item<double>());
+  Tensor u = contiguous(a).reshape({a.numel()}).slice(0, i, i + 1),
+         v = contiguous(b).reshape({b.numel()}).slice(0, i, i + 1);
+  return fmt::format("{}: element {} is {:a} against {:a}", a.spec(), i, u.to(f64).item<double>(),
+                     v.to(f64).item<double>());
 }
 
 /// A tensor of its own with the same elements.

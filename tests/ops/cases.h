@@ -1,4 +1,5 @@
-// What the op tests are generated from: samples of an op, each with inputs, the call and an independent reference in f64.
+// What the op tests are generated from: samples of an op, each with inputs, the call and an independent reference in
+// f64.
 #pragma once
 
 #include <cstdlib>
@@ -19,8 +20,8 @@ inline bool small_size() {
   return size != nullptr && std::string_view(size) == "small";
 }
 
-/// What a reference says: values in row-major order, and for rounding operations the absolute error allowed for each, in
-/// units of the element type's rounding error (2^-24, 2^-53).
+/// What a reference says: values in row-major order, and for rounding operations the absolute error allowed for each,
+/// in units of the element type's rounding error (2^-24, 2^-53).
 struct Expected {
   Values y;
   Values scale;  // empty: `ulps` of the sample holds
@@ -33,10 +34,10 @@ struct Sample {
   bool number = false;  // f uses its number
   std::function<Tensor(const Tensors& x, float s)> f;
   std::function<Expected(const std::vector<Values>& x, const std::vector<Shape>& shapes, double s)> reference;
-  double ulps = 0;           // allowed error of each element; 0: exact
-  double absolute = 0;       // or this, times max(1, |x|) of the first operand
-  bool smooth = false;       // f64 inputs away from kinks: gradients are checked
-  bool fuses = false;        // a pointwise op on the same elements joins its kernel
+  double ulps = 0;      // allowed error of each element; 0: exact
+  double absolute = 0;  // or this, times max(1, |x|) of the first operand
+  bool smooth = false;  // f64 inputs away from kinks: gradients are checked
+  bool fuses = false;   // a pointwise op on the same elements joins its kernel
   const char* isa = "v4";
   int threads = 1;
 };
@@ -61,7 +62,8 @@ void for_each_index(const Shape& shape, F f) {
 /// Row-major position in `shape` of an index of a space it broadcasts to.
 inline int64_t position(const Shape& shape, const std::array<int64_t, kMaxRank>& at, int rank) {
   int64_t p = 0;
-  for (int a = 0; a < shape.rank(); ++a) p = p * shape[a] + (shape[a] == 1 ? 0 : at[static_cast<size_t>(a + rank - shape.rank())]);
+  for (int a = 0; a < shape.rank(); ++a)
+    p = p * shape[a] + (shape[a] == 1 ? 0 : at[static_cast<size_t>(a + rank - shape.rank())]);
   return p;
 }
 
@@ -112,7 +114,8 @@ inline Tensor laid_out(const Shape& shape, DType dtype, Layout layout, const std
       s = {3};
       for (int64_t d : shape) s.push_back(d);
       return make(s)[1];
-    case Layout::dense: break;
+    case Layout::dense:
+      break;
   }
   return make(shape);
 }
@@ -128,8 +131,24 @@ inline std::function<double()> drawing(Rng& rng, Draw kind, DType dtype, double 
     if (dtype == u8) return below(rng, kind == Draw::wide ? 256 : 5);
     if (!is_float(dtype)) return below(rng, kind == Draw::wide ? 200000 : 9) - (kind == Draw::wide ? 100000 : 4);
     const double plain = low + (high - low) * below(rng, 1 << 20) / (1 << 20);
-    static constexpr double kSpecial[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1e-45, -1e-45, 1.1754942e-38, 3.4028234663852886e38, -3.4028234663852886e38,
-                                          88.4, -104, 16777217, -87.4, 1, -1, 0.5, 2};
+    static constexpr double kSpecial[] = {0.0,
+                                          -0.0,
+                                          INFINITY,
+                                          -INFINITY,
+                                          NAN,
+                                          1e-45,
+                                          -1e-45,
+                                          1.1754942e-38,
+                                          3.4028234663852886e38,
+                                          -3.4028234663852886e38,
+                                          88.4,
+                                          -104,
+                                          16777217,
+                                          -87.4,
+                                          1,
+                                          -1,
+                                          0.5,
+                                          2};
     if (kind == Draw::special && below(rng, 2) == 0) return kSpecial[below(rng, 18)];
     if (kind == Draw::wide) return std::ldexp(plain, below(rng, 120) - 60);
     return plain;
@@ -160,11 +179,13 @@ inline std::vector<std::vector<int>> pairwise(const std::vector<int>& levels, Rn
       row[static_cast<size_t>((*pair)[2])] = (*pair)[3];
       int covers = 0;
       for (int f = 0; f < factors; ++f)
-        for (int g = f + 1; g < factors; ++g) covers += static_cast<int>(open.count({f, row[static_cast<size_t>(f)], g, row[static_cast<size_t>(g)]}));
+        for (int g = f + 1; g < factors; ++g)
+          covers += static_cast<int>(open.count({f, row[static_cast<size_t>(f)], g, row[static_cast<size_t>(g)]}));
       if (covers > best_covers) best = row, best_covers = covers;
     }
     for (int f = 0; f < factors; ++f)
-      for (int g = f + 1; g < factors; ++g) open.erase({f, best[static_cast<size_t>(f)], g, best[static_cast<size_t>(g)]});
+      for (int g = f + 1; g < factors; ++g)
+        open.erase({f, best[static_cast<size_t>(f)], g, best[static_cast<size_t>(g)]});
     rows.push_back(best);
   }
   return rows;
@@ -184,16 +205,18 @@ void for_each_op(F f) {
   for_each_op(static_cast<const Family*>(nullptr), f);
 }
 
-/// The samples of an op. Every op of every list has its own specialisation of Generator; a list with an op that has none
-/// does not compile.
-template <class Op> struct Generator;
+/// The samples of an op. Every op of every list has its own specialisation of Generator; a list with an op that has
+/// none does not compile.
+template <class Op>
+struct Generator;
 
 template <class Family>
 std::vector<Sample> family_samples() {
   std::vector<Sample> all;
   for_each_op<Family>([&]<class Op>() {
     std::vector<Sample> mine = Generator<Op>::samples();
-    if (mine.empty() || mine.size() > kMaxSamples) throw std::runtime_error(fmt::format("{}: {} samples", std::string(Op::name), mine.size()));
+    if (mine.empty() || mine.size() > kMaxSamples)
+      throw std::runtime_error(fmt::format("{}: {} samples", std::string(Op::name), mine.size()));
     const size_t step = small_size() ? 9 : 1;
     for (size_t i = 0; i < mine.size(); i += step) all.push_back(std::move(mine[i]));
   });

@@ -46,7 +46,9 @@ struct WithGradients {
     Tensors results;
     Tensor y = sample->f(x, n);
     results.push_back(y);
-    results.push_back(y.dtype() == boolean ? where(y, n, 2.5f) : y.dtype() == f32 || y.dtype() == f64 ? y * n + y : cast(y, f32) * n);
+    results.push_back(y.dtype() == boolean                   ? where(y, n, 2.5f)
+                      : y.dtype() == f32 || y.dtype() == f64 ? y * n + y
+                                                             : cast(y, f32) * n);
     for (size_t i = 0; i < x.size(); ++i) {
       if (!is_float(x[i].dtype()) || !is_float(y.dtype())) continue;
       results.push_back(grad([&](const Tensor& v) {
@@ -73,7 +75,8 @@ inline std::string check_modes(const Sample& s) {
     for (int turn : {0, 1, 0}) {
       Tensors y = g(s.inputs, turn == 0 ? kNumber : -1.25f);
       for (size_t i = 0; i < y.size() && wrong.empty(); ++i)
-        if (std::string d = difference(wanted[turn][i], y[i]); !d.empty()) wrong = fmt::format("{}, result {}: {}", how, i, d);
+        if (std::string d = difference(wanted[turn][i], y[i]); !d.empty())
+          wrong = fmt::format("{}, result {}: {}", how, i, d);
     }
   };
   auto compiled = compile(f);
@@ -97,7 +100,9 @@ inline std::string check_launches(const Sample& s) {
   use_machine(s.isa, 1);
   auto f = [&](const Tensors& x, float n) {
     Tensor y = s.f(x, n);
-    return y.dtype() == boolean ? where(y, n, 2.5f) : y.dtype() == i64 || y.dtype() == u8 || y.dtype() == i32 ? y * y : square(y);
+    return y.dtype() == boolean                                      ? where(y, n, 2.5f)
+           : y.dtype() == i64 || y.dtype() == u8 || y.dtype() == i32 ? y * y
+                                                                     : square(y);
   };
   auto compiled = compile(f);
   compiled(s.inputs, kNumber);
@@ -115,7 +120,9 @@ inline std::string check_launches(const Sample& s) {
 inline std::string check_gradients(const Sample& s) {
   use_machine(s.isa, 1);
   Rng rng(7);
-  auto random_like = [&](const Tensor& t) { return laid_out(t.shape(), f64, Layout::dense, drawing(rng, Draw::plain, f64, -1, 1)); };
+  auto random_like = [&](const Tensor& t) {
+    return laid_out(t.shape(), f64, Layout::dense, drawing(rng, Draw::plain, f64, -1, 1));
+  };
   const Tensor weight = random_like(s.f(s.inputs, kNumber));
   for (size_t i = 0; i < s.inputs.size(); ++i) {
     const Tensor& x = s.inputs[i];
@@ -133,11 +140,13 @@ inline std::string check_gradients(const Sample& s) {
     };
     const double g = slope(x).item<double>(), expected = differences(loss, direction);
     double scale = 1 + std::abs(g) + sum(abs(grad(loss)(x))).item<double>();
-    if (!(std::abs(g - expected) <= 3e-7 * scale)) return fmt::format("gradient of input {}: {} along a direction, differences say {}", i, g, expected);
+    if (!(std::abs(g - expected) <= 3e-7 * scale))
+      return fmt::format("gradient of input {}: {} along a direction, differences say {}", i, g, expected);
     const Tensor second = grad(slope)(x);
     const double g2 = sum(second * direction2).item<double>(), expected2 = differences(slope, direction2);
     scale = 1 + std::abs(g2) + sum(abs(second)).item<double>();
-    if (!(std::abs(g2 - expected2) <= 1e-6 * scale)) return fmt::format("second gradient of input {}: {} along a direction, differences say {}", i, g2, expected2);
+    if (!(std::abs(g2 - expected2) <= 1e-6 * scale))
+      return fmt::format("second gradient of input {}: {} along a direction, differences say {}", i, g2, expected2);
   }
   return "";
 }
@@ -147,7 +156,8 @@ template <class Report>
 void check_samples(const std::vector<Sample>& samples, Report report) {
   for (const Sample& s : samples) {
     try {
-      for (auto [name, check] : {std::pair("values", &check_values), std::pair("modes", &check_modes), std::pair("kernels", &check_launches)})
+      for (auto [name, check] : {std::pair("values", &check_values), std::pair("modes", &check_modes),
+                                 std::pair("kernels", &check_launches)})
         if (std::string wrong = check(s); !wrong.empty()) report(fmt::format("{}: {}: {}", s.what, name, wrong));
       if (s.smooth)
         if (std::string wrong = check_gradients(s); !wrong.empty()) report(fmt::format("{}: {}", s.what, wrong));

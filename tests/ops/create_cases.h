@@ -9,7 +9,8 @@
 
 namespace duet::testing {
 
-template <> struct Generator<Full> {
+template <>
+struct Generator<Full> {
   static std::vector<Sample> samples() {
     std::vector<Sample> all;
     for (DType t : {f32, f64, i32, i64, u8, boolean})
@@ -27,7 +28,8 @@ template <> struct Generator<Full> {
   }
 };
 
-template <> struct Generator<Arange> {
+template <>
+struct Generator<Arange> {
   static std::vector<Sample> samples() {
     std::vector<Sample> all;
     for (DType t : {f32, f64, i32, i64, u8})
@@ -37,7 +39,10 @@ template <> struct Generator<Arange> {
           s.what = fmt::format("arange {} {} {}", t, n, stepped);
           const double start = !stepped ? 0 : is_float(t) ? -1.5 : 3, step = !stepped ? 1 : is_float(t) ? 0.1 : 2;
           const int64_t count = stepped && n > 100 ? 100 : n;
-          s.f = [=](const Tensors&, float) { return stepped ? arange(start, start + (static_cast<double>(count) - 0.5) * step, step, t) : arange(count, t); };
+          s.f = [=](const Tensors&, float) {
+            return stepped ? arange(start, start + (static_cast<double>(count) - 0.5) * step, step, t)
+                           : arange(count, t);
+          };
           s.reference = [=](const std::vector<Values>&, const std::vector<Shape>&, double) {
             Expected e;
             const double by = t == f32 ? static_cast<double>(static_cast<float>(step)) : step;
@@ -55,7 +60,8 @@ template <> struct Generator<Arange> {
 inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> c, uint32_t k0, uint32_t k1) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t p = uint64_t{0xD2511F53} * c[0], q = uint64_t{0xCD9E8D57} * c[2];
-    c = {static_cast<uint32_t>(q >> 32) ^ c[1] ^ k0, static_cast<uint32_t>(q), static_cast<uint32_t>(p >> 32) ^ c[3] ^ k1, static_cast<uint32_t>(p)};
+    c = {static_cast<uint32_t>(q >> 32) ^ c[1] ^ k0, static_cast<uint32_t>(q),
+         static_cast<uint32_t>(p >> 32) ^ c[3] ^ k1, static_cast<uint32_t>(p)};
     k0 += 0x9E3779B9;
     k1 += 0xBB67AE85;
   }
@@ -78,7 +84,8 @@ std::vector<Sample> random_samples(const char* name, const std::vector<Shape>& s
         s.what = fmt::format("{} {} seed {} {}", name, shape, seed, strided);
         Tensor key = Key(seed).data();
         // A key may be a column of a larger tensor.
-        s.inputs = {strided ? concat({reshape(key, {2, 1}), reshape(key, {2, 1})}, 1).slice(1, 1, 2).reshape({2}) : key};
+        s.inputs = {strided ? concat({reshape(key, {2, 1}), reshape(key, {2, 1})}, 1).slice(1, 1, 2).reshape({2})
+                            : key};
         s.isa = seed % 2 ? "v3" : "v4";
         s.threads = strided ? 2 : 1;
         make(s, shape);
@@ -87,9 +94,11 @@ std::vector<Sample> random_samples(const char* name, const std::vector<Shape>& s
   return all;
 }
 
-inline const std::vector<Shape> kRandomShapes = {{}, {0}, {1}, {2}, {3}, {17}, {64}, {65}, {3, 17}, {2, 1, 2, 3, 2}, {129, 130}};
+inline const std::vector<Shape> kRandomShapes = {
+    {}, {0}, {1}, {2}, {3}, {17}, {64}, {65}, {3, 17}, {2, 1, 2, 3, 2}, {129, 130}};
 
-template <> struct Generator<Uniform> {
+template <>
+struct Generator<Uniform> {
   static std::vector<Sample> samples() {
     return random_samples("uniform", kRandomShapes, [](Sample& s, const Shape& shape) {
       s.fuses = true;
@@ -97,14 +106,17 @@ template <> struct Generator<Uniform> {
       s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>&, double) {
         Expected e;
         for (int64_t i = 0; i < shape.numel(); ++i)
-          e.y.push_back(std::ldexp(static_cast<double>(key_block(x[0], static_cast<uint64_t>(i / 4), 0)[static_cast<size_t>(i % 4)] >> 8), -24));
+          e.y.push_back(std::ldexp(
+              static_cast<double>(key_block(x[0], static_cast<uint64_t>(i / 4), 0)[static_cast<size_t>(i % 4)] >> 8),
+              -24));
         return e;
       };
     });
   }
 };
 
-template <> struct Generator<Normal> {
+template <>
+struct Generator<Normal> {
   static std::vector<Sample> samples() {
     return random_samples("normal", kRandomShapes, [](Sample& s, const Shape& shape) {
       s.f = [=](const Tensors& x, float) { return normal(Key(x[0]), shape); };
@@ -114,7 +126,8 @@ template <> struct Generator<Normal> {
         for (int64_t i = 0; i < shape.numel(); ++i) {
           const auto w = key_block(x[0], static_cast<uint64_t>(i / 4), 0);
           const size_t pair = static_cast<size_t>(i % 4) / 2 * 2;
-          const double u = std::ldexp(static_cast<double>(w[pair] >> 8) + 1, -24), v = std::ldexp(static_cast<double>(w[pair + 1] >> 8), -24);
+          const double u = std::ldexp(static_cast<double>(w[pair] >> 8) + 1, -24),
+                       v = std::ldexp(static_cast<double>(w[pair + 1] >> 8), -24);
           const double radius = std::sqrt(-2 * std::log(u)), angle = 6.283185307179586 * v;
           e.y.push_back(radius * (i % 2 ? std::sin(angle) : std::cos(angle)));
         }
@@ -124,7 +137,8 @@ template <> struct Generator<Normal> {
   }
 };
 
-template <> struct Generator<Permutation> {
+template <>
+struct Generator<Permutation> {
   static std::vector<Sample> samples() {
     return random_samples("permutation", {{0}, {1}, {2}, {3}, {17}, {65}, {1000}}, [](Sample& s, const Shape& shape) {
       const int64_t n = shape[0];
@@ -145,7 +159,8 @@ template <> struct Generator<Permutation> {
   }
 };
 
-template <> struct Generator<Split> {
+template <>
+struct Generator<Split> {
   static std::vector<Sample> samples() {
     return random_samples("split", {{0}, {1}, {2}, {17}}, [](Sample& s, const Shape& shape) {
       const int64_t n = shape[0];
@@ -157,18 +172,22 @@ template <> struct Generator<Split> {
       s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>&, double) {
         Expected e;
         for (int64_t i = 0; i < n; ++i)
-          for (size_t k : {0u, 1u}) e.y.push_back(static_cast<int32_t>(key_block(x[0], static_cast<uint64_t>(i), 1)[k]));
+          for (size_t k : {0u, 1u})
+            e.y.push_back(static_cast<int32_t>(key_block(x[0], static_cast<uint64_t>(i), 1)[k]));
         return e;
       };
     });
   }
 };
 
-template <> struct Generator<FoldIn> {
+template <>
+struct Generator<FoldIn> {
   static std::vector<Sample> samples() {
     return random_samples("fold_in", {{0}, {1}, {7}, {1000000007}}, [](Sample& s, const Shape& shape) {
       const int64_t n = shape[0];
-      s.f = [=](const Tensors& x, float) { return n == 7 ? fold_in(Key(x[0]), full({}, 7, i32)).data() : fold_in(Key(x[0]), n).data(); };
+      s.f = [=](const Tensors& x, float) {
+        return n == 7 ? fold_in(Key(x[0]), full({}, 7, i32)).data() : fold_in(Key(x[0]), n).data();
+      };
       s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>&, double) {
         Expected e;
         for (size_t k : {0u, 1u}) e.y.push_back(static_cast<int32_t>(key_block(x[0], static_cast<uint64_t>(n), 2)[k]));

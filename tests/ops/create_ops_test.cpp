@@ -1,9 +1,8 @@
 // Every op that makes tensors, from the lists.
-#include "ops/create_cases.h"
-
 #include <gtest/gtest.h>
 
 #include "ops/checks.h"
+#include "ops/create_cases.h"
 
 namespace duet::testing {
 namespace {

@@ -1,9 +1,8 @@
 // Every op that moves or picks elements, from the lists.
-#include "ops/movement_cases.h"
-
 #include <gtest/gtest.h>
 
 #include "ops/checks.h"
+#include "ops/movement_cases.h"
 
 namespace duet::testing {
 namespace {

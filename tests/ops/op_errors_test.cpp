@@ -15,7 +15,8 @@ std::string message(F f) {
     std::string text = e.what();
     const size_t place = text.rfind(" [op_errors_test.cpp:");
     // (alias and stop_gradient take no operand, so they know no line.)
-    EXPECT_TRUE(place != text.npos || text.starts_with("alias") || text.starts_with("stop_gradient")) << "without the user's line: " << text;
+    EXPECT_TRUE(place != text.npos || text.starts_with("alias") || text.starts_with("stop_gradient"))
+        << "without the user's line: " << text;
     EXPECT_TRUE(thread_state.line.file == nullptr) << "the line is left behind";
     return text.substr(0, place);
   }
@@ -32,7 +33,8 @@ class OpErrorsTest : public ::testing::Test {
     for (const Tensor* t : all) before.push_back(bits(*t));
   }
   void TearDown() override {
-    for (size_t i = 0; i < all.size(); ++i) EXPECT_EQ(bits(*all[i]), before[i]) << "an operand of a failed call changed";
+    for (size_t i = 0; i < all.size(); ++i)
+      EXPECT_EQ(bits(*all[i]), before[i]) << "an operand of a failed call changed";
     EXPECT_TRUE(thread_state.line.file == nullptr);
   }
 };
@@ -42,7 +44,8 @@ template <class Op>
 void call(const std::vector<const Tensor*>& x) {
   std::vector<std::unique_ptr<Operand>> operands;
   std::vector<Inputs::Ref> refs;
-  for (const Tensor* t : x) refs.emplace_back(*operands.emplace_back(std::make_unique<Operand>(*t, std::source_location::current())));
+  for (const Tensor* t : x)
+    refs.emplace_back(*operands.emplace_back(std::make_unique<Operand>(*t, std::source_location::current())));
   dispatch(op<Op>(), Inputs(std::span<const Inputs::Ref>(refs)));
 }
 
@@ -52,10 +55,12 @@ TEST_F(OpErrorsTest, EveryPointwiseOp) {
     // All operands fit but the last, which is what is tested.
     auto with_last = [&](const Tensor& good, const Tensor& last) {
       std::vector<const Tensor*> x;
-      for (int i = 0; i < Op::kInputs; ++i) x.push_back(i == Op::kInputs - 1 ? &last : (Op::kBoolIn >> i) & 1u ? &m : &good);
+      for (int i = 0; i < Op::kInputs; ++i)
+        x.push_back(i == Op::kInputs - 1 ? &last : (Op::kBoolIn >> i) & 1u ? &m : &good);
       return message([&] { call<Op>(x); });
     };
-    EXPECT_EQ(with_last(a, empty), fmt::format("{}: operand {} is an empty Tensor; give it a value first", name, Op::kInputs));
+    EXPECT_EQ(with_last(a, empty),
+              fmt::format("{}: operand {} is an empty Tensor; give it a value first", name, Op::kInputs));
     if (Op::kAccepts == kFloats) {
       EXPECT_EQ(with_last(n, n), name + ": takes f32 or f64: i32[2,3]; use .to(f32)");
       EXPECT_EQ(with_last(m, m), name + ": takes f32 or f64: bool[2,3]; use .to(f32)");
@@ -70,10 +75,14 @@ TEST_F(OpErrorsTest, EveryPointwiseOp) {
       EXPECT_EQ(with_last(a, d), name + ": element types differ: f32[2,3] and f64[2,3]; convert one with .to(f64)");
       std::string shapes = Op::kBoolIn ? "bool[2,3]" : "f32[2,3]";
       for (int i = 1; i < Op::kInputs - 1; ++i) shapes += ", f32[2,3]";
-      EXPECT_EQ(with_last(a, b), name + ": shapes do not broadcast: " + shapes + ", f32[2]; axes must be equal or 1, aligned at the last");
+      EXPECT_EQ(with_last(a, b), name + ": shapes do not broadcast: " + shapes +
+                                     ", f32[2]; axes must be equal or 1, aligned at the last");
     }
     if (Op::kBoolIn) {
-      EXPECT_EQ(message([&] { call<Op>({&a, &a, &a}); }), name + ": operand 1 must be bool: f32[2,3]; compare it first, as in x != 0");
+      EXPECT_EQ(message([&] {
+                  call<Op>({&a, &a, &a});
+                }),
+                name + ": operand 1 must be bool: f32[2,3]; compare it first, as in x != 0");
     }
   });
 }
@@ -82,7 +91,8 @@ TEST_F(OpErrorsTest, Numbers) {
   EXPECT_EQ(message([&] { n + 0.5f; }), "add: the floating number 0.5 beside i32 tensors; convert them with .to(f32)");
   EXPECT_EQ(message([&] { n * 2.0; }), "mul: the floating number 2 beside i32 tensors; convert them with .to(f32)");
   EXPECT_EQ(message([&] { u + 300; }), "add: 300 does not fit u8; convert the tensor to a wider type");
-  EXPECT_EQ(message([&] { n - 3'000'000'000; }), "sub: 3000000000 does not fit i32; convert the tensor to a wider type");
+  EXPECT_EQ(message([&] { n - 3'000'000'000; }),
+            "sub: 3000000000 does not fit i32; convert the tensor to a wider type");
   EXPECT_EQ(message([&] { m == 2; }), "eq: 2 does not fit bool; convert the tensor to a wider type");
   EXPECT_EQ(message([&] { neg(true); }), "neg: takes numbers, not bool: true; use .to(f32)");
   EXPECT_EQ(exp(0).dtype(), f32) << "numbers alone take a type that the op takes";
@@ -108,24 +118,42 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
   const std::vector<Wrong> wrongs = {
       // reductions
       {"sum: there is no axis 2: f32[2,3]; axes go from -2 to 1", [&] { sum(a, 2); }},
-      {"sum: axis -1 is named twice: f32[2,3]; name each axis once", [&] { sum(a, {.axis = {1, -1}}); }},
+      {"sum: axis -1 is named twice: f32[2,3]; name each axis once",
+       [&] {
+         sum(a, {.axis = {1, -1}});
+       }},
       {"sum: operand 1 is an empty Tensor; give it a value first", [&] { sum(empty); }},
       {"sum: the operand is a number; give a tensor", [&] { sum(1.5f); }},
       {"mean: there is no axis -3: f32[2,3]; axes go from -2 to 1", [&] { mean(a, -3); }},
       {"mean: operand 1 is an empty Tensor; give it a value first", [&] { mean(empty); }},
-      {"max: there is no maximum of no elements: f32[0,3]", [&] { max(zeros({0, 3}), 0); }},
+      {"max: there is no maximum of no elements: f32[0,3]",
+       [&] {
+         max(zeros({0, 3}), 0);
+       }},
       {"max: operand 1 is an empty Tensor; give it a value first", [&] { max(empty); }},
       {"argmax: there is no axis 1: f32[3]; axes go from -1 to 0", [&] { argmax(v, 1); }},
-      {"argmax: there is no maximum of no elements: f32[3,0]", [&] { argmax(zeros({3, 0}), 1); }},
+      {"argmax: there is no maximum of no elements: f32[3,0]",
+       [&] {
+         argmax(zeros({3, 0}), 1);
+       }},
       {"argmax: operand 1 is an empty Tensor; give it a value first", [&] { argmax(empty); }},
       // movement
       {"reshape: 6 elements do not fill [4]: f32[2,3]; give extents whose product is 6", [&] { reshape(a, {4}); }},
-      {"reshape: 6 elements do not fill [4,-1]: f32[2,3]; give extents whose product is 6", [&] { reshape(a, {4, -1}); }},
+      {"reshape: 6 elements do not fill [4,-1]: f32[2,3]; give extents whose product is 6",
+       [&] {
+         reshape(a, {4, -1});
+       }},
       {"reshape: operand 1 is an empty Tensor; give it a value first", [&] { reshape(empty, {4}); }},
-      {"transpose: axes [0,0] are no order of f32[2,3]; name each axis once", [&] { transpose(a, {0, 0}); }},
+      {"transpose: axes [0,0] are no order of f32[2,3]; name each axis once",
+       [&] {
+         transpose(a, {0, 0});
+       }},
       {"transpose: axes [0] are no order of f32[2,3]; name each axis once", [&] { transpose(a, {0}); }},
       {"transpose: operand 1 is an empty Tensor; give it a value first", [&] { transpose(empty); }},
-      {"broadcast_to: f32[2,3] does not repeat to [2,4]; only axes of extent 1 repeat", [&] { broadcast_to(a, {2, 4}); }},
+      {"broadcast_to: f32[2,3] does not repeat to [2,4]; only axes of extent 1 repeat",
+       [&] {
+         broadcast_to(a, {2, 4});
+       }},
       {"broadcast_to: f32[2,3] does not repeat to [3]; only axes of extent 1 repeat", [&] { broadcast_to(a, {3}); }},
       {"broadcast_to: operand 1 is an empty Tensor; give it a value first", [&] { broadcast_to(empty, {3}); }},
       {"slice: there is no axis 2: f32[2,3]; axes go from -2 to 1", [&] { a.slice(2, 0, 1); }},
@@ -133,12 +161,27 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
       {"slice: the operand is an empty Tensor; give it a value first", [&] { slice_axis(empty, 0, 0, 1); }},
       {"slice: the operand is a number; give a tensor", [&] { slice_axis(1.5f, 0, 0, 1); }},
       {"unslice: operand 1 is an empty Tensor; give it a value first", [&] { unslice(empty); }},
-      {"concat: element types differ: f32[2,3] and i32[2,3]; convert one with .to(f32)", [&] { concat({a, n}); }},
-      {"concat: shapes differ beside axis 1: f32[2,3] and f32[3]; only that axis may", [&] { concat({a, v}, 1); }},
+      {"concat: element types differ: f32[2,3] and i32[2,3]; convert one with .to(f32)",
+       [&] {
+         concat({a, n});
+       }},
+      {"concat: shapes differ beside axis 1: f32[2,3] and f32[3]; only that axis may",
+       [&] {
+         concat({a, v}, 1);
+       }},
       {"concat: there are no tensors; give at least one", [&] { concat({}); }},
-      {"concat: operand 2 is an empty Tensor; give it a value first", [&] { concat({a, empty}); }},
-      {"concat: operand 1 is an empty Tensor; give it a value first", [&] { concat({empty, a}); }},
-      {"concat: there is no axis 0: f32[]; axes go from 0 to -1", [&] { concat({zeros({}), zeros({})}); }},
+      {"concat: operand 2 is an empty Tensor; give it a value first",
+       [&] {
+         concat({a, empty});
+       }},
+      {"concat: operand 1 is an empty Tensor; give it a value first",
+       [&] {
+         concat({empty, a});
+       }},
+      {"concat: there is no axis 0: f32[]; axes go from 0 to -1",
+       [&] {
+         concat({zeros({}), zeros({})});
+       }},
       {"copy: operand 1 is an empty Tensor; give it a value first", [&] { contiguous(empty); }},
       {"cast: operand 1 is an empty Tensor; give it a value first", [&] { cast(empty, f32); }},
       {"alias: the operand is an empty Tensor; give it a value first", [&] { alias(empty); }},
@@ -148,11 +191,14 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
       {"matmul: takes two f32 or two f64 tensors: f32[2,3] · f64[3,2]; use .to(f32)", [&] { matmul(a, transpose(d)); }},
       {"matmul: takes two f32 or two f64 tensors: i32[2,3] · i32[3,2]; use .to(f32)", [&] { matmul(n, transpose(n)); }},
       {"matmul: leading axes do not broadcast: f32[2,1,3] · f32[3,3,1]; they must be equal or 1",
-       [&] { matmul(reshape(a, {2, 1, 3}), zeros({3, 3, 1})); }},
+       [&] {
+         matmul(reshape(a, {2, 1, 3}), zeros({3, 3, 1}));
+       }},
       {"matmul: operand 2 is an empty Tensor; give it a value first", [&] { matmul(a, empty); }},
       {"matmul: operand 1 is an empty Tensor; give it a value first", [&] { matmul(empty, a); }},
       {"matmul: a matrix needs two axes: f32[2,3] · 2", [&] { matmul(a, 2.0f); }},
-      {"matmul: a matrix or vector is needed: f32[2,3] · f32[]; multiply by a number with *", [&] { matmul(a, zeros({})); }},
+      {"matmul: a matrix or vector is needed: f32[2,3] · f32[]; multiply by a number with *",
+       [&] { matmul(a, zeros({})); }},
       // indices
       {"gather: indices must be integers: f32[2]; use .to(i64)", [&] { gather(a, b); }},
       {"gather: there is no axis 2: f32[2,3]; axes go from -2 to 1", [&] { gather(a, n, 2); }},
@@ -162,8 +208,10 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
       {"gather: operand 2 is an empty Tensor; give it a value first", [&] { gather(a, empty); }},
       {"scatter_add: indices must be integers: bool[2,3]; use .to(i64)", [&] { scatter_add(a, m, a); }},
       {"scatter_add: takes numbers of one type: f32[3] and f64[2,3]", [&] { scatter_add(v, n, d); }},
-      {"scatter_add: updates do not fit: f32[2,3] into f32[2,3] at i32[2,3]; they must be [2,3,3]", [&] { scatter_add(a, n, a); }},
-      {"scatter_add: index 3 is out of range: element 2 of i32[2,3]; it must be in -3 to 2", [&] { scatter_add(v, n, a); }},
+      {"scatter_add: updates do not fit: f32[2,3] into f32[2,3] at i32[2,3]; they must be [2,3,3]",
+       [&] { scatter_add(a, n, a); }},
+      {"scatter_add: index 3 is out of range: element 2 of i32[2,3]; it must be in -3 to 2",
+       [&] { scatter_add(v, n, a); }},
       {"scatter_add: operand 3 is an empty Tensor; give it a value first", [&] { scatter_add(v, n, empty); }},
       {"one_hot: indices must be integers: f32[2,3]; use .to(i64)", [&] { one_hot(a, 3); }},
       {"one_hot: label 3 is out of range: element 2 of i32[2,3]; it must be in 0 to 2", [&] { one_hot(n, 3); }},
@@ -174,7 +222,8 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
       {"full: the value is a tensor: f32[3]; use broadcast_to", [&] { full({3}, v); }},
       {"shape: an extent is negative: [-1]", [&] { full({-1}, 1); }},
       {"shape: f32[4611686018427387904] has more bytes than 63 bits can count", [&] { zeros({int64_t{1} << 62}); }},
-      {"full: the floating number 0.5 for i32 elements; give an integer, or ask for f32", [&] { full({3}, 0.5f, i32); }},
+      {"full: the floating number 0.5 for i32 elements; give an integer, or ask for f32",
+       [&] { full({3}, 0.5f, i32); }},
       {"full: 256 does not fit u8; choose a wider type", [&] { full({3}, 256, u8); }},
       {"arange: the number of elements is negative: -1", [&] { arange(-1); }},
       {"arange: there is no range of bool; use i32", [&] { arange(3, boolean); }},
@@ -182,11 +231,15 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
       {"arange: 0 to 1e+300 by 1 has too many elements", [&] { arange(0.0, 1e300); }},
       {"arange: 0.5 is no i32; give whole numbers, or ask for f32", [&] { arange(0.5, 3.0, 1, i32); }},
       // random
-      {"uniform: operand 1 is no key: f32[3]; keys come from Key(seed), split and fold_in", [&] { on_key(op<Uniform>(), v); }},
-      {"normal: operand 1 is no key: f32[3]; keys come from Key(seed), split and fold_in", [&] { on_key(op<Normal>(), v); }},
-      {"permutation: operand 1 is no key: i32[2,3]; keys come from Key(seed), split and fold_in", [&] { on_key(op<Permutation>(), n); }},
+      {"uniform: operand 1 is no key: f32[3]; keys come from Key(seed), split and fold_in",
+       [&] { on_key(op<Uniform>(), v); }},
+      {"normal: operand 1 is no key: f32[3]; keys come from Key(seed), split and fold_in",
+       [&] { on_key(op<Normal>(), v); }},
+      {"permutation: operand 1 is no key: i32[2,3]; keys come from Key(seed), split and fold_in",
+       [&] { on_key(op<Permutation>(), n); }},
       {"permutation: the number of elements is negative: -1", [&] { permutation(key, -1); }},
-      {"split: operand 1 is no key: f32[3]; keys come from Key(seed), split and fold_in", [&] { on_key(op<Split>(), v); }},
+      {"split: operand 1 is no key: f32[3]; keys come from Key(seed), split and fold_in",
+       [&] { on_key(op<Split>(), v); }},
       {"split: the number of keys is negative: -1", [&] { split(key, -1); }},
       {"fold_in: the number must be one integer: f32[3]", [&] { fold_in(key, v); }},
       {"fold_in: operand 2 is an empty Tensor; give it a value first", [&] { fold_in(key, empty); }},
@@ -199,14 +252,20 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
       {"log_softmax: takes f32 or f64: bool[2,3]; use .to(f32)", [&] { log_softmax(m); }},
       {"cross_entropy: labels must be integers: f32[2]; use .to(i32)", [&] { cross_entropy(a, b); }},
       {"cross_entropy: the labels are not a tensor; give i32 labels", [&] { cross_entropy(a, empty); }},
-      {"cross_entropy: logits and labels do not fit: f32[2,3] and i32[2,3]; labels have the logits' shape without the last axis",
+      {"cross_entropy: logits and labels do not fit: f32[2,3] and i32[2,3]; labels have the logits' shape without the "
+       "last axis",
        [&] { cross_entropy(a, n); }},
-      {"one_hot: label 3 is out of range: element 0 of i32[2]; it must be in 0 to 2", [&] { cross_entropy(a, tensor({3, 0})); }},
+      {"one_hot: label 3 is out of range: element 0 of i32[2]; it must be in 0 to 2",
+       [&] {
+         cross_entropy(a, tensor({3, 0}));
+       }},
       {"layer_norm: a scalar has no axis to normalise: f32[]", [&] { layer_norm(zeros({}), v, v); }},
       {"layer_norm: takes f32 or f64: u8[2,3]; use .to(f32)", [&] { layer_norm(u, v, v); }},
-      {"mul: shapes do not broadcast: f32[2,3], f32[2]; axes must be equal or 1, aligned at the last", [&] { layer_norm(a, b, v); }},
+      {"mul: shapes do not broadcast: f32[2,3], f32[2]; axes must be equal or 1, aligned at the last",
+       [&] { layer_norm(a, b, v); }},
       {"matmul: inner axes differ: f32[2,3] · f32[2,3] (3 vs 2); did you mean transpose(b)?", [&] { linear(a, a, v); }},
-      {"sub: shapes do not broadcast: f32[2,3], f32[2]; axes must be equal or 1, aligned at the last", [&] { mse(a, b); }},
+      {"sub: shapes do not broadcast: f32[2,3], f32[2]; axes must be equal or 1, aligned at the last",
+       [&] { mse(a, b); }},
   };
   std::set<std::string> named;
   for (const Wrong& w : wrongs) {
@@ -214,7 +273,9 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
     named.insert(w.wanted.substr(0, w.wanted.find(':')));
   }
   // No op of the other lists is without a message here.
-  auto check_named = [&]<class Op>() { EXPECT_TRUE(named.count(std::string(Op::name))) << Op::name << " has no wrong call here"; };
+  auto check_named = [&]<class Op>() {
+    EXPECT_TRUE(named.count(std::string(Op::name))) << Op::name << " has no wrong call here";
+  };
   for_each_op<ReduceOps>(check_named);
   for_each_op<MovementOps>(check_named);
   for_each_op<MatmulOps>(check_named);

@@ -7,8 +7,8 @@
 
 namespace duet::testing {
 
-/// Empty if no two values of the plan that are alive at the same launch share a byte of the arena, but for a result that
-/// is computed in place of an operand that dies there; else what is wrong.
+/// Empty if no two values of the plan that are alive at the same launch share a byte of the arena, but for a result
+/// that is computed in place of an operand that dies there; else what is wrong.
 inline std::string verify_memory(const graph::Plan& plan) {
   const graph::Executable& e = plan.executable();
   const graph::Graph& g = plan.graph();
@@ -35,7 +35,8 @@ inline std::string verify_memory(const graph::Plan& plan) {
       life.begin = e.arena_offset[static_cast<size_t>(v)];
       life.end = life.begin + s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype));
       if (life.begin % 64 != 0) return fmt::format("value {} lies at {}: not a multiple of 64", v, life.begin);
-      if (life.end > e.arena_bytes) return fmt::format("value {} ends at {}, the arena at {}", v, life.end, e.arena_bytes);
+      if (life.end > e.arena_bytes)
+        return fmt::format("value {} ends at {}, the arena at {}", v, life.end, e.arena_bytes);
     }
     for (int v : reads) {
       if (v < 0 || !in_arena(root(v))) continue;
@@ -50,7 +51,8 @@ inline std::string verify_memory(const graph::Plan& plan) {
   // (A matmul's product may be replaced by a result of its own epilogue.)
   auto in_place = [&](const Life& dying, const Life& born) {
     const bool product = e.launches[static_cast<size_t>(born.written)].kind == graph::LaunchKind::matmul;
-    return dying.read == born.written && (dying.written < born.written || product) && dying.begin == born.begin && dying.end == born.end;
+    return dying.read == born.written && (dying.written < born.written || product) && dying.begin == born.begin &&
+           dying.end == born.end;
   };
   int64_t bound = 0;
   for (int k = 0; k < static_cast<int>(e.launches.size()); ++k) {
@@ -64,11 +66,13 @@ inline std::string verify_memory(const graph::Plan& plan) {
       for (size_t j = 0; j < live.size(); ++j) {
         const Life& b = *live[j].second;
         if (i == j || a.end <= b.begin || b.end <= a.begin) continue;
-        const bool allowed = (in_place(a, b) && graph::can_compute_in_place(e.launches[static_cast<size_t>(k)], g, e.layouts, live[i].first, live[j].first)) ||
-                             (in_place(b, a) && graph::can_compute_in_place(e.launches[static_cast<size_t>(k)], g, e.layouts, live[j].first, live[i].first));
+        const bool allowed = (in_place(a, b) && graph::can_compute_in_place(e.launches[static_cast<size_t>(k)], g,
+                                                                            e.layouts, live[i].first, live[j].first)) ||
+                             (in_place(b, a) && graph::can_compute_in_place(e.launches[static_cast<size_t>(k)], g,
+                                                                            e.layouts, live[j].first, live[i].first));
         if (!allowed)
-          return fmt::format("values {} and {} are both live at launch {} and overlap: {}..{} and {}..{}", live[i].first, live[j].first, k,
-                             a.begin, a.end, b.begin, b.end);
+          return fmt::format("values {} and {} are both live at launch {} and overlap: {}..{} and {}..{}",
+                             live[i].first, live[j].first, k, a.begin, a.end, b.begin, b.end);
         counted |= j < i;
       }
       if (!counted) bytes += (a.end - a.begin + 63) / 64 * 64;

@@ -1,9 +1,8 @@
 // Every pointwise op, from the list.
-#include "ops/pointwise_cases.h"
-
 #include <gtest/gtest.h>
 
 #include "ops/checks.h"
+#include "ops/pointwise_cases.h"
 
 namespace duet::testing {
 namespace {

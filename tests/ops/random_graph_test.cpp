@@ -18,10 +18,6 @@ int64_t environment(const char* name, int64_t otherwise) {
   const char* text = std::getenv(name);
   return text != nullptr ? std::atoll(text) : otherwise;
 }
-bool small() {
-  const char* size = std::getenv("DUET_TEST_SIZE");
-  return size != nullptr && std::string_view(size) == "small";
-}
 
 /// One program and its arguments.
 struct Case {
@@ -41,9 +37,18 @@ struct Case {
     DType dtype = s % 7 == 3 ? f64 : f32;
     auto make = [&](const Shape& shape, DType t) { return random_tensor(rng, shape, t, style.specials); };
     state = {make({a, b}, dtype), make({a, b}, dtype), make({b}, dtype)};
-    inputs = {make({a, b}, dtype), make({b, 3}, dtype), make({c, 1, b}, dtype), make({a, 1}, dtype), make({}, dtype),
-              make({a, b}, i32), make({a}, i64), make({b, a}, dtype).transpose(), make({a, b * 2}, dtype).slice(1, 0, b * 2, 2),
-              broadcast_to(make({1, b}, dtype), {a, b}), make({b}, u8), make({3, 17}, f32)};
+    inputs = {make({a, b}, dtype),
+              make({b, 3}, dtype),
+              make({c, 1, b}, dtype),
+              make({a, 1}, dtype),
+              make({}, dtype),
+              make({a, b}, i32),
+              make({a}, i64),
+              make({b, a}, dtype).transpose(),
+              make({a, b * 2}, dtype).slice(1, 0, b * 2, 2),
+              broadcast_to(make({1, b}, dtype), {a, b}),
+              make({b}, u8),
+              make({3, 17}, f32)};
   }
 
   Tensors operator()(Tensors& state, const Tensors& x, float s1, float s2) const {
@@ -99,7 +104,8 @@ Outcome call_thrice(const F& f, const Case& c, bool shared) {
     o.results.push_back(std::move(r));
   }
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (std::string d = difference(inputs[i], c.inputs[i]); !d.empty()) throw std::runtime_error("an input changed: " + d);
+    if (std::string d = difference(inputs[i], c.inputs[i]); !d.empty())
+      throw std::runtime_error("an input changed: " + d);
   return o;
 }
 
@@ -131,20 +137,26 @@ std::string run_case(uint32_t seed, int max_steps) {
     int turn = 0;
     for (const auto& passes : without) {
       // Every subset for a third of the seeds; all passes and none for every one.
-      if (turn >= 2 && static_cast<int>(seed % 5) != turn - 2) { ++turn; continue; }
+      if (turn >= 2 && static_cast<int>(seed % 5) != turn - 2) {
+        ++turn;
+        continue;
+      }
       for (bool shared : {false, true}) {
         set(++turn);
-        where = fmt::format("compiled without {} passes{}, shared {}", passes.size(), passes.size() == 1 ? " (" + passes[0] + ")" : "", shared);
+        where = fmt::format("compiled without {} passes{}, shared {}", passes.size(),
+                            passes.size() == 1 ? " (" + passes[0] + ")" : "", shared);
         auto compiled = compile(c, {passes});
         const Outcome o = call_thrice(compiled, c, shared);
         if (std::string d = outcome_difference(eager, o); !d.empty()) return where + ": " + d;
-        if (o.launches > eager.launches) return fmt::format("{}: {} kernels, eagerly {}", where, o.launches, eager.launches);
+        if (o.launches > eager.launches)
+          return fmt::format("{}: {} kernels, eagerly {}", where, o.launches, eager.launches);
         for (const auto& plan : compiled.cache().plans())
           if (std::string e = verify_memory(*plan); !e.empty()) return where + ": " + e;
         if (c.style.splits) continue;
         where = "frozen, " + where;
         auto frozen = freeze(c, {OnNewShape::retrace, passes});
-        if (std::string d = outcome_difference(eager, call_thrice(frozen, c, shared)); !d.empty()) return where + ": " + d;
+        if (std::string d = outcome_difference(eager, call_thrice(frozen, c, shared)); !d.empty())
+          return where + ": " + d;
       }
     }
   } catch (const std::exception& e) {
@@ -154,14 +166,15 @@ std::string run_case(uint32_t seed, int max_steps) {
 }
 
 TEST(RandomGraph, TheSameBitsInEveryMode) {
-  const int64_t first = environment("DUET_FUZZ_FIRST", 1), count = environment("DUET_FUZZ_COUNT", small() ? 40 : 400);
+  const int64_t first = environment("DUET_FUZZ_FIRST", 1), count = environment("DUET_FUZZ_COUNT", small_size() ? 40 : 1500);
   const int max_steps = static_cast<int>(environment("DUET_FUZZ_STEPS", 100));
   for (int64_t seed = first; seed < first + count; ++seed) {
     std::string wrong = run_case(static_cast<uint32_t>(seed), max_steps);
     if (wrong.empty()) continue;
     int steps = 0;  // the shortest beginning of the program that is wrong
     for (std::string w; steps < 31 && w.empty(); ++steps) w = run_case(static_cast<uint32_t>(seed), steps);
-    ADD_FAILURE() << "seed " << seed << " (" << steps - 1 << " steps are enough): " << wrong << "\n  then: " << run_case(static_cast<uint32_t>(seed), steps - 1);
+    ADD_FAILURE() << "seed " << seed << " (" << steps - 1 << " steps are enough): " << wrong
+                  << "\n  then: " << run_case(static_cast<uint32_t>(seed), steps - 1);
   }
   cpu::set_threads(0);
 }
@@ -172,7 +185,8 @@ TEST(RandomGraph, ViewsOfNumbersAreReturned) {
     Tensor wide = broadcast_to(s, {2, 3});
     return Tensors{wide, transpose(wide), reshape(s, {1, 1}), wide[0] * 2.0f, broadcast_to(reshape(s, {1}), {4})};
   };
-  const Tensors eager = f(1.5f), compiled = compile(f)(1.5f), frozen = freeze(f)(1.5f), alone = compile(f, {{"fuse", "simplify"}})(1.5f);
+  const Tensors eager = f(1.5f), compiled = compile(f)(1.5f), frozen = freeze(f)(1.5f),
+                alone = compile(f, {{"fuse", "simplify"}})(1.5f);
   for (size_t i = 0; i < eager.size(); ++i) {
     EXPECT_EQ(difference(eager[i], compiled[i]), "") << i;
     EXPECT_EQ(difference(eager[i], frozen[i]), "") << i;

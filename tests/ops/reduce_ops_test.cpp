@@ -1,9 +1,8 @@
 // Every reduction and the matrix product, from the lists.
-#include "ops/reduce_cases.h"
-
 #include <gtest/gtest.h>
 
 #include "ops/checks.h"
+#include "ops/reduce_cases.h"
 
 namespace duet::testing {
 namespace {
