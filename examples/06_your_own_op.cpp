@@ -1,6 +1,7 @@
 // You learn: to add an operation, with nothing of duet changed. One struct with a formula and a gradient rule gives an
 // op that broadcasts, fuses with its neighbours, differentiates to any order and runs in every mode with the same bits.
 #include <duet/duet.h>
+#include <duet/testing.h>
 #include <fmt/core.h>
 
 #include "lesson.h"
@@ -62,6 +63,11 @@ int main() {
   fmt::print("softplus   {}\n  first    {}\n  second   {}\n", mine::softplus(x), first(x), second(x));
   expect(mine::softplus(x)[4].item() == 100 && first(x)[2].item() == 0.5f && second(x)[2].item() == 0.25f,
          "values and gradients");
+
+  // check_op tests a formula and its rule: values in f64, both gradients, every mode's bits, fusion.
+  check_op<mine::Softplus>();
+  check_op<mine::Huber>({.low = 0.5, .high = 2});
+  fmt::print("softplus and huber pass check_op\n");
 
   // It fuses with its neighbours like duet's own.
   auto f = [](const Tensor& x, const Tensor& b) {
