@@ -163,6 +163,7 @@ void OneHot::run(const KernelCall& call) {
   const Strided& y = call.out[0];
   const int64_t classes = call.attrs[1];
   std::vector<int64_t> label = checked_indices("one_hot", call.in[0], classes, false, "label");
+  if (y.shape->numel() == 0) return;  // storage of nothing has no address
   std::memset(y.data, 0, static_cast<size_t>(y.shape->numel()) * size_bytes(y.dtype));
   visit(y.dtype, [&](auto zero) {
     using T = decltype(zero);

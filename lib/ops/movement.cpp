@@ -185,6 +185,7 @@ void Unslice::run(const KernelCall& call) {
   const int64_t axis = call.attrs[0], start = call.attrs[1], step = call.attrs[3];
   AroundAxis around(*y.shape, axis);
   const int64_t rows = (*x.shape)[static_cast<int>(axis)], all = (*y.shape)[static_cast<int>(axis)];
+  if (y.shape->numel() == 0) return;  // storage of nothing has no address
   std::memset(y.data, 0, static_cast<size_t>(y.shape->numel() * size));
   cpu::Source source = cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape);
   for (int64_t o = 0; o < around.outer; ++o)

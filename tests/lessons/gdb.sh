@@ -2,6 +2,8 @@
 # gdb.sh PROGRAM: one breakpoint sees every operation with the user's line above it, and a Tensor can be printed.
 set -u
 program=$1
+# LeakSanitizer cannot work under a debugger.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 skip() {
   echo "skipped: $1"
   exit 77
