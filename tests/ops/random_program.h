@@ -17,6 +17,12 @@ struct Style {
   int depth = 0;          // of gradients
 };
 
+class Program;
+/// What one operation makes of a value, or nothing where the value does not suit it. tests/ops/steps has a list a
+/// family.
+using Step = std::optional<Tensor> (*)(Program& p, const Tensor& x);
+const std::vector<Step>& all_steps();
+
 /// Draws operations and keeps their results.
 class Program {
  public:
@@ -41,11 +47,26 @@ class Program {
     if (min_rank > 0) return pool_.emplace_back(reshape(floating(), {1, -1}));
     return pool_[0];
   }
+  bool chance(int one_in) { return below(rng_, one_in) == 0; }
+  /// An axis of t, counted from either end.
+  int axis(const Tensor& t) { return below(rng_, t.rank()) - (chance(2) ? t.rank() : 0); }
+  /// Another value that broadcasts with x, of its dtype.
+  std::optional<Tensor> partner(const Tensor& x) {
+    Shape common;
+    for (int tries = 0; tries < 20; ++tries) {
+      const Tensor& t = any();
+      const bool fits = t.dtype() == x.dtype() || (integer(t) && integer(x));  // integers meet in the wider type
+      if (fits && broadcast_shapes(x.shape(), t.shape(), common) && common.numel() <= style_.max_numel) return t;
+    }
+    return std::nullopt;
+  }
+  /// Numbers that differ from call to call.
+  float s1() const { return s1_; }
+  float s2() const { return s2_; }
+  const Style& style() const { return style_; }
 
  private:
   size_t at(size_t n) { return static_cast<size_t>(below(rng_, static_cast<int64_t>(n))); }
-  bool chance(int one_in) { return below(rng_, one_in) == 0; }
-  int axis(const Tensor& t) { return below(rng_, t.rank()) - (chance(2) ? t.rank() : 0); }
 
   Tensor unary(const Tensor& x) {
     switch (below(rng_, 17)) {
@@ -118,16 +139,6 @@ class Program {
     }
   }
   static bool integer(const Tensor& t) { return !is_float(t.dtype()) && t.dtype() != boolean; }
-  /// Another value that broadcasts with x, of its dtype.
-  std::optional<Tensor> partner(const Tensor& x) {
-    Shape common;
-    for (int tries = 0; tries < 20; ++tries) {
-      const Tensor& t = any();
-      const bool fits = t.dtype() == x.dtype() || (integer(t) && integer(x));  // integers meet in the wider type
-      if (fits && broadcast_shapes(x.shape(), t.shape(), common) && common.numel() <= style_.max_numel) return t;
-    }
-    return std::nullopt;
-  }
   Tensor scalar_step(const Tensor& x) {
     if (chance(12) && is_float(x.dtype())) {  // three results of one op
       const Outputs y = dispatch(
@@ -313,7 +324,7 @@ class Program {
   void step() {
     const Tensor x = any();
     Tensor y;
-    switch (below(rng_, 23)) {
+    switch (below(rng_, 29)) {
       case 0:
       case 1:
       case 2:
@@ -375,11 +386,17 @@ class Program {
         else
           pool_.erase(pool_.begin() + below(rng_, static_cast<int64_t>(pool_.size() - 1)));
         break;
-      default:
+      case 22:
         if (!style_.splits)
           y = unary(floating());
         else if (Tensor f = floating(); f.numel() > 0)
           y = f * (1.0f + 0 * sum(f == f).item<float>());
+        break;
+      default:
+        if (const auto& steps = all_steps(); !steps.empty()) {
+          std::optional<Tensor> made = steps[at(steps.size())](*this, x);
+          y = made ? *made : Tensor();
+        }
         break;
     }
     if (y.defined()) add(std::move(y));
@@ -404,3 +421,5 @@ inline Tensor random_tensor(Rng& rng, const Shape& shape, DType dtype, bool spec
 }
 
 }  // namespace duet::testing
+
+#include "ops/steps/steps.h"

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "ops/random_program.h"
+
+namespace duet::testing {
+
+inline const std::vector<Step> kNeuralSteps = {};
+
+}  // namespace duet::testing
