@@ -1,28 +1,8 @@
 // Every public function that can fail names the user's line: the one in this file, never one inside duet.
-#include "expect.h"
+#include "lines/here.h"
 
 namespace duet {
 namespace {
-
-// The statement, which is all on this line, throws an Error of exactly this line.
-#define EXPECT_HERE(statement)                                                                              \
-  try {                                                                                                     \
-    statement;                                                                                              \
-    ADD_FAILURE() << "nothing was thrown";                                                                  \
-  } catch (const Error& e) {                                                                                \
-    EXPECT_STREQ(e.line().file != nullptr ? e.line().file : "nowhere", __FILE__) << e.what();               \
-    EXPECT_EQ(e.line().line, static_cast<uint32_t>(__LINE__)) << e.what();                                  \
-    EXPECT_EQ(std::string(e.what()).find("internal"), std::string::npos) << e.what();                       \
-    EXPECT_NE(std::string(e.what()).find(fmt::format(" [lines_test.cpp:{}]", __LINE__)), std::string::npos) \
-        << e.what();                                                                                        \
-  }                                                                                                         \
-  EXPECT_EQ(thread_state.line.file, nullptr)
-
-const Tensor kEmpty;
-const Tensor& x23() {
-  static const Tensor x = ones({2, 3});
-  return x;
-}
 
 TEST(Lines, Pointwise) {
   using Unary = Tensor (*)(const Operand&);
