@@ -14,11 +14,14 @@ inline void expect(bool ok, const char* what) {
 
 /// Kernels launched and bytes read and written by them, from shapes, while f runs.
 struct Work {
-  uint64_t kernels, bytes;
+  int64_t kernels, bytes;
 };
 template <class F>
 Work work_of(F&& f) {
-  const Work before{duet::thread_state.launches, duet::thread_state.bytes};
+  auto now = [] {
+    return Work{static_cast<int64_t>(duet::thread_state.launches), static_cast<int64_t>(duet::thread_state.bytes)};
+  };
+  const Work before = now();
   f();
-  return {duet::thread_state.launches - before.kernels, duet::thread_state.bytes - before.bytes};
+  return {now().kernels - before.kernels, now().bytes - before.bytes};
 }

@@ -92,7 +92,6 @@ class Closed {
  public:
   explicit Closed(double v) : a_(tensor({v})), b_(tensor({2 * v})) {}
   friend auto tree_fields(Closed& c) { return std::tie(c.a_, c.b_); }
-  friend auto tree_fields(const Closed& c) { return std::tie(c.a_, c.b_); }
   Tensor total() const { return a_ + b_; }
 
  private:

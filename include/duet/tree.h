@@ -204,9 +204,26 @@ constexpr auto fields(T& x) {
   }
 }
 
-// A field's name is read from the compiler's own spelling of a pointer to it.
+// A field's name is read from the compiler's own spelling of a pointer to it, in an object that is never made. clang asks
+// for a definition, which it does not emit; g++ would emit one.
+#if defined(__clang__)
 template <class T>
-extern const T kExternal;
+union Unmade {
+  char none;
+  T value;
+  constexpr Unmade() : none() {}
+  constexpr ~Unmade() {}
+};
+template <class T>
+inline constinit Unmade<T> kUnmade{};
+#else
+template <class T>
+struct Unmade {
+  T value;
+};
+template <class T>
+extern Unmade<T> kUnmade;
+#endif
 template <class P>
 struct FieldPointer {
   P p;
@@ -229,7 +246,7 @@ constexpr std::string_view last_identifier(std::string_view s) {
 }
 template <class T, size_t I>
 consteval std::string_view field_name() {
-  return last_identifier(spelling<FieldPointer{&std::get<I>(fields(kExternal<T>))}>());
+  return last_identifier(spelling<FieldPointer{&std::get<I>(fields(kUnmade<T>.value))}>());
 }
 
 template <class T>

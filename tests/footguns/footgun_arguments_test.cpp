@@ -273,7 +273,7 @@ TEST(FootgunArguments, SignatureChanges) {
   };
   const Tensor x = tensor({1.0, 2.0});
   auto compiled = compile(f);
-  for (size_t n : {1, 2, 3, 2, 1})
+  for (size_t n : std::vector<size_t>{1, 2, 3, 2, 1})
     EXPECT_EQ(floats(compiled(std::vector<Tensor>(n, x))), floats(f(std::vector<Tensor>(n, x))));
   EXPECT_EQ(compiled.cache().plans().size(), 3u);
   auto frozen = freeze(f);
@@ -292,7 +292,7 @@ TEST(FootgunArguments, SignatureChanges) {
   EXPECT_ERROR(TraceError, empty(std::vector<Tensor>{zeros({})}),
                start + "tensor 1 of the arguments is f32[], was empty" + way_out);
   auto retrace = freeze(f, {.on_new_shape = OnNewShape::retrace});
-  for (size_t n : {1, 2, 3, 2, 1})
+  for (size_t n : std::vector<size_t>{1, 2, 3, 2, 1})
     EXPECT_EQ(floats(retrace(std::vector<Tensor>(n, x))), floats(f(std::vector<Tensor>(n, x))));
 }
 

@@ -8,7 +8,7 @@ namespace duet {
 // The statement, which is all on this line, throws an Error of exactly this line.
 #define EXPECT_HERE(statement)                                                                                    \
   try {                                                                                                           \
-    statement;                                                                                                    \
+    static_cast<void>(statement);                                                                                 \
     ADD_FAILURE() << "nothing was thrown";                                                                        \
   } catch (const Error& e) {                                                                                      \
     EXPECT_STREQ(e.line().file != nullptr ? e.line().file : "nowhere", __FILE__) << e.what();                     \
