@@ -125,8 +125,8 @@ std::vector<int> Trace::seal() {
 Graph Trace::decode(const std::vector<int>& outputs) const {
   Graph g;
   std::vector<int> of_output, of_slot;  // values
-  auto add = [&](Value v) {
-    g.values.push_back(std::move(v));
+  auto add = [&](const Value& v) {
+    g.values.push_back(v);
     return static_cast<int>(g.values.size()) - 1;
   };
   size_t at = 0;
