@@ -6,9 +6,11 @@ namespace {
 
 TEST(PointwiseLines, Functions) {
   using Unary = Tensor (*)(const Operand&);
-  const Unary all[] = {sign, log1p, floor, ceil, round, isnan, isinf, logical_not};
+  const Unary all[] = {sign, log1p, floor, ceil, round, isnan, isinf, logical_not, silu, softplus};
   for (Unary f : all) EXPECT_HERE(f(kEmpty));
   const Tensor bad = ones({4}), mask = x23() > 0;
+  EXPECT_HERE(pow(x23(), bad));
+  EXPECT_HERE(pow(2.f, kEmpty));
   EXPECT_HERE(leaky_relu(kEmpty));
   EXPECT_HERE(leaky_relu(tensor({1, 2}), 0.1f));
   EXPECT_HERE(clamp(x23(), x23(), bad));

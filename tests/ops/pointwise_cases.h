@@ -61,6 +61,12 @@ DUET_TEST_UNARY(GeluTanh,
                 .ulps = 2, .absolute = 2e-7, .absolute_f64 = 1e-15)
 DUET_TEST_UNARY(Expm1, std::expm1(x), .ulps = 2)
 DUET_TEST_UNARY(Log1p, std::log1p(x), .low = -0.8, .ulps = 2)
+DUET_TEST_UNARY(Silu,
+                x < -800 ? -0.0
+                : x < 0  ? x * std::exp(x) / (1 + std::exp(x))
+                         : x / (1 + std::exp(-x)),
+                .ulps = 1.1)
+DUET_TEST_UNARY(Softplus, (x < 0 ? 0 : x) + std::log1p(std::exp(-std::fabs(x))), .ulps = 1.6)
 DUET_TEST_UNARY(Sign, x > 0 ? 1 : x < 0 ? -1 : x, .ulps = 0, .ulps_f64 = 0)
 DUET_TEST_UNARY(Floor, std::floor(x), .ulps = 0, .ulps_f64 = 0)
 DUET_TEST_UNARY(Ceil, std::ceil(x), .ulps = 0, .ulps_f64 = 0)
@@ -74,6 +80,7 @@ DUET_TEST_BINARY(Mul, a* b, .ulps = 0.5, .ulps_f64 = 0)
 DUET_TEST_BINARY(Div, a / b, .low = 0.3, .ulps = 0.5000001, .ulps_f64 = 0)
 DUET_TEST_BINARY(Maximum, a != a ? a : b != b ? b : a < b ? b : a, .ulps = 0, .ulps_f64 = 0)
 DUET_TEST_BINARY(Minimum, a != a ? a : b != b ? b : b < a ? b : a, .ulps = 0, .ulps_f64 = 0)
+DUET_TEST_BINARY(Pow, std::pow(a, b), .low = 0.2, .ulps = 1, .ulps_f64 = 0)
 DUET_TEST_BINARY(LeakyRelu, a > 0 ? a : a * b, .ulps = 0.5, .ulps_f64 = 0)
 DUET_TEST_BINARY(LogicalAnd, double(a != 0 && b != 0), .ulps = 0)
 DUET_TEST_BINARY(LogicalOr, double(a != 0 || b != 0), .ulps = 0)

@@ -18,6 +18,12 @@ TEST(PointwiseErrors, Clamp) {
                "clamp: shapes do not broadcast: f32[3], f32[2]; axes must be equal or 1, aligned at the last");
 }
 
+TEST(PointwiseErrors, Pow) {
+  EXPECT_ERROR(DTypeError, pow(kInts, 2), "pow: takes f32 or f64: i32[3]; use .to(f32)");
+  EXPECT_ERROR(DTypeError, pow(kFloats3, kInts),
+               "pow: element types differ: f32[3] and i32[3]; convert one with .to(f32)");
+}
+
 TEST(PointwiseErrors, LeakyRelu) {
   EXPECT_ERROR(DTypeError, leaky_relu(kInts, 1), "leaky_relu: takes f32 or f64: i32[3]; use .to(f32)");
 }

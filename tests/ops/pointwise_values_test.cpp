@@ -91,6 +91,32 @@ TEST(PointwiseValues, LeakyRelu) {
             bits(tensor({0.25f, 0.25f, 1.f})));
 }
 
+// The conventions of PyTorch: a constant's gradient is 0, also where the formula says 0 · inf or 0 · NaN.
+TEST(PointwiseValues, PowGradientAtZero) {
+  for (DType t : {f32, f64}) {
+    const Tensor a = vector_of({0, 0, 0, 2, 1e-40f, kNan, -3, -0.0f}).to(t),
+                 b = vector_of({0, 1, 2, 0, 0, 0, 2, 3}).to(t);
+    auto of_a = [&](const Tensor& x) { return sum(pow(x, b)); };
+    EXPECT_EQ(bits(abs(grad(of_a)(a))), bits(vector_of({0, 1, 0, 0, 0, 0, 6, 0}).to(t)));
+    const Tensor bases = vector_of({0, 0, 0, 1, 2}).to(t), powers = vector_of({0, 1, 2.5f, 7, 0}).to(t);
+    auto of_b = [&](const Tensor& y) { return sum(pow(bases, y)); };
+    const Tensor d = grad(of_b)(powers);
+    EXPECT_EQ(bits(abs(d).slice(0, 0, 4)), bits(zeros({4}, t)));
+    EXPECT_NEAR(d[4].to(f64).item<double>(), std::log(2.0), 1e-7);
+    EXPECT_EQ(grad([&](const Tensor& y) { return sum(pow(bases, y)); })(vector_of({-1, -1, -1, 0, 0}).to(t))[0]
+                  .to(f32)
+                  .item(),
+              -kInf);
+    // x², x and 1 at 0, differentiated twice.
+    auto twice = [](float n) {
+      return [n](const Tensor& x) { return sum(grad([n](const Tensor& v) { return sum(pow(v, n)); })(x)); };
+    };
+    EXPECT_EQ(grad(twice(2))(full({1}, 0, t)).to(f32).item(), 2);
+    EXPECT_EQ(grad(twice(1))(full({1}, 0, t)).to(f32).item(), 0);
+    EXPECT_EQ(grad(twice(0))(full({1}, 0, t)).to(f32).item(), 0);
+  }
+}
+
 TEST(PointwiseValues, StepsHaveNoGradient) {
   using Unary = Tensor (*)(const Operand&);
   const Unary all[] = {sign, floor, ceil, round};

@@ -11,8 +11,8 @@ namespace duet {
 
 struct PointwiseOps
     : OpList<Neg, Abs, Sign, Square, Reciprocal, Add, Sub, Mul, Div, Maximum, Minimum, Clamp, Floor, Ceil, Round,  //
-             Sqrt, Rsqrt, Exp, Expm1, Log, Log1p, Sin, Cos, Tanh, Erf,                                             //
-             Sigmoid, Relu, LeakyRelu, Gelu, GeluTanh,                                                             //
+             Sqrt, Rsqrt, Exp, Expm1, Log, Log1p, Sin, Cos, Tanh, Erf, Pow,                                        //
+             Sigmoid, Relu, LeakyRelu, Gelu, GeluTanh, Silu, Softplus,                                             //
              Eq, Ne, Lt, Le, Gt, Ge, IsNan, IsInf, LogicalAnd, LogicalOr, LogicalNot, Where,                       //
              AdamUpdate> {};
 
@@ -45,6 +45,8 @@ inline Tensor leaky_relu(const Operand& x, const Operand& slope = 0.01) {
 }
 inline Tensor gelu(const Operand& x) { return dispatch(op<Gelu>(), {x}); }
 inline Tensor gelu_tanh(const Operand& x) { return dispatch(op<GeluTanh>(), {x}); }
+inline Tensor silu(const Operand& x) { return dispatch(op<Silu>(), {x}); }
+inline Tensor softplus(const Operand& x) { return dispatch(op<Softplus>(), {x}); }
 inline Tensor expm1(const Operand& x) { return dispatch(op<Expm1>(), {x}); }
 inline Tensor floor(const Operand& x) { return dispatch(op<Floor>(), {x}); }
 inline Tensor ceil(const Operand& x) { return dispatch(op<Ceil>(), {x}); }
@@ -56,6 +58,7 @@ inline Tensor add(const Operand& a, const Operand& b) { return dispatch(op<Add>(
 inline Tensor sub(const Operand& a, const Operand& b) { return dispatch(op<Sub>(), {a, b}); }
 inline Tensor mul(const Operand& a, const Operand& b) { return dispatch(op<Mul>(), {a, b}); }
 inline Tensor div(const Operand& a, const Operand& b) { return dispatch(op<Div>(), {a, b}); }
+inline Tensor pow(const Operand& a, const Operand& b) { return dispatch(op<Pow>(), {a, b}); }
 inline Tensor maximum(const Operand& a, const Operand& b) { return dispatch(op<Maximum>(), {a, b}); }
 inline Tensor minimum(const Operand& a, const Operand& b) { return dispatch(op<Minimum>(), {a, b}); }
 inline Tensor clamp(const Operand& x, const Operand& lo, const Operand& hi) {

@@ -73,4 +73,32 @@ struct GeluTanh : Pointwise<1> {
   }
 };
 
+/// x·sigmoid(x), also called swish (Elfwing et al. 2018).
+struct Silu : Pointwise<1> {
+  static constexpr std::string_view name = "silu";
+  template <class T>
+  DUET_FORMULA T forward(const T& x) {
+    return silu(x);
+  }
+  // σ(x)·(1 + x·(1 − σ(x)))
+  template <class V>
+  DUET_RULE V vjp(const V& dy, In<V, 0> x) {
+    V s = sigmoid(x);
+    return dy * (s * (V(1) + x * (V(1) - s)));
+  }
+};
+
+/// log(1 + e^x) (Dugas et al. 2001), a smooth relu; it never overflows.
+struct Softplus : Pointwise<1> {
+  static constexpr std::string_view name = "softplus";
+  template <class T>
+  DUET_FORMULA T forward(const T& x) {
+    return softplus(x);
+  }
+  template <class V>
+  DUET_RULE V vjp(const V& dy, In<V, 0> x) {
+    return dy * sigmoid(x);
+  }
+};
+
 }  // namespace duet

@@ -136,4 +136,22 @@ struct Erf : Pointwise<1> {
   }
 };
 
+/// a to the power b, with the special cases of IEEE 754: pow(x, 0) = 1 and pow(1, y) = 1, also for NaN; NaN for a
+/// negative a and a b that is no integer. The gradient for b is 0 where a = 0 and b >= 0, as in PyTorch.
+struct Pow : Pointwise<2> {
+  static constexpr std::string_view name = "pow";
+  template <class T>
+  DUET_FORMULA T forward(const T& a, const T& b) {
+    return pow(a, b);
+  }
+  // b·a^(b−1) and a^b·log(a). Where a constant, a^0 or 0^b, is differentiated, 1 stands for an a whose reciprocal or
+  // logarithm is infinite or NaN: the product is 0 then, and so is its own gradient.
+  template <class V>
+  DUET_RULE Many<V, 2> vjp(const V& dy, In<V, 0> a, In<V, 1> b, Out<V> y) {
+    V base = select((b != V(0)) | (abs(a) >= V(0x1p-126)), a, V(1));
+    V positive = select((a == V(0)) & (b >= V(0)), V(1), a);
+    return {dy * (b * pow(base, b - V(1))), dy * (y * log(positive))};
+  }
+};
+
 }  // namespace duet

@@ -7,8 +7,23 @@ namespace duet::testing {
 /// One function of a floating value, drawn from those of the family that random_program.h does not know.
 inline std::optional<Tensor> pointwise_unary_step(Program& p, const Tensor&) {
   using Unary = Tensor (*)(const Operand&);
-  static constexpr Unary kAll[] = {log1p, sign, floor, ceil, round};
+  static constexpr Unary kAll[] = {log1p, sign, floor, ceil, round, silu, softplus};
   return kAll[below(p.rng(), std::size(kAll))](p.floating());
+}
+
+inline std::optional<Tensor> pow_step(Program& p, const Tensor&) {
+  const Tensor x = p.floating();
+  switch (below(p.rng(), 4)) {
+    case 0:
+      return pow(x, 3);
+    case 1:
+      return pow(x, p.s1());
+    case 2:
+      return pow(p.s2(), x);
+    default:
+      const std::optional<Tensor> other = p.partner(x);
+      return other ? pow(abs(x) + 0.5f, *other) : pow(x, x);
+  }
 }
 
 inline std::optional<Tensor> leaky_relu_step(Program& p, const Tensor&) {
@@ -39,6 +54,7 @@ inline std::optional<Tensor> logic_step(Program& p, const Tensor& x) {
   return p.chance(3) ? mask : where(mask, *other, f);
 }
 
-inline const std::vector<Step> kPointwiseSteps = {pointwise_unary_step, leaky_relu_step, clamp_step, logic_step};
+inline const std::vector<Step> kPointwiseSteps = {pointwise_unary_step, pow_step, leaky_relu_step, clamp_step,
+                                                  logic_step};
 
 }  // namespace duet::testing
