@@ -81,6 +81,13 @@ int main() {
     }
     expect(thrown, "a mistake is an error");
   }
+  // Where both libraries have a function of one name, the operands decide.
+  Tensor v = tensor({-1.5, 0.5, 2.5});
+  expect(clamp(v, v, v).to_vector() == v.to_vector() && clamp(v, 0, 1)[2].item() == 1 && pow(v, 2)[0].item() == 2.25f,
+         "duet's clamp and pow");
+  expect(floor(v)[0].item() == -2 && ceil(v)[1].item() == 1 && round(v)[2].item() == 2 && !isnan(v)[0] && !isinf(v)[1],
+         "duet's rounding and tests");
+  expect(clamp(7, 0, 5) == 5 && std::pow(2.0, 3) == 8 && floor(-0.5) == -1 && round(2.5) == 3 && isnan(NAN), "std's");
   // std's functions keep working beside duet's.
   expect(std::max(1, 2) == 2 && *max_element(numbers.begin(), numbers.end()) == 15 && std::abs(-1.5) == 1.5,
          "std is there");

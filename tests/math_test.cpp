@@ -27,14 +27,41 @@ const std::vector<float>& inputs() {
     std::vector<float> x;
     for (std::uint32_t i = 0; i < kPatterns; ++i) x.push_back(bit_cast<float>(i * 2654435761u));
     for (float v : special_values<float>()) x.push_back(v);
-    for (float edge : {0.8f,          0.625f,         0.9258f,         0.75f,
-                       1.5f,          2.0f / 3,       4.0f / 3,        4.0f,
-                       10.0f,         11.0f,          14.75f,          17.33f,
-                       26.0f,         87.3f,          88.72f,          89.0f,
-                       103.97f,       104.0f,         math::kTrigFast, 0x1p23f,
-                       0x1p-126f,     0x1p-12f,       0.34657f,        1.0f,
-                       3.1415927f,    1.5707964f,     0x1.47d0fep34f,  0x1.fp127f,
-                       0x1.555556p5f, 0x1.555556p-9f, 0x1.555556p60f,  0x1.555556p-101f}) {
+    for (float edge : {0.8f,
+                       0.625f,
+                       0.9258f,
+                       0.75f,
+                       1.5f,
+                       2.0f / 3,
+                       4.0f / 3,
+                       4.0f,
+                       10.0f,
+                       11.0f,
+                       14.75f,
+                       17.33f,
+                       120.0f,
+                       0.5f,
+                       2.5f,
+                       26.0f,
+                       87.3f,
+                       88.72f,
+                       89.0f,
+                       103.97f,
+                       104.0f,
+                       math::kTrigFast,
+                       0x1p23f,
+                       0x1p-126f,
+                       0x1p-12f,
+                       0.34657f,
+                       1.0f,
+                       3.1415927f,
+                       1.5707964f,
+                       0x1.47d0fep34f,
+                       0x1.fp127f,
+                       0x1.555556p5f,
+                       0x1.555556p-9f,
+                       0x1.555556p60f,
+                       0x1.555556p-101f}) {
       for (std::uint32_t i = 0; i < 129; ++i) {
         const float near = bit_cast<float>(word(edge) + i - 64u);
         x.push_back(near);
@@ -74,7 +101,15 @@ double bound(Fn fn) {
       return 1.5;
     case Fn::k_abs:
     case Fn::k_relu:
+    case Fn::k_sign:
+    case Fn::k_floor:
+    case Fn::k_ceil:
+    case Fn::k_round:
       return 0;
+    case Fn::k_silu:
+      return 1.05;
+    case Fn::k_softplus:
+      return 1.6;
     case Fn::k_reciprocal:
     case Fn::k_square:
     case Fn::k_sqrt:
@@ -155,6 +190,14 @@ TEST(Values, AtPlacesWhereOthersFail) {
   EXPECT_EQ(word(eval(Fn::k_gelu_tanh, -kInf)), word(-0.0f));
   EXPECT_EQ(eval(Fn::k_gelu_erf, kInf), kInf);
   EXPECT_EQ(eval(Fn::k_sigmoid, -kInf), 0);
+  EXPECT_EQ(word(eval(Fn::k_silu, -kInf)), word(-0.0f));
+  EXPECT_EQ(eval(Fn::k_silu, kInf), kInf);
+  EXPECT_EQ(eval(Fn::k_softplus, -kInf), 0);
+  EXPECT_EQ(eval(Fn::k_softplus, kInf), kInf);
+  EXPECT_EQ(eval(Fn::k_softplus, 3e38f), 3e38f);
+  EXPECT_EQ(word(eval(Fn::k_round, -0.3f)), word(-0.0f));
+  EXPECT_EQ(word(eval(Fn::k_ceil, -0.3f)), word(-0.0f));
+  EXPECT_EQ(eval(Fn::k_round, 2.5f), 2);
   // The float nearest to a multiple of pi/2: a short table of 2/pi shows here.
   EXPECT_EQ(eval(Fn::k_cos, 0x1.f37b7cp+22f), static_cast<float>(std::cos(0x1.f37b7cp+22)));
   EXPECT_EQ(eval(Fn::k_sin, 0x1.fffffep+127f), static_cast<float>(std::sin(0x1.fffffep+127)));
@@ -163,7 +206,7 @@ TEST(Values, AtPlacesWhereOthersFail) {
 
 TEST(Values, KeepTheSignOfZeroAndNan) {
   for (Fn fn : {Fn::k_expm1, Fn::k_log1p, Fn::k_tanh, Fn::k_erf, Fn::k_sin, Fn::k_gelu_tanh, Fn::k_gelu_erf, Fn::k_relu,
-                Fn::k_sqrt}) {
+                Fn::k_sqrt, Fn::k_sign, Fn::k_floor, Fn::k_ceil, Fn::k_round, Fn::k_silu}) {
     EXPECT_EQ(word(eval(fn, -0.0f)), word(-0.0f)) << kNames[static_cast<int>(fn)];
     EXPECT_EQ(word(eval(fn, 0.0f)), word(0.0f)) << kNames[static_cast<int>(fn)];
   }

@@ -1,5 +1,5 @@
 // duet_ulp: the largest error of every f32 formula over all 2^32 inputs, against double references, and whether every
-// instruction set gives the same bits.
+// instruction set gives the same bits; for pow, which has too many inputs, over random pairs of several kinds.
 //   duet_ulp [function …]     all functions when none is named
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "pow_pairs.h"
 #include "probe_testing.h"
 #include "reference.h"
 
@@ -54,6 +55,64 @@ Scan scan(const std::vector<const Probe*>& probes, Fn fn, std::uint64_t begin, s
   return result;
 }
 
+constexpr std::uint64_t kPairs = std::uint64_t{1} << 27;
+
+/// Powers of random pairs of a kind.
+Scan scan_pairs(const std::vector<const Probe*>& probes, Pairs kind, std::uint32_t seed, std::uint64_t pairs,
+                float& exponent) {
+  std::mt19937 rng(seed);
+  std::vector<float> a(kBlock), b(kBlock), y(kBlock), other(kBlock);
+  Scan result;
+  for (std::uint64_t block = 0; block < pairs; block += kBlock) {
+    draw_pairs(kind, rng, a.data(), b.data(), kBlock);
+    probes[0]->eval2_f32(Fn2::kPow, a.data(), b.data(), y.data(), static_cast<long>(kBlock));
+    for (std::size_t p = 1; p < probes.size(); ++p) {
+      probes[p]->eval2_f32(Fn2::kPow, a.data(), b.data(), other.data(), static_cast<long>(kBlock));
+      for (std::uint64_t i = 0; i < kBlock; ++i) result.differing += !same_bits(y[i], other[i]);
+    }
+    for (std::uint64_t i = 0; i < kBlock; ++i) {
+      const double ulp = ulp_error(y[i], std::pow(double{a[i]}, double{b[i]}));
+      if (std::isinf(ulp)) {
+        ++result.wrong;
+        continue;
+      }
+      result.above_one += ulp > 1;
+      if (ulp > result.max_ulp) {
+        result.max_ulp = ulp;
+        result.at = a[i];
+        exponent = b[i];
+      }
+    }
+  }
+  return result;
+}
+
+bool run_pairs(const std::vector<const Probe*>& all) {
+  std::printf(
+      "\n| pow: 2^27 pairs | max ULP | at | pairs above 1 ULP | wrong NaN, inf or sign of zero | bits differ |\n");
+  std::printf("|---|---|---|---|---|---|\n");
+  bool good = true;
+  for (int kind = 0; kind < static_cast<int>(Pairs::kCount); ++kind) {
+    Scan parts[2];
+    float exponents[2] = {};
+    auto half = [&](std::size_t part) {
+      parts[part] = scan_pairs(all, Pairs(kind), static_cast<std::uint32_t>(2 * kind + static_cast<int>(part)),
+                               kPairs / 2, exponents[part]);
+    };
+    std::thread second([&] { half(1); });
+    half(0);
+    second.join();
+    const std::size_t worst = parts[1].max_ulp > parts[0].max_ulp;
+    const long wrong = parts[0].wrong + parts[1].wrong, differing = parts[0].differing + parts[1].differing;
+    std::printf("| %s | %.3f | %.9g, %.9g | %ld | %ld | %ld |\n", kPairNames[kind], parts[worst].max_ulp,
+                double{parts[worst].at}, double{exponents[worst]}, parts[0].above_one + parts[1].above_one, wrong,
+                differing);
+    std::fflush(stdout);
+    good = good && wrong == 0 && differing == 0;
+  }
+  return good;
+}
+
 int run(int argc, char** argv) {
   std::vector<const Probe*> all = probes();
   std::reverse(all.begin(), all.end());
@@ -84,6 +143,9 @@ int run(int argc, char** argv) {
     std::fflush(stdout);
     good = good && wrong == 0 && differing == 0;
   }
+  bool powers = argc < 2;
+  for (int i = 1; i < argc; ++i) powers = powers || std::strcmp(argv[i], "pow") == 0;
+  if (powers) good = run_pairs(all) && good;
   return good ? 0 : 1;
 }
 

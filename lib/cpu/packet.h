@@ -12,6 +12,7 @@
 namespace duet::cpu::DUET_ISA {
 
 using math::Libm;
+using math::Libm2;
 
 template <class S>
 struct Packet;
@@ -159,6 +160,14 @@ struct Packet : math::Number {
     x.store(lanes);
     for (S& lane : lanes) lane = static_cast<S>(math::call_libm(fn, static_cast<double>(lane)));
     return load(lanes);
+  }
+  friend Packet libm(Libm2 fn, Packet x, Packet y) {
+    S a[kLanes], b[kLanes];
+    x.store(a);
+    y.store(b);
+    for (int i = 0; i < kLanes; ++i)
+      a[i] = static_cast<S>(math::call_libm(fn, static_cast<double>(a[i]), static_cast<double>(b[i])));
+    return load(a);
   }
 
  private:

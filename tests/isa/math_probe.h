@@ -14,8 +14,9 @@ namespace duet::probe {
   X(expm1)                                                                                                         \
   X(log)                                                                                                           \
   X(log1p)                                                                                                         \
-  X(tanh) X(sigmoid) X(erf) X(sin) X(cos) X(gelu_tanh) X(gelu_erf) X(rsqrt) X(reciprocal) X(square) X(abs) X(relu) \
-      X(sqrt)
+  X(tanh)                                                                                                          \
+  X(sigmoid) X(erf) X(sin) X(cos) X(gelu_tanh) X(gelu_erf) X(rsqrt) X(reciprocal) X(square) X(abs) X(relu) X(sqrt) \
+      X(sign) X(floor) X(ceil) X(round) X(silu) X(softplus)
 
 #define DUET_PROBE_ENUM(name) k_##name,
 enum class Fn { DUET_PROBE_FUNCTIONS(DUET_PROBE_ENUM) kCount };
@@ -25,7 +26,23 @@ enum class Fn { DUET_PROBE_FUNCTIONS(DUET_PROBE_ENUM) kCount };
 inline constexpr const char* kNames[] = {DUET_PROBE_FUNCTIONS(DUET_PROBE_NAME)};
 #undef DUET_PROBE_NAME
 
-enum class Fn2 { kAdd, kSub, kMul, kDiv, kMinimum, kMaximum, kRawMin, kRawMax, kFma, kNegate, kSelect, kCount };
+enum class Fn2 {
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMinimum,
+  kMaximum,
+  kRawMin,
+  kRawMax,
+  kFma,
+  kNegate,
+  kSelect,
+  kPow,
+  kLeakyRelu,
+  kTests,
+  kCount
+};
 enum class Compare { kLt, kLe, kGt, kGe, kEq, kNe, kCount };
 inline constexpr int kBitsOps = 13;
 
@@ -68,6 +85,12 @@ DUET_FN T apply2(Fn2 fn, const T& a, const T& b) {
       return -a;
     case Fn2::kSelect:
       return select((a < b) & ~(b == T(0)), a, select((a > b) | (a != a), b, T(7)));
+    case Fn2::kPow:
+      return pow(a, b);
+    case Fn2::kLeakyRelu:
+      return leaky_relu(a, b);
+    case Fn2::kTests:
+      return select(isnan(a), T(1), select(isinf(a), T(2), b));
     case Fn2::kCount:
       break;
   }

@@ -49,6 +49,18 @@ inline double reference(Fn fn, double x) {
       return x < 0 ? 0 : x;
     case Fn::k_sqrt:
       return std::sqrt(x);
+    case Fn::k_sign:
+      return x > 0 ? 1 : x < 0 ? -1 : x;
+    case Fn::k_floor:
+      return std::floor(x);
+    case Fn::k_ceil:
+      return std::ceil(x);
+    case Fn::k_round:
+      return std::nearbyint(x);
+    case Fn::k_silu:
+      return x < -800 ? -0.0 : x < 0 ? x * std::exp(x) / (1 + std::exp(x)) : x / (1 + std::exp(-x));
+    case Fn::k_softplus:
+      return (x < 0 ? 0 : x) + std::log1p(std::exp(-std::fabs(x)));
     case Fn::kCount:
       break;
   }

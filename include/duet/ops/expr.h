@@ -102,6 +102,9 @@ struct Expr : math::Number {
   friend Expr libm(math::Libm fn, const Expr& a) {
     return of(emit(ExprOp::libm, a.node, -1, -1, static_cast<uint64_t>(fn)));
   }
+  friend Expr libm(math::Libm2 fn, const Expr& a, const Expr& b) {
+    return of(emit(ExprOp::libm2, a.node, b.node, -1, static_cast<uint64_t>(fn)));
+  }
   friend void reduce_pio2(const Expr& x, Expr& r, Bits& quadrant) {
     int fast_r = r.node, fast_n = quadrant.node;  // they stand where x is small
     r = of(emit(ExprOp::pio2_rest, x.node, fast_r, fast_n));

@@ -18,7 +18,8 @@ enum class ExprOp : uint8_t {
   neg,
   fma,
   sqrt,
-  libm,  // imm of libm: which function
+  libm,
+  libm2,  // of two operands; imm of libm: which function
   lt,
   le,
   eq,

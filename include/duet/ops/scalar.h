@@ -46,6 +46,10 @@ DUET_FN double call_libm(Libm fn, double x) {
   return x;
 }
 
+/// The same for functions of two numbers.
+enum class Libm2 { kPow };
+DUET_FN double call_libm(Libm2, double x, double y) { return __builtin_pow(x, y); }
+
 /// Reinterprets an object's bytes (C++17 has no std::bit_cast).
 template <class To, class From>
 DUET_FN To bit_cast(const From& from) {
@@ -143,6 +147,9 @@ struct Scalar : Number {
     return ScalarBits(bit_cast<std::uint32_t>(a.v));
   }
   friend DUET_FN Scalar libm(Libm fn, Scalar x) { return of(static_cast<S>(call_libm(fn, static_cast<double>(x.v)))); }
+  friend DUET_FN Scalar libm(Libm2 fn, Scalar x, Scalar y) {
+    return of(static_cast<S>(call_libm(fn, static_cast<double>(x.v), static_cast<double>(y.v))));
+  }
 };
 
 /// One integer: + - * wrap around.

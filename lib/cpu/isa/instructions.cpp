@@ -54,6 +54,9 @@ void instruction(const TileCall& c) {
                                             [](typename T::Mask m, T a, T b) DUET_LAMBDA { return select(m, a, b); });
   else if constexpr (Code == E::libm) {
     if constexpr (T::kIsDouble) run_tile<N, 0, Num<T>>(c, [&](T a) { return libm(static_cast<math::Libm>(c.imm), a); });
+  } else if constexpr (Code == E::libm2) {
+    if constexpr (T::kIsDouble)
+      run_tile<N, 0, Num<T>, Num<T>>(c, [&](T a, T b) { return libm(static_cast<math::Libm2>(c.imm), a, b); });
   } else if constexpr (!T::kIsDouble) {
     auto distance = static_cast<int>(c.imm);
     if constexpr (Code == E::bits || Code == E::from_bits)
