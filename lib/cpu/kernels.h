@@ -52,6 +52,7 @@ struct Kernels {
   void (*gemm_f64)(const GemmF64& g);
   Reductions<float> reduce_f32;
   Reductions<double> reduce_f64;
+  /// See cpu/scan.h.
   void (*scan_f32)(const Scan<float>& s);
   void (*scan_f64)(const Scan<double>& s);
   void (*scan_i64)(const Scan<int64_t>& s);

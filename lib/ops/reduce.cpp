@@ -58,9 +58,6 @@ Shape reduced_shape(const Shape& x, unsigned axes, bool keepdims) {
 
 namespace {
 
-template <class T>
-using Stored = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
-
 // The operand with some axes last: one row a result.
 struct RowsLast {
   Shape shape;

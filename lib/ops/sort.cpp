@@ -20,9 +20,6 @@ constexpr int64_t kSortCost = 8;  // of an element, in the elements that threads
 
 int64_t last_extent(const Shape& s) { return s[s.rank() - 1]; }
 
-template <class T>
-using Stored = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
-
 struct RowSort {
   int64_t rows, n, keep;
   bool descending;

@@ -12,6 +12,10 @@ namespace duet {
 
 inline constexpr int64_t kParallelElements = 64 * 1024;
 
+/// Elements as they lie in memory: a bool is a byte.
+template <class T>
+using Stored = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
+
 /// A strided operand as a stream.
 template <class T>
 struct StridedStream {

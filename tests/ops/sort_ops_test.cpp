@@ -70,6 +70,19 @@ TEST(SortOpsTest, ThreadsGiveTheSame) {
   use_machine("v4", 0);
 }
 
+// The indices' gradient, which nobody reads, is not made: no more kernels than the rule's own.
+TEST(SortOpsTest, NothingIsMadeForTheUnusedResult) {
+  const Tensor x = normal(Key(8), {4, 9});
+  auto launches = [&](const auto& f) {
+    auto [y, pullback] = vjp(f, x);
+    const uint64_t before = thread_state.launches;
+    pullback(y);
+    return thread_state.launches - before;
+  };
+  EXPECT_EQ(launches([](const Tensor& v) { return sort(v).values; }), 1u) << "unsort";
+  EXPECT_EQ(launches([](const Tensor& v) { return topk(v, 2, 0).values; }), 1u);
+}
+
 // Two results of different types, one of them unused, in every mode and under tapes.
 TEST(SortOpsTest, EitherResultAlone) {
   const Tensor x = normal(Key(6), {4, 9}), weight = normal(Key(7), {4, 3});
