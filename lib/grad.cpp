@@ -130,10 +130,10 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
         line.grad_of = true;
         return line;
       }());
-      // Of several results some may not have reached the loss.
+      // Of several results some may not have reached the loss; those of a pointwise op are alike.
       const Tensor* any = std::find_if(dy, dy + n.outputs, [](const Tensor& t) { return t.defined(); });
       for (int i = 0; i < n.outputs; ++i)
-        if (!dy[i].defined()) dy[i] = zeros(any->shape(), any->dtype());
+        if (!dy[i].defined() && n.op->kind == OpClass::pointwise) dy[i] = zeros(any->shape(), any->dtype());
       results.resize(n.inputs);
       VjpContext c;
       c.op_ = n.op;

@@ -52,7 +52,7 @@ class VjpContext {
   /// Whether the gradient of input i is asked for.
   bool wants(int i) const { return i < 64 && ((wanted_ >> i) & 1u); }
   uint64_t wanted() const { return wanted_; }
-  /// dL/d(output i).
+  /// dL/d(output i); of several results of a kernel op, undefined for one that did not reach the loss.
   const Tensor& dy(int i = 0) const { return dy_[i]; }
   /// A kept operand or result; only what the rule's `needs` named is there.
   const Saved& input(int i) const { return saved_inputs_[i]; }
