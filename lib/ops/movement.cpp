@@ -251,7 +251,12 @@ void Copy::infer(const Args& in, Attrs, Spec* out) { out[0] = in.spec(0); }
 
 void Copy::run(const KernelCall& call) {
   const Strided& x = call.in[0];
-  cpu::gather(cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape), x.data, 0, x.shape->numel(), call.out[0].data);
+  const cpu::Source source = cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape);
+  const int64_t n = x.shape->numel();
+  share_rows(n, n, [&](int64_t begin, int64_t end) {
+    cpu::gather(source, x.data, begin, end - begin,
+                static_cast<char*>(call.out[0].data) + begin * static_cast<int64_t>(source.bytes));
+  });
 }
 
 void Copy::vjp(VjpContext& c) { c.set(0, c.dy()); }

@@ -264,7 +264,9 @@ TEST(Orders, ThreadsDoNotChangeABit) {
                    scatter_add_along_axis(transpose(m), transpose(k), transpose(m * 3), 0),
                    Tensor(call_op<Unwindows>(attrs, windows(x, 3, 3, 2, 1, 1, 2))),
                    update(x, 3, -5, x.slice(3, 0, 5)),
-                   repeat(m, {2, 3})};
+                   repeat(m, {2, 3}),
+                   contiguous(windows(x, 3, 3)),
+                   contiguous(flip(transpose(m), 0))};
   };
   cpu::set_threads(1);
   const Tensors wanted = all();
