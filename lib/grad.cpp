@@ -166,24 +166,6 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
   return result;
 }
 
-Tape::Gradients Tape::backward(const Tensor& loss, std::source_location line) {
-  LineScope scope(line);
-  check<TraceError>(!used_, "backward: this tape was already walked; open a new Tape for another gradient");
-  detail::check_loss(loss, "backward");
-  used_ = true;
-  Gradients g;
-  g.ids_ = targets_;
-  g.grads_ = tape_.backward({{loss.id(), ones(loss.shape(), loss.dtype())}}, targets_);
-  return g;
-}
-
-Tensor Tape::Gradients::operator()(const Tensor& x, std::source_location line) const {
-  LineScope scope(line);
-  for (size_t i = 0; i < ids_.size(); ++i)
-    if (ids_[i] == x.id()) return grads_[i].defined() ? grads_[i] : zeros(x.shape(), x.dtype());
-  fail<TraceError>("gradients: this tensor was not watched: {}; call tape.watch(x) before using x", x.spec());
-}
-
 void detail::check_pullback(const Tensor& dy, const Spec& y) {
   check<ShapeError>(dy.defined() && dy.spec() == y, "pullback: dy is {}, the result was {}; they must be the same",
                     dy.defined() ? to_string(dy.spec()) : "empty", y);

@@ -20,6 +20,7 @@
 #include "duet/tree.h"           // aggregates of tensors
 #include "duet/grad.h"           // tapes and gradients
 #include "duet/formula.h"        // gradients of gradients
+#include "duet/tape.h"           // a tape to hold in the hand
 #include "duet/random.h"         // keys
 #include "duet/graph/graph.h"    // what is recorded
 #include "duet/graph/compile.h"  // recorded at every call

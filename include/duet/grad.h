@@ -75,7 +75,7 @@ class VjpContext {
   Tensor* grads_;
 };
 
-/// The tape itself; see Tape, grad and vjp for how it is used.
+/// The tape itself; see grad and vjp for how it is used, and Tape for one to hold in the hand.
 class TapeImpl {
  public:
   TapeImpl();
@@ -127,42 +127,6 @@ class TapeScope {
   TapeImpl& tape_;
 };
 
-/// Gradients the PyTorch way, for teaching: `Tape tape; tape.watch(w); …; auto g = tape.backward(loss); g(w)`.
-class Tape {
- public:
-  Tape() : scope_(tape_) {}
-
-  /// The gradients of one loss.
-  class Gradients {
-   public:
-    /// dL/dx, zeros where the loss does not depend on x. TraceError if x was not watched.
-    Tensor operator()(const Tensor& x, std::source_location line = std::source_location::current()) const;
-
-   private:
-    friend class Tape;
-    std::vector<uint64_t> ids_;
-    std::vector<Tensor> grads_;
-  };
-
-  /// Watches the parameters of a tree: gives them fresh ids, so later uses are noted.
-  template <class T>
-  void watch(T& x) {
-    for_each_parameter(x, [&](Tensor& t) {
-      t = alias(t);
-      tape_.watch(t.id());
-      targets_.push_back(t.id());
-    });
-  }
-  /// The gradients of a loss of one element; once. ShapeError for more elements, TraceError the second time.
-  Gradients backward(const Tensor& loss, std::source_location line = std::source_location::current());
-
- private:
-  TapeImpl tape_;
-  TapeScope scope_;
-  std::vector<uint64_t> targets_;
-  bool used_ = false;
-};
-
 namespace detail {
 
 void check_loss(const Tensor& loss, const char* who);
@@ -196,10 +160,6 @@ T gradient_tree(const T& x, std::vector<Tensor>& grads, size_t& next) {
   });
   return g;
 }
-
-}  // namespace detail
-
-namespace detail {
 
 template <size_t K, size_t... I>
 constexpr bool contains_index(std::index_sequence<I...>) {
