@@ -95,10 +95,7 @@ void TapeImpl::note(const OpRecord& op, const Args& in, Attrs attrs, const Outpu
 
 void TapeImpl::note(const std::shared_ptr<TapeRule>& rule, const std::vector<Tensor>& inputs,
                     const std::vector<Tensor>& outputs) {
-  auto watched = [&](const Tensor& t) {
-    if (who_ != nullptr) reject_captured(t, "a call");
-    return watches(t.id());
-  };
+  auto watched = [&](const Tensor& t) { return watches(t.id()); };
   if (paused_ || outputs.empty() || std::none_of(inputs.begin(), inputs.end(), watched)) return;
   Node n{};
   n.line = thread_state.line;

@@ -87,11 +87,12 @@ class TapeImpl {
   void open() { open(thread_state.tape); }
   void open(TapeImpl*& list);
   void close();
+  /// Throws when this tape hides one that watches t.
+  void reject_captured(const Tensor& t, std::string_view used_by) const;
   TapeImpl* parent() const { return who_ == nullptr ? parent_ : nullptr; }
 
  private:
   struct Node;
-  void reject_captured(const Tensor& t, std::string_view used_by) const;
   TapeImpl* parent_ = nullptr;
   const char* who_ = nullptr;
   uint64_t first_id_ = 0;

@@ -5,7 +5,7 @@
 namespace duet {
 
 void TapeImpl::reject_captured(const Tensor& t, std::string_view used_by) const {
-  for (const TapeImpl* tape = parent_; tape != nullptr; tape = tape->parent_)
+  for (const TapeImpl* tape = who_ != nullptr ? parent_ : nullptr; tape != nullptr; tape = tape->parent_)
     check<TraceError>(tape->paused_ || !tape->watches(t.id()),
                       "{}: the function captures a tensor that is differentiated: {} in {}; pass it as an argument",
                       who_, t.spec(), used_by);
@@ -34,15 +34,18 @@ int open_tapes() {
   return open;
 }
 
-bool is_watched(const std::vector<Tensor>& tensors) {
+bool is_watched(const std::vector<Tensor>& tensors, const char* who) {
+  bool watched = false;
   for (const TapeImpl* tape = thread_state.tape; tape != nullptr; tape = tape->parent())
-    for (const Tensor& t : tensors)
-      if (tape->watches(t.id())) return true;
-  if (thread_state.batch == nullptr) return false;
+    for (const Tensor& t : tensors) {
+      tape->reject_captured(t, who);
+      watched |= tape->watches(t.id());
+    }
+  if (thread_state.batch == nullptr) return watched;
   std::vector<Tensor> wholes;
   for (const Tensor& t : tensors) wholes.push_back(batch::hides(t) ? batch::whole(t) : t);
   batch::Leave outside;
-  return is_watched(wholes);
+  return is_watched(wholes, who) || watched;
 }
 
 namespace {

@@ -61,8 +61,8 @@ template <class F, class... A>
 auto checkpointed_call(const F& f, const std::tuple<A...>& args, const Line& line) {
   auto y = call_hidden("checkpoint", f, args);
   static_assert(tree::is_tree<decltype(y)>(), "duet: the result must be a tree of tensors and numbers");
-  if (is_watched(floating_leaves(args))) {
-    LineScope scope(line);
+  LineScope scope(line);
+  if (is_watched(floating_leaves(args), "checkpoint")) {
     const std::shared_ptr<RecomputeRule> rule = recompute_rule(f, args);
     set_floating_leaves(y, note_rule(rule, rule->inputs(), floating_leaves(y)));
   }

@@ -113,7 +113,11 @@ auto custom_vjp(F f, Forward forward, Backward backward, std::source_location li
     if (tapes == 0) return static_cast<R>(f(args...));
     const auto all = detail::owned(args...);
     const std::vector<Tensor> inputs = detail::floating_leaves(all);
-    if (!detail::is_watched(inputs)) return static_cast<R>(detail::call_hidden("custom_vjp", f, all));
+    const bool watched = [&] {
+      LineScope scope(line);
+      return detail::is_watched(inputs, "custom_vjp");
+    }();
+    if (!watched) return static_cast<R>(detail::call_hidden("custom_vjp", f, all));
     auto [y, residual] = detail::call_hidden("custom_vjp", forward, all);
     static_assert(std::is_same_v<decltype(y), R>,
                   "custom_vjp: forward must return pair(y, residual), y as f returns it");

@@ -33,9 +33,10 @@ class HideTapes {
 
 namespace detail {
 
-/// How many tapes are open, at all levels of vmap, and whether one of them watches one of the tensors.
+/// How many tapes are open, at all levels of vmap, and whether one of them watches one of the tensors. TraceError when
+/// one that is hidden does.
 int open_tapes();
-bool is_watched(const std::vector<Tensor>& tensors);
+bool is_watched(const std::vector<Tensor>& tensors, const char* who);
 
 /// The floating tensors of a tree, in order; with those in Buffers.
 template <class T>
