@@ -122,6 +122,33 @@ TEST(TransformNesting, HessianVectorProducts) {
   in_every_mode(reverse(batched_checkpoint), xf, vf);
 }
 
+// Compiled and frozen functions inside of what transforms take.
+TEST(TransformNesting, CompiledInside) {
+  const Tensor& x = batch();
+  auto f = [](const Tensor& t) { return tanh(t) * exp(t * 0.5f); };
+  auto loss = [](auto g) { return [=](const Tensor& t) { return sum(square(g(g(t)))); }; };
+  const std::string expected = bits(grad(loss(f))(x));
+  auto ruled = [](auto g) {
+    return custom_vjp(
+        g,
+        [g](const Tensor& t) {
+          return std::pair{g(t), t};
+        },
+        compile([](const Tensor& t, const Tensor& dy) {
+          return dy * (exp(t * 0.5f) - square(tanh(t)) * exp(t * 0.5f) + tanh(t) * exp(t * 0.5f) * 0.5f);
+        }));
+  };
+  const Tensor by_rule = grad(loss(ruled(f)))(x);
+  EXPECT_LT(largest(by_rule - grad(loss(f))(x)), 1e-5);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(bits(grad(loss(checkpoint(compile(f))))(x)), expected);
+    EXPECT_EQ(bits(grad(loss(checkpoint(freeze(f))))(x)), expected);
+    EXPECT_EQ(bits(grad(loss(ruled(compile(f))))(x)), bits(by_rule));
+    EXPECT_EQ(bits(grad([&](const Tensor& t) { return sum(vmap(checkpoint(compile(f)))(t)); })(x)),
+              bits(grad([&](const Tensor& t) { return sum(f(t)); })(x)));
+  }
+}
+
 // A Jacobian, column by column and row by row.
 TEST(TransformNesting, Jacobians) {
   const Tensor m = expect::numbers({4, 3}).to(f64), x = expect::numbers({4}, 2).to(f64);
