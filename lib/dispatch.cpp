@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "duet/batch.h"
 #include "duet/core/debug.h"
 #include "duet/grad.h"
 #include "duet/graph/trace.h"
@@ -85,10 +86,8 @@ Outputs dispatch_widened(const OpRecord& op, const Args& in, Attrs attrs, DType 
   for (int i = 0; i < in.size(); ++i) {
     const Arg& a = in[i];
     bool free = ((op.bool_in | op.free_in) >> i) & 1u;
-    if (a.tensor == nullptr)
-      list.add(Saved{Tensor(), a.kind, a.float_value, a.int_value});
-    else if (free || a.dtype == dtype)
-      list.add(*a.tensor);
+    if (a.tensor == nullptr || free || a.dtype == dtype)
+      list.add(a);
     else
       list.add(casts[static_cast<size_t>(i)] = cast(*a.tensor, dtype));
   }
@@ -126,7 +125,7 @@ Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()
       a.tensor = &x.tensor();
       check<Error>(a.tensor->defined(), "{}: operand {} is an empty Tensor; give it a value first", op.name, i + 1);
       Block& b = a.tensor->block();
-      if (b.trace != nullptr && b.trace != thread_state.trace) [[unlikely]]
+      if (b.trace != nullptr && b.trace != thread_state.trace && !batch::is_active(b)) [[unlikely]]
         graph::reject_foreign(op.name, b);
       a.dtype = b.dtype;
       a.shape = &b.shape;
@@ -165,8 +164,9 @@ std::string Args::text(int i) const {
   }
   Spec specs[kMaxOutputs];
   op.infer(op, in, attrs, specs);
-  Outputs y =
-      thread_state.trace != nullptr ? thread_state.trace->record(op, in, attrs, specs) : run_now(op, in, attrs, specs);
+  Outputs y = thread_state.batch != nullptr   ? batch::dispatch_batch(op, in, attrs, specs)
+              : thread_state.trace != nullptr ? thread_state.trace->record(op, in, attrs, specs)
+                                              : run_now(op, in, attrs, specs);
   for (TapeImpl* tape = thread_state.tape; tape != nullptr; tape = tape->parent()) tape->note(op, in, attrs, y);
   return y;
 }

@@ -2,25 +2,19 @@
 
 #include <algorithm>
 
+#include "duet/batch.h"
 #include "duet/formula.h"
 
 namespace duet {
 
-void OperandList::add(const Saved& s) {
-  if (s.kind <= Operand::Kind::rvalue) return emplace(s.tensor);
-  DUET_INTERNAL_CHECK(size_ < Args::kMax);
-  refs_[size_] = *new (storage_[size_]) Operand(Operand::number(s.kind, s.float_value, s.int_value));
-  ++size_;
-}
-
 struct TapeImpl::Node {
-  const OpRecord* op;
+  const OpRecord* op;  // null: a rule of rules_
   Line line;
   uint64_t first_output;
   uint64_t wanted, needs;
   uint32_t ids, saved_inputs, saved_outputs, attrs;  // where the node's part of each array begins
-  uint16_t inputs, attr_count;
-  uint8_t outputs;
+  uint32_t inputs, outputs;
+  uint16_t attr_count;
 };
 
 TapeImpl::TapeImpl() : first_id_(fresh_ids(1) + 1) {
@@ -32,20 +26,24 @@ TapeImpl::TapeImpl() : first_id_(fresh_ids(1) + 1) {
   saved_inputs_.reserve(128);
   saved_outputs_.reserve(64);
 }
+TapeImpl::TapeImpl(const char* who) : who_(who) {}
 TapeImpl::~TapeImpl() { close(); }
 
-void TapeImpl::open() {
-  parent_ = thread_state.tape;
-  thread_state.tape = this;
+void TapeImpl::open(TapeImpl*& list) {
+  parent_ = list;
+  list = this;
   open_ = true;
 }
 
 void TapeImpl::close() {
   if (!open_) return;
   // Tapes close in any order when they are objects of the user's.
-  TapeImpl** at = &thread_state.tape;
-  while (*at != this) at = &(*at)->parent_;
-  *at = parent_;
+  auto remove_from = [&](TapeImpl** at) {
+    while (*at != nullptr && *at != this) at = &(*at)->parent_;
+    if (*at != nullptr) *at = parent_;
+  };
+  remove_from(&thread_state.tape);
+  for (BatchLevel* b = thread_state.batch; b != nullptr; b = b->parent) remove_from(&b->tape);
   open_ = false;
 }
 
@@ -57,6 +55,8 @@ void TapeImpl::watch(uint64_t id) {
 
 void TapeImpl::note(const OpRecord& op, const Args& in, Attrs attrs, const Outputs& y) {
   if (paused_ || op.vjp == nullptr) return;
+  for (int i = 0; who_ != nullptr && i < in.size(); ++i)
+    if (in[i].tensor != nullptr) reject_captured(*in[i].tensor, op.name);
   uint64_t wanted = 0;
   for (int i = 0; i < in.size(); ++i)
     if (in[i].tensor != nullptr && watches(in[i].tensor->id()) && is_float(in[i].dtype)) wanted |= uint64_t{1} << i;
@@ -71,9 +71,9 @@ void TapeImpl::note(const OpRecord& op, const Args& in, Attrs attrs, const Outpu
   n.saved_inputs = static_cast<uint32_t>(saved_inputs_.size());
   n.saved_outputs = static_cast<uint32_t>(saved_outputs_.size());
   n.attrs = static_cast<uint32_t>(attrs_.size());
-  n.inputs = static_cast<uint16_t>(in.size());
+  n.inputs = static_cast<uint32_t>(in.size());
   n.attr_count = static_cast<uint16_t>(attrs.size());
-  n.outputs = static_cast<uint8_t>(y.count);
+  n.outputs = static_cast<uint32_t>(y.count);
   for (int i = 0; i < in.size(); ++i) {
     const Arg& a = in[i];
     ids_.push_back(a.tensor != nullptr ? a.tensor->id() : 0);
@@ -90,6 +90,25 @@ void TapeImpl::note(const OpRecord& op, const Args& in, Attrs attrs, const Outpu
     watch(y.values[i].id());
   }
   attrs_.insert(attrs_.end(), attrs.begin(), attrs.end());
+  nodes_.push_back(n);
+}
+
+void TapeImpl::note(const std::shared_ptr<TapeRule>& rule, const std::vector<Tensor>& inputs,
+                    const std::vector<Tensor>& outputs) {
+  auto watched = [&](const Tensor& t) { return watches(t.id()); };
+  if (paused_ || outputs.empty() || std::none_of(inputs.begin(), inputs.end(), watched)) return;
+  Node n{};
+  n.line = thread_state.line;
+  n.first_output = outputs[0].id();
+  n.ids = static_cast<uint32_t>(ids_.size());
+  n.inputs = static_cast<uint32_t>(inputs.size());
+  n.outputs = static_cast<uint32_t>(outputs.size());
+  n.saved_inputs = static_cast<uint32_t>(saved_inputs_.size());
+  n.saved_outputs = static_cast<uint32_t>(saved_outputs_.size());
+  n.attrs = static_cast<uint32_t>(attrs_.size());
+  for (const Tensor& t : inputs) ids_.push_back(t.id()), specs_.push_back(t.spec());
+  for (const Tensor& t : outputs) watch(t.id());
+  rules_.push_back(rule);
   nodes_.push_back(n);
 }
 
@@ -110,43 +129,51 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
   for (const auto& [id, g] : seeds) accumulate(id, g);
   std::vector<uint64_t> kept(targets);
   std::sort(kept.begin(), kept.end());
-  std::vector<Tensor> results;  // of one rule
+  std::vector<Tensor> results, dy;  // of one rule
   while (!nodes_.empty()) {
     const Node n = nodes_.back();
     nodes_.pop_back();
-    Tensor dy[kMaxOutputs];
+    std::shared_ptr<TapeRule> rule;
+    if (n.op == nullptr) rule = std::move(rules_.back()), rules_.pop_back();
+    dy.assign(n.outputs, Tensor());
     bool reached = false;
     const Spec* in_specs = specs_.data() + n.ids;
-    for (int i = 0; i < n.outputs; ++i) {
-      uint64_t id = n.first_output + static_cast<uint64_t>(i);
+    for (uint32_t i = 0; i < n.outputs; ++i) {
+      uint64_t id = n.first_output + i;
       Tensor* g = slot(id);
       if (g == nullptr || !g->defined()) continue;
       dy[i] = std::binary_search(kept.begin(), kept.end(), id) ? *g : std::move(*g);
       reached = true;
     }
-    if (reached) {
-      LineOverride scope([&] {
-        Line line = n.line;
-        line.grad_of = true;
-        return line;
-      }());
+    Line line = n.line;
+    line.grad_of = true;
+    LineOverride scope(line);
+    if (reached && rule != nullptr) {
+      std::vector<bool> wanted(n.inputs);
+      results.resize(n.inputs);
+      for (uint32_t i = 0; i < n.inputs; ++i)
+        if (Tensor* t = slot(ids_[n.ids + i])) wanted[i] = true, results[i] = std::move(*t);
+      rule->add_gradients(dy, results, wanted);
+      for (uint32_t i = 0; i < n.inputs; ++i) accumulate(ids_[n.ids + i], std::move(results[i]));
+      results.clear();
+    } else if (reached) {
       // Of several results some may not have reached the loss; those of a pointwise op are alike.
-      const Tensor* any = std::find_if(dy, dy + n.outputs, [](const Tensor& t) { return t.defined(); });
-      for (int i = 0; i < n.outputs; ++i)
-        if (!dy[i].defined() && n.op->kind == OpClass::pointwise) dy[i] = zeros(any->shape(), any->dtype());
+      const Tensor& any = *std::find_if(dy.begin(), dy.end(), [](const Tensor& t) { return t.defined(); });
+      for (Tensor& t : dy)
+        if (!t.defined() && n.op->kind == OpClass::pointwise) t = zeros(any.shape(), any.dtype());
       results.resize(n.inputs);
       VjpContext c;
       c.op_ = n.op;
       c.attrs_ = Attrs(attrs_.data() + n.attrs, n.attr_count);
-      c.inputs_ = n.inputs;
+      c.inputs_ = static_cast<int>(n.inputs);
       c.wanted_ = n.wanted;
-      c.dy_ = dy;
+      c.dy_ = dy.data();
       c.saved_inputs_ = saved_inputs_.data() + n.saved_inputs;
       c.saved_outputs_ = saved_outputs_.data() + n.saved_outputs;
       c.in_specs_ = in_specs;
       c.grads_ = results.data();
       n.op->vjp(c);
-      for (int i = 0; i < n.inputs; ++i)
+      for (int i = 0; i < c.inputs_; ++i)
         if (c.wants(i)) accumulate(ids_[n.ids + static_cast<uint32_t>(i)], std::move(results[static_cast<size_t>(i)]));
       results.clear();
     }
@@ -164,24 +191,6 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
     result.push_back(g != nullptr ? *g : Tensor());
   }
   return result;
-}
-
-Tape::Gradients Tape::backward(const Tensor& loss, std::source_location line) {
-  LineScope scope(line);
-  check<TraceError>(!used_, "backward: this tape was already walked; open a new Tape for another gradient");
-  detail::check_loss(loss, "backward");
-  used_ = true;
-  Gradients g;
-  g.ids_ = targets_;
-  g.grads_ = tape_.backward({{loss.id(), ones(loss.shape(), loss.dtype())}}, targets_);
-  return g;
-}
-
-Tensor Tape::Gradients::operator()(const Tensor& x, std::source_location line) const {
-  LineScope scope(line);
-  for (size_t i = 0; i < ids_.size(); ++i)
-    if (ids_[i] == x.id()) return grads_[i].defined() ? grads_[i] : zeros(x.shape(), x.dtype());
-  fail<TraceError>("gradients: this tensor was not watched: {}; call tape.watch(x) before using x", x.spec());
 }
 
 void detail::check_pullback(const Tensor& dy, const Spec& y) {

@@ -27,6 +27,12 @@
 #include "duet/tree.h"           // aggregates of tensors
 #include "duet/grad.h"           // tapes and gradients
 #include "duet/formula.h"        // gradients of gradients
+#include "duet/tape.h"           // a tape to hold in the hand
+#include "duet/batch.h"          // what vmap does to operations
+#include "duet/transform/jvp.h"         // directional derivatives
+#include "duet/transform/checkpoint.h"  // gradients that keep arguments instead of intermediate values
+#include "duet/transform/custom_vjp.h"  // gradient rules of your own
+#include "duet/transform/vmap.h"        // functions of one example, on batches
 #include "duet/random.h"         // keys
 #include "duet/graph/graph.h"    // what is recorded
 #include "duet/graph/compile.h"  // recorded at every call

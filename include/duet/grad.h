@@ -10,38 +10,10 @@
 #include "duet/ops/movement.h"
 #include "duet/ops/pointwise.h"
 #include "duet/ops/reduce.h"
+#include "duet/ops/saved.h"
 #include "duet/tree.h"
 
 namespace duet {
-
-/// An operand that a tape kept: a tensor, or a number as it was written.
-struct Saved {
-  Tensor tensor;
-  Operand::Kind kind = Operand::Kind::tensor;
-  double float_value = 0;
-  int64_t int_value = 0;
-};
-
-/// Operands gathered one by one.
-class OperandList {
- public:
-  OperandList() = default;
-  OperandList(const OperandList&) = delete;
-  OperandList& operator=(const OperandList&) = delete;
-  void add(const Tensor& t) { emplace(t); }
-  void add(const Saved& s);
-  Inputs inputs() const { return Inputs(std::span<const Inputs::Ref>(refs_, size_)); }
-
- private:
-  void emplace(const Tensor& t) {
-    DUET_INTERNAL_CHECK(size_ < Args::kMax);
-    refs_[size_] = *new (storage_[size_]) Operand(t, std::source_location());
-    ++size_;
-  }
-  alignas(Operand) char storage_[Args::kMax][sizeof(Operand)];
-  Inputs::Ref refs_[Args::kMax];
-  size_t size_ = 0;
-};
 
 /// What a gradient rule sees of one noted operation.
 class VjpContext {
@@ -75,10 +47,23 @@ class VjpContext {
   Tensor* grads_;
 };
 
-/// The tape itself; see Tape, grad and vjp for how it is used.
+/// A gradient rule that is an object instead of an op's function: what custom_vjp and checkpoint put on tapes.
+class TapeRule {
+ public:
+  virtual ~TapeRule() = default;
+  /// Adds the gradients of the wanted inputs to `sums`, in which an undefined tensor is zero. dy: those of the outputs,
+  /// undefined for what does not reach the loss.
+  virtual void add_gradients(const std::vector<Tensor>& dy, std::vector<Tensor>& sums,
+                             const std::vector<bool>& wanted) = 0;
+};
+
+/// The tape itself; see grad and vjp for how it is used, and Tape for one to hold in the hand.
 class TapeImpl {
  public:
   TapeImpl();
+  /// A tape that notes nothing and hides those that are open: an operation on what they watch is refused, in the name
+  /// of `who`.
+  explicit TapeImpl(const char* who);
   ~TapeImpl();
   TapeImpl(const TapeImpl&) = delete;
   TapeImpl& operator=(const TapeImpl&) = delete;
@@ -90,20 +75,27 @@ class TapeImpl {
   }
   /// Called by dispatch for every operation while the tape is open.
   void note(const OpRecord& op, const Args& in, Attrs attrs, const Outputs& y);
+  /// Notes what a rule differentiates; the outputs have consecutive ids.
+  void note(const std::shared_ptr<TapeRule>& rule, const std::vector<Tensor>& inputs,
+            const std::vector<Tensor>& outputs);
   /// Gradients of the targets, given those of some values; an undefined tensor where there is none. Once: TraceError
   /// the second time.
   std::vector<Tensor> backward(const std::vector<std::pair<uint64_t, Tensor>>& seeds,
                                const std::vector<uint64_t>& targets);
 
   /// Opens and closes the tape: while open, it notes.
-  void open();
+  void open() { open(thread_state.tape); }
+  void open(TapeImpl*& list);
   void close();
-  TapeImpl* parent() const { return parent_; }
+  /// Throws when this tape hides one that watches t.
+  void reject_captured(const Tensor& t, std::string_view used_by) const;
+  TapeImpl* parent() const { return who_ == nullptr ? parent_ : nullptr; }
 
  private:
   struct Node;
   TapeImpl* parent_ = nullptr;
-  uint64_t first_id_;
+  const char* who_ = nullptr;
+  uint64_t first_id_ = 0;
   bool open_ = false, paused_ = false;  // paused: being walked, or walked
   std::vector<uint8_t> watched_;
   std::vector<Node> nodes_;
@@ -113,6 +105,7 @@ class TapeImpl {
   std::vector<Saved> saved_inputs_;
   std::vector<Tensor> saved_outputs_;
   std::vector<int64_t> attrs_;
+  std::vector<std::shared_ptr<TapeRule>> rules_;
 };
 
 /// Opens a tape for a scope.
@@ -125,42 +118,6 @@ class TapeScope {
 
  private:
   TapeImpl& tape_;
-};
-
-/// Gradients the PyTorch way, for teaching: `Tape tape; tape.watch(w); …; auto g = tape.backward(loss); g(w)`.
-class Tape {
- public:
-  Tape() : scope_(tape_) {}
-
-  /// The gradients of one loss.
-  class Gradients {
-   public:
-    /// dL/dx, zeros where the loss does not depend on x. TraceError if x was not watched.
-    Tensor operator()(const Tensor& x, std::source_location line = std::source_location::current()) const;
-
-   private:
-    friend class Tape;
-    std::vector<uint64_t> ids_;
-    std::vector<Tensor> grads_;
-  };
-
-  /// Watches the parameters of a tree: gives them fresh ids, so later uses are noted.
-  template <class T>
-  void watch(T& x) {
-    for_each_parameter(x, [&](Tensor& t) {
-      t = alias(t);
-      tape_.watch(t.id());
-      targets_.push_back(t.id());
-    });
-  }
-  /// The gradients of a loss of one element; once. ShapeError for more elements, TraceError the second time.
-  Gradients backward(const Tensor& loss, std::source_location line = std::source_location::current());
-
- private:
-  TapeImpl tape_;
-  TapeScope scope_;
-  std::vector<uint64_t> targets_;
-  bool used_ = false;
 };
 
 namespace detail {
@@ -196,10 +153,6 @@ T gradient_tree(const T& x, std::vector<Tensor>& grads, size_t& next) {
   });
   return g;
 }
-
-}  // namespace detail
-
-namespace detail {
 
 template <size_t K, size_t... I>
 constexpr bool contains_index(std::index_sequence<I...>) {

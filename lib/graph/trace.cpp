@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "duet/batch.h"
 #include "duet/core/debug.h"
 #include "duet/graph/cache.h"
 
@@ -23,6 +24,7 @@ size_t hash_pointer(const Block* b) {
 }  // namespace
 
 void reject_foreign(std::string_view what, const Block& b) {
+  if (batch::is_example(b)) batch::reject(what, b);
   if (b.trace == poison())
     fail<TraceError>("{}: the value was never computed: {}; the compiled function that recorded it threw", what,
                      Spec{b.dtype, b.shape});
@@ -37,6 +39,7 @@ void Trace::begin(PlanCache& cache, bool may_split) {
   may_split_ = may_split;
   positions_ = nullptr;
   segment_ = 0;
+  region_ = regions_ = 0;
 }
 
 int Trace::find_slot(const Block* b) const {
@@ -76,7 +79,8 @@ int Trace::slot_of(Block* b, std::vector<uint64_t>& words) {
 Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spec* specs) {
   marks_.push_back({&op, thread_state.line, words_.size()});
   words_.push_back(reinterpret_cast<uintptr_t>(&op));
-  words_.push_back(static_cast<uint64_t>(in.size()) | static_cast<uint64_t>(attrs.size()) << 16);
+  words_.push_back(static_cast<uint64_t>(in.size()) | static_cast<uint64_t>(attrs.size()) << 16 |
+                   uint64_t{region_} << 32);
   for (int64_t a : attrs) words_.push_back(static_cast<uint64_t>(a));
   for (int i = 0; i < in.size(); ++i) {
     const Arg& a = in[i];
@@ -134,7 +138,8 @@ Graph Trace::decode(const std::vector<int>& outputs) const {
     Node node;
     node.op = reinterpret_cast<const OpRecord*>(words_[at++]);
     const uint64_t counts = words_[at++];
-    for (uint64_t k = counts >> 16; k > 0; --k) node.attrs.push_back(static_cast<int64_t>(words_[at++]));
+    node.region = static_cast<int>(counts >> 32);
+    for (uint64_t k = counts >> 16 & 0xffff; k > 0; --k) node.attrs.push_back(static_cast<int64_t>(words_[at++]));
     for (uint64_t k = counts & 0xffff; k > 0; --k) {
       const uint64_t w = words_[at++];
       const uint64_t index = w >> 2;

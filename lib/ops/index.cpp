@@ -2,10 +2,12 @@
 
 #include <cstring>
 
+#include "batch_call.h"
 #include "cpu/tiles.h"
 #include "duet/grad.h"
 #include "ops/axis.h"
 #include "ops/indices.h"
+#include "duet/ops/movement.h"
 #include "ops/records.h"
 
 namespace duet {
@@ -67,6 +69,17 @@ void Gather::run(const KernelCall& call) {
   pick_slices(call, call.attrs[0], checked_indices("gather", call.in[1], extent, true, "index"));
 }
 
+Outputs Gather::batch(const BatchCall& c) {
+  const int64_t axis[] = {c.attrs[0] + (c.is_batch(0) ? 1 : 0)};
+  if (!c.is_batch(1)) return call_op<Gather>(axis, c.whole(0), *c.in[1].tensor);
+  if (c.is_batch(0)) c.fail_without_rule("of indices into a batch");
+  // The index's axes, the batch first, stand in place of the axis: the batch goes to the front.
+  const Tensor y = call_op<Gather>(axis, *c.in[0].tensor, c.whole(1));
+  int64_t order[kMaxRank] = {axis[0]};
+  for (int i = 1; i < y.rank(); ++i) order[i] = i <= axis[0] ? i - 1 : i;
+  return call_op<Transpose>(Attrs(order, static_cast<size_t>(y.rank())), y);
+}
+
 void Gather::vjp(VjpContext& c) {
   c.set(0, call_op<ScatterAdd>(c.attrs(), zeros(c.in_shape(0), c.in_dtype(0)), c.input(1).tensor, c.dy()));
 }
@@ -125,6 +138,12 @@ void ScatterAdd::run(const KernelCall& call) {
         }
     }
   });
+}
+
+Outputs ScatterAdd::batch(const BatchCall& c) {
+  if (c.is_batch(1)) c.fail_without_rule("at a batch of indices");
+  const int64_t axis[] = {c.attrs[0] + 1};
+  return call_op<ScatterAdd>(axis, c.leading(0), *c.in[1].tensor, c.leading(2));
 }
 
 void ScatterAdd::vjp(VjpContext& c) {

@@ -1,5 +1,6 @@
 #include "duet/ops/matmul.h"
 
+#include "batch_call.h"
 #include "cpu/kernels.h"
 #include "cpu/threads.h"
 #include "duet/grad.h"
@@ -47,6 +48,19 @@ void Matmul::run(const KernelCall& call) {
     cpu::run_matmul<float>(call.in[0], call.in[1], call.out[0]);
   else
     cpu::run_matmul<double>(call.in[0], call.in[1], call.out[0]);
+}
+
+Outputs Matmul::batch(const BatchCall& c) {
+  const Shape &a = *c.in[0].shape, &b = *c.in[1].shape;
+  if (c.is_batch(1) || b.rank() != 2 || a[a.rank() - 2] != 1) return batch_aligned(c);
+  // One row an example, all with the same matrix: a single product of many rows. Its elements are the same chains.
+  Outputs y;
+  y.count = 1;
+  int64_t count = c.size;
+  for (int i = 0; i < a.rank() - 2; ++i) count *= a[i];
+  const Tensor rows = reshape(c.whole(0), {count, b[0]});
+  y.values[0] = reshape(Tensor(call_op<Matmul>({}, rows, *c.in[1].tensor)), c.with_batch(c.specs[0].shape));
+  return y;
 }
 
 void Matmul::vjp(VjpContext& c) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "batch_call.h"
 #include "cpu/tiles.h"
 #include "duet/grad.h"
 #include "ops/axis.h"
@@ -32,6 +33,12 @@ namespace {
 Shape shape_of(Attrs attrs) { return Shape(attrs.data(), static_cast<int>(attrs.size())); }
 
 Attrs dims(const Shape& s) { return Attrs(s.begin(), static_cast<size_t>(s.rank())); }
+
+// The same value under another id.
+Tensor renamed(const Tensor& x, uint64_t id) {
+  block::retain(&x.block());
+  return Tensor::adopt(&x.block(), id);
+}
 
 }  // namespace
 
@@ -100,6 +107,11 @@ bool Reshape::view(const Strided& in, Attrs, const Shape& out, int64_t* strides,
   return true;
 }
 
+Outputs Reshape::batch(const BatchCall& c) {
+  const Shape wanted = c.with_batch(c.specs[0].shape);
+  return call_op<Reshape>(dims(wanted), c.whole(0));
+}
+
 void Reshape::vjp(VjpContext& c) { c.set(0, reshape(c.dy(), c.in_shape(0))); }
 
 // --- transpose ---
@@ -126,6 +138,12 @@ bool Transpose::view(const Strided& in, Attrs attrs, const Shape&, int64_t* stri
   return true;
 }
 
+Outputs Transpose::batch(const BatchCall& c) {
+  int64_t order[kMaxRank] = {};
+  for (size_t i = 0; i < c.attrs.size(); ++i) order[i + 1] = c.attrs[i] + 1;
+  return call_op<Transpose>(Attrs(order, c.attrs.size() + 1), c.whole(0));
+}
+
 void Transpose::vjp(VjpContext& c) {
   int64_t inverse[kMaxRank];
   for (size_t i = 0; i < c.attrs().size(); ++i) inverse[c.attrs()[i]] = static_cast<int64_t>(i);
@@ -147,6 +165,11 @@ bool BroadcastTo::view(const Strided& in, Attrs, const Shape& out, int64_t* stri
   int lead = out.rank() - in.shape->rank();
   for (int i = 0; i < out.rank(); ++i) strides[i] = i >= lead && (*in.shape)[i - lead] != 1 ? in.strides[i - lead] : 0;
   return true;
+}
+
+Outputs BroadcastTo::batch(const BatchCall& c) {
+  const Shape wanted = c.with_batch(c.specs[0].shape);
+  return call_op<BroadcastTo>(dims(wanted), c.aligned(0, wanted.rank() - 1));
 }
 
 void BroadcastTo::vjp(VjpContext& c) { c.set(0, sum_to(c.dy(), c.in_shape(0))); }
@@ -372,10 +395,14 @@ Tensor contiguous(const Operand& x) {
 
 Tensor alias(const Tensor& x) {
   check<Error>(x.defined(), "alias: the operand is an empty Tensor; give it a value first");
-  block::retain(&x.block());
   Outputs y;
   y.count = 1;
-  y.values[0] = Tensor::adopt(&x.block(), fresh_ids(1));
+  if (thread_state.batch != nullptr && !batch::hides(x)) {
+    batch::Leave outside;  // whoever watches x there sees the new id too
+    y.values[0] = alias(x);
+  } else {
+    y.values[0] = renamed(x, fresh_ids(1));
+  }
   if (thread_state.tape != nullptr) {
     Operand operand(x);
     Args in(op<Alias>(), {operand}, {});
@@ -387,8 +414,14 @@ Tensor alias(const Tensor& x) {
 Tensor stop_gradient(const Tensor& x, std::source_location line) {
   LineScope scope(line);
   check<Error>(x.defined(), "stop_gradient: the operand is an empty Tensor; give it a value first");
-  block::retain(&x.block());
-  return Tensor::adopt(&x.block(), fresh_ids(1));
+  if (thread_state.batch == nullptr) return renamed(x, fresh_ids(1));
+  // A batch is a constant for the tapes outside too.
+  const bool hides = batch::hides(x);
+  Tensor whole = [&] {
+    batch::Leave outside;
+    return stop_gradient(hides ? batch::whole(x) : x);
+  }();
+  return hides ? batch::example(whole) : whole;
 }
 
 }  // namespace duet

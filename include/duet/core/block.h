@@ -18,8 +18,8 @@ struct Block {
   Block* root = nullptr;          // a view's storage belongs to this block, which the view keeps alive
   void* data = nullptr;           // first element; null while pending
   void* owned = nullptr;          // storage allocated apart from this header
-  size_t owned_bytes = 0;
-  size_t header_bytes = 0;  // header and inline storage, as given to memory::allocate
+  size_t owned_bytes = 0;         // of one example of a batch, which owns nothing: the id of the batch (batch.h)
+  size_t header_bytes = 0;        // header and inline storage, as given to memory::allocate
   int64_t numel = 0;
   Shape shape;
   Strides strides = {};

@@ -11,6 +11,7 @@ namespace graph {
 class Trace;
 }
 class TapeImpl;
+struct BatchLevel;
 
 /// A place in the user's code. `grad_of`: the operation is the gradient of the one called there.
 struct Line {
@@ -29,6 +30,7 @@ struct ThreadState {
   Line line;                         // of the running operation; file is null outside of one
   graph::Trace* trace = nullptr;     // set while a compiled function records
   TapeImpl* tape = nullptr;          // innermost open tape; each knows its parent
+  BatchLevel* batch = nullptr;       // innermost vmap; each knows the one around it
   uint64_t next_id = 0, end_id = 0;  // value ids: unique among threads, contiguous within one
   uint64_t dispatches = 0;           // operations dispatched, for tests and tables
   uint64_t launches = 0;             // kernels run

@@ -110,9 +110,10 @@ class Frozen {
   template <class... A>
   auto operator()(A&&... args) const {
     using R = std::remove_cvref_t<decltype(f_(std::forward<A>(args)...))>;
-    // Inside a recording it is part of that graph; under a tape its operations are recorded so that the tape sees them.
+    // Inside a recording it is part of that graph; under a tape or a vmap its operations are recorded, so that those see them.
     if (thread_state.trace != nullptr) return static_cast<R>(f_(std::forward<A>(args)...));
-    if (thread_state.tape != nullptr) return detail::compiled_call(f_, state_->cache, std::forward<A>(args)...);
+    if (thread_state.tape != nullptr || thread_state.batch != nullptr)
+      return detail::compiled_call(f_, state_->cache, std::forward<A>(args)...);
     static_assert((tree::is_tree<A>() && ...),
                   "duet: the arguments of a frozen function must be trees of tensors and numbers");
     thread_local std::vector<const Tensor*> leaves;

@@ -74,6 +74,10 @@ class Trace {
     ask_positions_ = [](const void* p, std::vector<LeafPosition>& out) { (*static_cast<const P*>(p))(out); };
   }
 
+  /// Recomputed operations are a region of their own, which cse leaves apart; gives the one to come back to.
+  uint32_t enter_region() { return std::exchange(region_, ++regions_); }
+  void leave_region(uint32_t outer) { region_ = outer; }
+
   // What freeze and explain look at.
   const std::vector<uint64_t>& words() const { return words_; }
   const std::vector<Mark>& marks() const { return marks_; }
@@ -112,6 +116,7 @@ class Trace {
   std::vector<uint8_t> donated_;
   std::vector<Number8> values_;
   int segment_ = 0;
+  uint32_t region_ = 0, regions_ = 0;
 };
 
 /// Records for a scope: dispatch finds the trace in the thread's state. Abandoned unless finished.

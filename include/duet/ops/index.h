@@ -1,6 +1,7 @@
 // Operations with indices in their data. An index out of range is an IndexError, found before anything is written.
 #pragma once
 
+#include "duet/ops/batch_rules.h"
 #include "duet/ops/op.h"
 
 namespace duet {
@@ -17,6 +18,7 @@ struct Gather : KernelOp<IndexOps, 2> {
   static constexpr bool kMayThrow = true;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
+  static Outputs batch(const BatchCall& call);
   static void vjp(VjpContext& c);
   static uint64_t needs(unsigned) { return need_input(1); }
 };
@@ -28,6 +30,7 @@ struct ScatterAdd : KernelOp<IndexOps, 3> {
   static constexpr bool kMayThrow = true;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
+  static Outputs batch(const BatchCall& call);
   static void vjp(VjpContext& c);
   static uint64_t needs(unsigned wanted) { return (wanted & 4u) ? need_input(1) : 0; }
 };
@@ -35,6 +38,7 @@ struct ScatterAdd : KernelOp<IndexOps, 3> {
 /// 1 where the class is the label, 0 elsewhere, along a new last axis (attributes: dtype, classes).
 struct OneHot : KernelOp<IndexOps, 1> {
   static constexpr std::string_view name = "one_hot";
+  static constexpr BatchRule batch = batch_same;
   static constexpr bool kMayThrow = true;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);

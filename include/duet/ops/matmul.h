@@ -16,6 +16,7 @@ struct Matmul : KernelOp<MatmulOps, 2> {
   static constexpr OpClass kClass = OpClass::matmul;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
+  static Outputs batch(const BatchCall& call);
   // dA = dY·Bᵀ, dB = Aᵀ·dY
   static void vjp(VjpContext& c);
   static uint64_t needs(unsigned wanted) {

@@ -1,6 +1,7 @@
 // Operations that move or look at elements without computing, and casts. The views share their input's storage.
 #pragma once
 
+#include "duet/ops/batch_rules.h"
 #include "duet/ops/op.h"
 
 namespace duet {
@@ -17,6 +18,7 @@ struct Reshape : KernelOp<MovementOps, 1> {
   static constexpr OpClass kClass = OpClass::view;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
+  static Outputs batch(const BatchCall& call);
   static void vjp(VjpContext& c);
 };
 
@@ -26,6 +28,7 @@ struct Transpose : KernelOp<MovementOps, 1> {
   static constexpr OpClass kClass = OpClass::view;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
+  static Outputs batch(const BatchCall& call);
   static void vjp(VjpContext& c);
 };
 
@@ -35,12 +38,14 @@ struct BroadcastTo : KernelOp<MovementOps, 1> {
   static constexpr OpClass kClass = OpClass::view;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
+  static Outputs batch(const BatchCall& call);
   static void vjp(VjpContext& c);
 };
 
 /// Every step-th element along an axis (attributes: axis, start, count, step).
 struct Slice : KernelOp<MovementOps, 1> {
   static constexpr std::string_view name = "slice";
+  static constexpr BatchRule batch = batch_axis;
   static constexpr OpClass kClass = OpClass::view;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
@@ -50,6 +55,7 @@ struct Slice : KernelOp<MovementOps, 1> {
 /// The gradient of slice: zeros with x put where the slice was (attributes: axis, start, extent, step).
 struct Unslice : KernelOp<MovementOps, 1> {
   static constexpr std::string_view name = "unslice";
+  static constexpr BatchRule batch = batch_axis;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -58,6 +64,7 @@ struct Unslice : KernelOp<MovementOps, 1> {
 /// Inputs one after the other along an axis (attribute: axis).
 struct Concat : KernelOp<MovementOps, -1> {
   static constexpr std::string_view name = "concat";
+  static constexpr BatchRule batch = batch_axis;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -66,6 +73,7 @@ struct Concat : KernelOp<MovementOps, -1> {
 /// The same value with its elements dense in memory.
 struct Copy : KernelOp<MovementOps, 1> {
   static constexpr std::string_view name = "copy";
+  static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -75,6 +83,7 @@ struct Copy : KernelOp<MovementOps, 1> {
 /// to bool it is x ≠ 0.
 struct Cast : KernelOp<MovementOps, 1> {
   static constexpr std::string_view name = "cast";
+  static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);

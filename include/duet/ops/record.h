@@ -10,6 +10,10 @@ namespace duet {
 
 class VjpContext;
 struct OpRecord;
+struct BatchCall;
+/// Computes on whole batches what an op would compute on each example of them, see batch.h.
+using BatchRule = Outputs (*)(const BatchCall& call);
+Outputs batch_aligned(const BatchCall& call);
 
 /// A strided operand of a kernel.
 struct Strided {
@@ -115,6 +119,7 @@ struct OpRecord {
   Need (*vjp_need)(int parameter) = nullptr;
   int (*vjp_same)(int input) = nullptr;
   int8_t vjp_parameters = 0;
+  BatchRule batch = nullptr;
 };
 
 /// THE fork, see dispatch.h.
@@ -213,6 +218,7 @@ constexpr OpRecord make_vjp_record(int kernel) {
   r.infer = pointwise_infer;
   r.run = pointwise_run;
   r.vjp = vjp_of_vjp<Op, Wanted>;
+  r.batch = batch_aligned;
   r.needs = [](const OpRecord& op, unsigned, Attrs) { return (uint64_t{1} << op.inputs) - 1; };
   return r;
 }
@@ -260,6 +266,7 @@ constexpr OpRecord make_record(int kernel) {
   r.kernel = static_cast<int16_t>(kernel);
   r.infer = pointwise_infer;
   r.run = pointwise_run;
+  r.batch = batch_aligned;
   if constexpr (HasVjp<Op>::value) {
     r.vjp = pointwise_vjp;
     r.needs = needs_of<Op>;
@@ -289,6 +296,7 @@ constexpr OpRecord make_kernel_record() {
   r.infer = [](const OpRecord&, const Args& in, Attrs attrs, Spec* out) { Op::infer(in, attrs, out); };
   if constexpr (requires { &Op::run; }) r.run = Op::run;
   if constexpr (requires { &Op::view; }) r.view = Op::view;
+  if constexpr (requires { Op::batch; }) r.batch = Op::batch;
   if constexpr (requires { &Op::vjp; }) {
     r.vjp = Op::vjp;
     r.needs = [](const OpRecord&, unsigned wanted, Attrs) -> uint64_t {

@@ -1,6 +1,7 @@
 // Reductions. Their two orders are written down in lib/cpu/reduce.h.
 #pragma once
 
+#include "duet/ops/batch_rules.h"
 #include "duet/ops/op.h"
 #include "duet/ops/pointwise.h"
 
@@ -15,6 +16,7 @@ const OpRecord& builtin(const ReduceOps*, int i);
 /// Sum over axes (attributes: a bit per axis, keepdims). Integers and bool give i64. The sum of nothing is 0.
 struct Sum : KernelOp<ReduceOps, 1> {
   static constexpr std::string_view name = "sum";
+  static constexpr BatchRule batch = batch_axes;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -23,6 +25,7 @@ struct Sum : KernelOp<ReduceOps, 1> {
 /// Maximum over axes; NaN propagates; equal maxima share the gradient. ShapeError over no elements.
 struct Max : KernelOp<ReduceOps, 1> {
   static constexpr std::string_view name = "max";
+  static constexpr BatchRule batch = batch_axes;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -32,6 +35,7 @@ struct Max : KernelOp<ReduceOps, 1> {
 /// Index (i64) of the first maximum along one axis (attributes: axis, keepdims); the first NaN wins.
 struct Argmax : KernelOp<ReduceOps, 1> {
   static constexpr std::string_view name = "argmax";
+  static constexpr BatchRule batch = batch_axis;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
 };
