@@ -27,8 +27,11 @@
 #include "duet/graph/explain.h"  // what compiling did
 #include "duet/duel.h"           // both lives side by side
 #include "duet/nn/linear.h"      // layers
-#include "duet/optim/adam.h"     // optimisers
-#include "duet/optim/sgd.h"
+#include "duet/optim/sgd.h"      // optimisers
+#include "duet/optim/adam.h"
+#include "duet/optim/lion.h"
+#include "duet/optim/clip.h"
+#include "duet/optim/schedule.h"
 #include "duet/data/idx.h"       // digits, MNIST
 #include "duet/data/progress.h"  // a bar on a terminal
 #include "duet/io/checkpoint.h"  // trees in files
