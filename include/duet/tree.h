@@ -68,10 +68,17 @@ constexpr std::string_view last_identifier(std::string_view s) {
   while (end < s.size() && word(s[end])) ++end;
   return s.substr(begin, end - begin);
 }
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wundefined-var-template"  // only its type is looked at
+#endif
 template <class T, size_t I>
 consteval std::string_view field_name() {
   return last_identifier(spelling<FieldPointer{&std::get<I>(fields(kExternal<T>))}>());
 }
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 template <class T>
 inline constexpr bool kNotATree = false;

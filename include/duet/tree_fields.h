@@ -25,14 +25,18 @@ template <class T, size_t... I>
 constexpr bool accepts(std::index_sequence<I...>) {
   return requires { T{((void)I, AnyField{})...}; };
 }
-template <class T, size_t N = 0>
+// Fields at the end may be left out, as long as they can be made from nothing: the first count that compiles need not
+// be the last. 33: too many, or none compiles.
+template <class T, size_t N = 0, bool Found = false>
 constexpr size_t arity() {
-  if constexpr (N > 32)
-    return N;
-  else if constexpr (accepts<T>(std::make_index_sequence<N + 1>()))
-    return arity<T, N + 1>();
+  if constexpr (N > 33)
+    return 33;
+  else if constexpr (accepts<T>(std::make_index_sequence<N>()))
+    return arity<T, N + 1, true>();
+  else if constexpr (Found)
+    return N - 1;
   else
-    return N;
+    return arity<T, N + 1>();
 }
 template <class T>
 concept Aggregate = std::is_aggregate_v<T> && !std::is_array_v<T>;
