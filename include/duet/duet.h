@@ -12,10 +12,12 @@
 #include "duet/ops/pointwise.h"  // exp, add, where …
 #include "duet/ops/reduce.h"     // sum, mean, max, argmax
 #include "duet/ops/movement.h"   // reshape, transpose, slice, concat, cast
-#include "duet/ops/matmul.h"
+#include "duet/ops/matmul.h"     // products, linear
 #include "duet/ops/index.h"      // gather, scatter_add, one_hot
 #include "duet/ops/create.h"     // zeros, arange, eye
-#include "duet/ops/composite.h"  // softmax, cross_entropy, layer_norm
+#include "duet/ops/normalise.h"  // softmax, layer_norm, batch_norm
+#include "duet/ops/loss.h"       // cross_entropy, mse, huber
+#include "duet/ops/attention.h"
 #include "duet/dispatch.h"       // the fork: run now, or record
 #include "duet/tree.h"           // aggregates of tensors
 #include "duet/grad.h"           // tapes and gradients
@@ -27,7 +29,12 @@
 #include "duet/graph/explain.h"  // what compiling did
 #include "duet/duel.h"           // both lives side by side
 #include "duet/nn/linear.h"      // layers
-#include "duet/optim/adam.h"     // optimisers
+#include "duet/nn/embedding.h"
+#include "duet/nn/norm.h"
+#include "duet/nn/dropout.h"
+#include "duet/nn/attention.h"
+#include "duet/nn/gru.h"
+#include "duet/optim/adam.h"  // optimisers
 #include "duet/optim/sgd.h"
 #include "duet/data/idx.h"       // digits, MNIST
 #include "duet/data/progress.h"  // a bar on a terminal
