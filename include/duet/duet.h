@@ -12,10 +12,12 @@
 #include "duet/ops/pointwise.h"  // exp, add, where …
 #include "duet/ops/reduce.h"     // sum, mean, max, argmax
 #include "duet/ops/movement.h"   // reshape, transpose, slice, concat, cast
-#include "duet/ops/matmul.h"
+#include "duet/ops/matmul.h"     // products, linear
 #include "duet/ops/index.h"      // gather, scatter_add, one_hot
 #include "duet/ops/create.h"     // zeros, arange, eye
-#include "duet/ops/composite.h"  // softmax, cross_entropy, layer_norm
+#include "duet/ops/normalise.h"  // softmax, layer_norm, batch_norm
+#include "duet/ops/loss.h"       // cross_entropy, mse, huber
+#include "duet/ops/attention.h"
 #include "duet/dispatch.h"       // the fork: run now, or record
 #include "duet/tree.h"           // aggregates of tensors
 #include "duet/grad.h"           // tapes and gradients
@@ -27,6 +29,11 @@
 #include "duet/graph/explain.h"  // what compiling did
 #include "duet/duel.h"           // both lives side by side
 #include "duet/nn/linear.h"      // layers
+#include "duet/nn/embedding.h"
+#include "duet/nn/norm.h"
+#include "duet/nn/dropout.h"
+#include "duet/nn/attention.h"
+#include "duet/nn/gru.h"
 #include "duet/optim/sgd.h"      // optimisers
 #include "duet/optim/adam.h"
 #include "duet/optim/lion.h"

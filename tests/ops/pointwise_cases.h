@@ -72,6 +72,9 @@ DUET_TEST_BINARY(Lt, double(a < b), .ulps = 0)
 DUET_TEST_BINARY(Le, double(a <= b), .ulps = 0)
 DUET_TEST_BINARY(Gt, double(a > b), .ulps = 0)
 DUET_TEST_BINARY(Ge, double(a >= b), .ulps = 0)
+// Where t is near 1 the first two terms cancel.
+DUET_TEST_BINARY(BinaryCrossEntropy, std::fmax(a, 0) - a * b + std::log1p(std::exp(-std::fabs(a))), .ulps = 4,
+                 .absolute = 6e-7, .absolute_f64 = 2e-15)
 template <>
 struct Facts<Where> {
   static PointwiseFacts get() {

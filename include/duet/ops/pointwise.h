@@ -11,7 +11,7 @@ struct PointwiseOps
              struct Reciprocal, struct Sin, struct Cos, struct Tanh, struct Erf, struct Sigmoid, struct Relu,
              struct Gelu, struct GeluTanh, struct Add, struct Sub, struct Mul, struct Div, struct Maximum,
              struct Minimum, struct Eq, struct Ne, struct Lt, struct Le, struct Gt, struct Ge, struct Where,
-             struct Expm1, struct AdamUpdate, struct AdamWUpdate, struct LionUpdate> {};
+             struct Expm1, struct BinaryCrossEntropy, struct AdamUpdate, struct AdamWUpdate, struct LionUpdate> {};
 
 /// Negation, elementwise: y = −x. Any number type.
 struct Neg : Pointwise<1> {
@@ -384,6 +384,19 @@ struct Where : Pointwise<3> {
   template <class V>
   DUET_RULE Many<V, 3> vjp(const V& dy, InMask<V, 0> c) {
     return {V(0), select(c, dy, V(0)), select(c, V(0), dy)};
+  }
+};
+
+/// −t·log σ(x) − (1 − t)·log(1 − σ(x)) of a logit x and a target t, as max(x, 0) − x·t + log1p(exp(−|x|)).
+struct BinaryCrossEntropy : Pointwise<2> {
+  static constexpr std::string_view name = "binary_cross_entropy";
+  template <class T>
+  DUET_FORMULA T forward(const T& x, const T& t) {
+    return relu(x) - x * t + log1p(exp(-abs(x)));
+  }
+  template <class V>
+  DUET_RULE Many<V, 2> vjp(const V& dy, In<V, 0> x, In<V, 1> t) {
+    return {dy * (sigmoid(x) - t), -dy * x};
   }
 };
 
