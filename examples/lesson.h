@@ -4,6 +4,7 @@
 #include <duet/duet.h>
 
 #include <cstdlib>
+#include <string_view>
 
 /// Ends the program with an error unless `ok`: every example checks what it says.
 inline void expect(bool ok, const char* what) {
@@ -21,4 +22,10 @@ Work work_of(F&& f) {
   const Work before{duet::thread_state.launches, duet::thread_state.bytes};
   f();
   return {duet::thread_state.launches - before.kernels, duet::thread_state.bytes - before.bytes};
+}
+
+/// Whether long examples are to be short: DUET_TEST_SIZE=small.
+inline bool small_size() {
+  const char* size = std::getenv("DUET_TEST_SIZE");
+  return size != nullptr && std::string_view(size) == "small";
 }
