@@ -215,6 +215,16 @@ TEST(Checkpoint, KeepsTheLatest) {
             "steps: " + file + ": the folder cannot be read: Not a directory");
 }
 
+// In a container every start of a program may have the same process number.
+TEST(Checkpoint, WhatAKilledNamesakeLeftIsNoObstacle) {
+  TempFolder folder;
+  const std::string path = folder / "m.safetensors";
+  for (int n = 0; n < 1000; ++n) write_file(fmt::format("{}.{}.{}.tmp", path, ::getpid(), n), "half a file");
+  io::save(path, model(1).hidden);
+  EXPECT_EQ(names(path).size(), 2u);
+  EXPECT_EQ(folder.files(), 1001);
+}
+
 TEST(Checkpoint, ADamagedStateIsNamedAndNothingIsSkipped) {
   TempFolder folder;
   const io::Checkpoint checkpoint{folder.path()};
