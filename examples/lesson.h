@@ -4,6 +4,7 @@
 #include <duet/duet.h>
 
 #include <cstdlib>
+#include <string_view>
 
 /// Ends the program with an error unless `ok`: every example checks what it says.
 inline void expect(bool ok, const char* what) {
@@ -24,4 +25,10 @@ Work work_of(F&& f) {
   const Work before = now();
   f();
   return {now().kernels - before.kernels, now().bytes - before.bytes};
+}
+
+/// Whether long examples are to be short: DUET_TEST_SIZE=small.
+inline bool small_size() {
+  const char* size = std::getenv("DUET_TEST_SIZE");
+  return size != nullptr && std::string_view(size) == "small";
 }

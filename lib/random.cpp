@@ -8,6 +8,7 @@
 #include "cpu/tiles.h"
 #include "duet/core/debug.h"
 #include "duet/ops/pointwise.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 
 namespace duet {
@@ -172,6 +173,15 @@ Tensor bernoulli(const Key& key, double p, const Shape& shape, Here line) {
   note_use(key, "bernoulli", line);
   check<Error>(p >= 0 && p <= 1, "bernoulli: {} is no probability; give a number in 0 to 1", p);
   return lt(Tensor(call_op<Uniform>(dims(shape), key.data())), p);
+}
+
+Tensor dropout(const Operand& x, double p, const Key& key) {
+  LineScope scope(x.line());
+  note_use(key, "dropout", x.line());
+  check<Error>(p >= 0 && p < 1, "dropout: {} is no share to drop; give a number from 0 up to, not including, 1", p);
+  const Tensor& t = floating("dropout", x);
+  const Tensor kept = lt(Tensor(call_op<Uniform>(dims(t.shape()), key.data())), 1 - p);
+  return where(kept, mul(t, 1 / (1 - p)), Operand::constant(0));
 }
 
 Tensor permutation(const Key& key, int64_t n, Here line) {

@@ -1,5 +1,8 @@
 #include "duet/io/checkpoint.h"
 
+#include <cmath>
+
+#include "duet/optim/adam.h"
 #include "duet/random.h"
 #include "files.h"
 
@@ -114,6 +117,193 @@ TEST(Checkpoint, AFailedLoadSaysWhichLeafAndChangesNothing) {
   EXPECT_EQ(error_of<Error>([&] { io::save(path, Model()); }),
             "save: " + path + ": tensor 'hidden.weight' is empty: default-constructed or moved from");
   EXPECT_EQ(file_bytes(path), good.substr(0, good.size() - 1));
+}
+
+enum class Phase : int16_t { warm_up, train = -7 };
+struct State {
+  Layer model;
+  optim::AdamW adamw;
+  Key key = Key(1);
+  int64_t epoch = 0;
+  Phase phase = Phase::warm_up;
+  bool done = false;
+  uint64_t seen = 0;
+  int8_t small = 0;
+  double best = 0;
+  std::vector<float> losses = {};
+  std::string note = {};
+};
+State state(float first) {
+  State s{model(first).hidden, {}, Key(static_cast<uint64_t>(first))};
+  s.adamw = optim::AdamW::init(s.model, {.weight_decay = first / 16}, [](std::string_view n) { return n != "bias"; });
+  s.epoch = static_cast<int64_t>(first) - (int64_t{1} << 60);
+  s.phase = Phase::train;
+  s.done = true;
+  s.seen = UINT64_MAX;
+  s.small = -5;
+  s.best = 0.1 * static_cast<double>(first);
+  s.losses = {0.1f, -INFINITY, 1e-45f, std::nanf("")};
+  s.note = "naïve \"text\"\n" + std::to_string(first);
+  return s;
+}
+// Everything of a state, as text.
+std::string text(State& s) {
+  std::string all = fmt::format("{} {} {} {} {} {} {} {}", s.epoch, static_cast<int>(s.phase), s.done, s.seen,
+                                int{s.small}, s.best, s.note, s.adamw.weight_decay);
+  for (float x : s.losses) all += fmt::format(" {}", x);
+  for (uint8_t d : s.adamw.decays) all += fmt::format(" {}", int{d});
+  for_each_leaf(s, [&](Tensor& t) {
+    for (double x : t.to(f64).to_vector<double>()) all += fmt::format(" {}", x);
+  });
+  return all;
+}
+
+TEST(Checkpoint, KeepsTensorsAndPlainValues) {
+  TempFolder folder;
+  const io::Checkpoint checkpoint{folder / "a/b"};
+  State s = state(1), fresh = state(2);
+  const std::string before = text(fresh);
+  EXPECT_EQ(checkpoint.restore(fresh), std::nullopt);
+  EXPECT_EQ(text(fresh), before);
+  EXPECT_TRUE(checkpoint.steps().empty());
+
+  checkpoint.save(0, s);
+  EXPECT_EQ(checkpoint.restore(fresh), 0);
+  EXPECT_EQ(text(fresh), text(s));
+  EXPECT_EQ(checkpoint.path(0), folder / "a/b/step-000000000.safetensors");
+  // It is a .safetensors file like others.
+  EXPECT_EQ(names(checkpoint.path(0)).size(), 8u);
+  EXPECT_EQ(names(checkpoint.path(0))[0], "model.weight");
+}
+
+TEST(Checkpoint, KeepsTheLatest) {
+  TempFolder folder;
+  const io::Checkpoint checkpoint{folder.path(), 2};
+  write_file(folder / "step-000000009.safetensors.1.0.tmp", "what a killed save left");
+  write_file(folder / "step-x.safetensors", "not ours");
+  for (int64_t step : {2, 5, 5, 11, 1'234'567'890}) {
+    State s = state(static_cast<float>(step % 7));
+    checkpoint.save(step, s);
+  }
+  EXPECT_EQ(checkpoint.steps(), (std::vector<int64_t>{11, 1'234'567'890}));
+  EXPECT_EQ(folder.files(), 3);
+  State s = state(9), other = state(4);
+  checkpoint.restore(s, 11);
+  EXPECT_EQ(text(s), text(other));
+
+  const std::string at = "save: " + folder.path() + ": ";
+  EXPECT_EQ(error_of<Error>([&] { checkpoint.save(12, s); }),
+            at + "step 12 comes after step 1234567890, which is there already; delete the later files to train on from "
+                 "an earlier step");
+  EXPECT_EQ(error_of<Error>([&] { checkpoint.save(-1, s); }), at + "a step is negative: -1");
+  EXPECT_EQ(error_of<Error>([&] {
+              io::Checkpoint{folder.path(), 0}.save(1, s);
+            }),
+            at + "at least one state must be kept: 0");
+  State empty = state(1);
+  empty.model.bias = Tensor();
+  EXPECT_EQ(
+      error_of<Error>([&] { checkpoint.save(1'234'567'891, empty); }),
+      "save: " + checkpoint.path(1'234'567'891) + ": tensor 'model.bias' is empty: default-constructed or moved from");
+  EXPECT_EQ(folder.files(), 3);
+  const std::string file = folder / "step-x.safetensors";
+  EXPECT_EQ(error_of<Error>([&] { io::Checkpoint{file}.save(1, s); }),
+            "save: " + file + ": the folder cannot be made: Not a directory");
+  EXPECT_EQ(error_of<Error>([&] { io::Checkpoint{file}.restore(s); }),
+            "restore: " + file + ": the folder cannot be read: Not a directory");
+  EXPECT_EQ(error_of<Error>([&] { io::Checkpoint{file}.steps(); }),
+            "steps: " + file + ": the folder cannot be read: Not a directory");
+}
+
+// In a container every start of a program may have the same process number.
+TEST(Checkpoint, WhatAKilledNamesakeLeftIsNoObstacle) {
+  TempFolder folder;
+  const std::string path = folder / "m.safetensors";
+  for (int n = 0; n < 1000; ++n) write_file(fmt::format("{}.{}.{}.tmp", path, ::getpid(), n), "half a file");
+  io::save(path, model(1).hidden);
+  EXPECT_EQ(names(path).size(), 2u);
+  EXPECT_EQ(folder.files(), 1001);
+}
+
+TEST(Checkpoint, ADamagedStateIsNamedAndNothingIsSkipped) {
+  TempFolder folder;
+  const io::Checkpoint checkpoint{folder.path()};
+  State s = state(1), good = state(3);
+  checkpoint.save(10, good);
+  checkpoint.save(20, state(5));
+  const std::string path = checkpoint.path(20), at = "restore: " + path + ": ", whole = file_bytes(path);
+  const std::string untouched = text(s);
+  // No byte can change unseen.
+  for (size_t i = 0; i < whole.size(); ++i) {
+    std::string bad = whole;
+    bad[i] = static_cast<char>(bad[i] ^ (1 << i % 8));
+    write_file(path, bad);
+    EXPECT_THROW(checkpoint.restore(s), ParseError) << i;
+  }
+  for (size_t n : {size_t{0}, size_t{4}, size_t{100}, whole.size() - 1}) {
+    write_file(path, whole.substr(0, n));
+    EXPECT_THROW(checkpoint.restore(s), ParseError);
+  }
+  std::string bad = whole;
+  bad[whole.size() - 2] ^= 1;
+  write_file(path, bad);
+  const std::string damaged = at + "damaged: its checksum is not that of its contents";
+  EXPECT_EQ(error_of<ParseError>([&] { checkpoint.restore(s); }),
+            damaged + "; step 10 is the one before: restore(tree, 10)");
+  EXPECT_EQ(error_of<ParseError>([&] { checkpoint.restore(s, 20); }), damaged);
+  EXPECT_EQ(error_of<ParseError>([&] { checkpoint.restore(s, 15); }),
+            "restore: " + checkpoint.path(15) + ": no such file");
+  EXPECT_EQ(text(s), untouched);
+  checkpoint.restore(s, 10);
+  EXPECT_EQ(text(s), text(good));
+
+  std::filesystem::remove(checkpoint.path(10));
+  EXPECT_EQ(error_of<ParseError>([&] { checkpoint.restore(s); }), damaged + "; there is no earlier one");
+  io::save(path, s);
+  EXPECT_EQ(error_of<ParseError>([&] { checkpoint.restore(s, 20); }),
+            at + "no checkpoint, or damaged: it has no checksum");
+}
+
+struct Wide {
+  Tensor a;
+  int64_t epoch;
+  int flag;
+};
+struct Narrow {
+  Tensor a;
+  int32_t epoch;
+  int flag;
+};
+struct Flag {
+  Tensor a;
+  int64_t epoch;
+  bool flag;
+};
+struct Short {
+  Tensor a;
+  int64_t epoch;
+};
+struct Longer {
+  Tensor a;
+  int64_t epoch;
+  int flag, more;
+};
+
+TEST(Checkpoint, AStateThatDoesNotFitChangesNothing) {
+  TempFolder folder;
+  const io::Checkpoint checkpoint{folder.path()};
+  checkpoint.save(1, Wide{ones({2}), int64_t{1} << 40, 2});
+  const std::string at = "restore: " + checkpoint.path(1) + ": ";
+  auto refuses = [&](auto tree, const std::string& message) {
+    const Tensor before = tree.a;
+    EXPECT_EQ(error_of<ParseError>([&] { checkpoint.restore(tree); }), at + message);
+    EXPECT_EQ(tree.a.id(), before.id());
+  };
+  refuses(Narrow{zeros({2}), 5, 1}, "'1099511627776' does not fit the tree's 'epoch'");
+  refuses(Flag{zeros({2}), 5, true}, "'2' does not fit the tree's 'flag'");
+  refuses(Short{zeros({2}), 5}, "the tree has no value 'flag'");
+  refuses(Longer{zeros({2}), 5, 1, 7}, "the file has no value 'more'");
+  refuses(Wide{zeros({3}), 5, 1}, "tensor 'a' is f32[2] in the file, f32[3] in the tree");
 }
 
 }  // namespace

@@ -62,6 +62,30 @@ int count(T&& x, bool parameters) {
   return n;
 }
 
+// A field that cannot be made from nothing, such as a key, may stand anywhere.
+struct NeedsKey {
+  nn::Linear layer;
+  Key key;
+  Tensor last;
+  int64_t epoch = 0;
+};
+struct KeysOnly {
+  Key first, second;
+};
+TEST(Tree, FieldsWithoutADefault) {
+  EXPECT_EQ(names(NeedsKey{{t(), t()}, Key(1), t()}),
+            (std::vector<std::string>{"layer.weight", "layer.bias", "key", "last"}));
+  EXPECT_EQ(names(KeysOnly{Key(1), Key(2)}), (std::vector<std::string>{"first", "second"}));
+  static_assert(tree::arity<NeedsKey>() == 4 && tree::arity<KeysOnly>() == 2);
+  struct None {};
+  static_assert(tree::arity<None>() == 0 && tree::is_tree<None>());
+  struct HoldsReference {
+    Tensor& x;
+    NeedsKey& y;
+  };
+  static_assert(tree::arity<HoldsReference>() == 2);
+}
+
 TEST(Tree, ParametersAreFloatingAndNoBuffers) {
   Net n = net(true);
   EXPECT_EQ(count(n, false), 15);

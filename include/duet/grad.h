@@ -5,7 +5,6 @@
 #include <memory>
 #include <tuple>
 
-#include "duet/ops/composite.h"
 #include "duet/ops/create.h"
 #include "duet/ops/movement.h"
 #include "duet/ops/pointwise.h"

@@ -66,6 +66,9 @@ Tensor uniform(const Key& key, const Shape& shape, double low = 0, double high =
 Tensor normal(const Key& key, const Shape& shape, double mean = 0, double deviation = 1, Here line = Here::current());
 /// bool, true with probability p. Error unless 0 ≤ p ≤ 1.
 Tensor bernoulli(const Key& key, double p, const Shape& shape, Here line = Here::current());
+/// x with each element set to 0 with probability p, the others divided by 1 − p, so that the mean stays (Srivastava et
+/// al. 2014); x's shape. Gradient: dy through the same mask. Error unless 0 ≤ p < 1, DTypeError unless x is f32 or f64.
+Tensor dropout(const Operand& x, double p, const Key& key);
 /// 0…n−1 in a random order, i64[n]. ShapeError for a negative n.
 Tensor permutation(const Key& key, int64_t n, Here line = Here::current());
 /// n independent keys in place of one. ShapeError for a negative n.

@@ -1,8 +1,14 @@
 #include "duet/io/checkpoint.h"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
 #include <unordered_map>
 
 #include "io/file.h"
+#include "io/formats.h"
 
 namespace duet::io {
 namespace {
@@ -28,6 +34,140 @@ void check_spec(const std::string& where, const std::string& name, const Spec& i
                     in_file, in_tree.spec());
 }
 
+// The loaded tensors in the order of the slots, all of which they fit.
+std::vector<Tensor> match(const std::string& where, NamedTensors loaded, const Slots& slots) {
+  std::unordered_map<std::string_view, Tensor*> by_name;
+  for (auto& [name, t] : loaded) by_name.emplace(name, &t);
+  for (const auto& [name, slot] : slots) {
+    auto it = by_name.find(name);
+    check<ParseError>(it != by_name.end(), "{}: the file has no tensor {}", where, quote(name));
+    check_spec(where, name, it->second->spec(), *slot);
+  }
+  std::vector<Tensor> fitting;
+  for (const auto& [name, slot] : slots) fitting.push_back(std::move(*by_name.find(name)->second));
+  for (const auto& [name, slot] : slots) by_name.erase(name);
+  // In the file's order, so that the message does not depend on a hash table.
+  for (const auto& [name, t] : loaded)
+    check<ParseError>(!by_name.contains(name), "{}: the tree has no tensor {}", where, quote(name));
+  return fitting;
+}
+
+// --- plain values as text, exactly ---
+
+template <class F>
+auto visit_plain(PlainType type, F f) {
+  switch (type) {
+    case PlainType::i8:
+      return f(int8_t{});
+    case PlainType::i16:
+      return f(int16_t{});
+    case PlainType::i32:
+      return f(int32_t{});
+    case PlainType::i64:
+      return f(int64_t{});
+    case PlainType::boolean:  // as the 0 or 1 it is
+    case PlainType::u8:
+      return f(uint8_t{});
+    case PlainType::u16:
+      return f(uint16_t{});
+    case PlainType::u32:
+      return f(uint32_t{});
+    case PlainType::u64:
+      return f(uint64_t{});
+    case PlainType::f32:
+      return f(float{});
+    default:
+      return f(double{});
+  }
+}
+
+std::string text_of(const PlainSlot& slot) {
+  if (slot.type == PlainType::text) return *static_cast<const std::string*>(slot.at);
+  return visit_plain(slot.type, [&](auto x) {
+    std::memcpy(&x, slot.at, sizeof(x));
+    return fmt::format("{}", x);  // the shortest digits that give a floating number back
+  });
+}
+
+/// A value read from a file for a slot.
+struct PlainValue {
+  std::array<uint8_t, 8> bytes = {};
+  std::string text = {};
+};
+
+PlainValue parse_plain(const std::string& where, const PlainSlot& slot, const std::string& text) {
+  PlainValue value;
+  if (slot.type == PlainType::text) {
+    value.text = text;
+    return value;
+  }
+  visit_plain(slot.type, [&](auto x) {
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), x);
+    const bool flag = slot.type != PlainType::boolean || text == "0" || text == "1";
+    check<ParseError>(error == std::errc() && end == text.data() + text.size() && flag,
+                      "{}: {} does not fit the tree's {}", where, quote(text), quote(slot.name));
+    std::memcpy(value.bytes.data(), &x, sizeof(x));
+  });
+  return value;
+}
+
+std::vector<PlainValue> match(const std::string& where, const Metadata& metadata, const std::vector<PlainSlot>& slots) {
+  std::unordered_map<std::string_view, const std::string*> by_name;
+  for (const auto& [name, text] : metadata) by_name.emplace(name, &text);
+  std::vector<PlainValue> values;
+  for (const PlainSlot& slot : slots) {
+    auto it = by_name.find(slot.name);
+    check<ParseError>(it != by_name.end(), "{}: the file has no value {}", where, quote(slot.name));
+    values.push_back(parse_plain(where, slot, *it->second));
+  }
+  for (const PlainSlot& slot : slots) by_name.erase(slot.name);
+  for (const auto& [name, text] : metadata)
+    check<ParseError>(!by_name.contains(name), "{}: the tree has no value {}", where, quote(name));
+  return values;
+}
+
+// --- the folder of a checkpoint ---
+
+constexpr std::string_view kPrefix = "step-", kSuffix = ".safetensors";
+
+std::string file_of(int64_t step) { return fmt::format("{}{:09}{}", kPrefix, step, kSuffix); }
+
+// The step of a file name, −1 when it is none.
+int64_t step_of(std::string_view name) {
+  int64_t step = -1;
+  if (name.starts_with(kPrefix)) std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), step);
+  return name == file_of(step) ? step : -1;
+}
+
+// What a save that was killed left behind.
+bool is_left_over(std::string_view name) {
+  return name.starts_with(kPrefix) && name.ends_with(".tmp") && name.find(kSuffix) != name.npos;
+}
+
+template <class F>
+void for_each_file(const char* action, const std::string& folder, F f) {
+  std::error_code error;
+  std::filesystem::directory_iterator at(folder, error), end;
+  for (; !error && at != end; at.increment(error)) f(at->path());
+  if (error && error != std::errc::no_such_file_or_directory)
+    fail<Error>("{}: {}: the folder cannot be read: {}", action, folder, error.message());
+}
+
+std::vector<int64_t> steps_in(const char* action, const std::string& folder) {
+  std::vector<int64_t> steps;
+  for_each_file(action, folder, [&](const std::filesystem::path& path) {
+    if (const int64_t step = step_of(path.filename().string()); step >= 0) steps.push_back(step);
+  });
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+void make_folder(const std::string& folder) {
+  std::error_code error;
+  if (std::filesystem::create_directories(folder, error)) flush_folder_of(folder);
+  check<Error>(!error, "save: {}: the folder cannot be made: {}", folder, error.message());
+}
+
 }  // namespace
 
 void save_named(const std::string& path, const NamedTensors& tensors, std::source_location line) {
@@ -48,22 +188,75 @@ void load_named(const std::string& path, const Slots& slots, std::source_locatio
     return;
   }
   NamedTensors loaded = load_safetensors(path, line);
-  std::unordered_map<std::string_view, Tensor*> by_name;
-  for (auto& [name, t] : loaded) by_name.emplace(name, &t);
-  for (const auto& [name, slot] : slots) {
-    auto it = by_name.find(name);
-    check<ParseError>(it != by_name.end(), "{}: the file has no tensor {}", where, quote(name));
-    check_spec(where, name, it->second->spec(), *slot);
-  }
-  if (loaded.size() > slots.size()) {
-    for (const auto& [name, slot] : slots) by_name.erase(name);
-    // In the file's order, so that the message does not depend on a hash table.
-    for (const auto& [name, t] : loaded) {
-      check<ParseError>(!by_name.contains(name), "{}: the tree has no tensor {}", where, quote(name));
-    }
-  }
+  std::vector<Tensor> fitting = match(where, std::move(loaded), slots);
   // Nothing below can fail: the tree changes whole or not at all.
-  for (const auto& [name, slot] : slots) *slot = std::move(*by_name.find(name)->second);
+  for (size_t i = 0; i < slots.size(); ++i) *slots[i].second = std::move(fitting[i]);
+}
+
+std::string Checkpoint::path(int64_t step) const { return (std::filesystem::path(folder) / file_of(step)).string(); }
+
+std::vector<int64_t> Checkpoint::steps(std::source_location line) const {
+  LineScope scope(line);
+  return steps_in("steps", folder);
+}
+
+void Checkpoint::save_state(int64_t step, const NamedTensors& tensors, const std::vector<PlainSlot>& plain,
+                            std::source_location line) const {
+  LineScope scope(line);
+  check<Error>(step >= 0, "save: {}: a step is negative: {}", folder, step);
+  check<Error>(keep >= 1, "save: {}: at least one state must be kept: {}", folder, keep);
+  make_folder(folder);
+  std::vector<int64_t> steps = steps_in("save", folder);
+  check<Error>(steps.empty() || steps.back() <= step,
+               "save: {}: step {} comes after step {}, which is there already; delete the later files to train on "
+               "from an earlier step",
+               folder, step, steps.empty() ? 0 : steps.back());
+  std::error_code ignored;
+  for_each_file("save", folder, [&](const std::filesystem::path& file) {
+    if (is_left_over(file.filename().string())) std::filesystem::remove(file, ignored);
+  });
+  SealedFile content{tensors, {}};
+  for (const PlainSlot& slot : plain) content.metadata.emplace_back(slot.name, text_of(slot));
+  write_sealed("save", path(step), content);
+  // The new state is safe. An old one that cannot be deleted now is tried again after the next save.
+  if (steps.empty() || steps.back() != step) steps.push_back(step);
+  for (size_t i = 0; i + static_cast<size_t>(keep) < steps.size(); ++i)
+    std::filesystem::remove(path(steps[i]), ignored);
+}
+
+std::optional<int64_t> Checkpoint::restore_state(std::optional<int64_t> step, const Slots& slots,
+                                                 const std::vector<PlainSlot>& plain, std::source_location line) const {
+  LineScope scope(line);
+  const std::vector<int64_t> steps = steps_in("restore", folder);
+  std::string before = "; there is no earlier one";
+  if (!step) {
+    if (steps.empty()) return std::nullopt;
+    if (steps.size() > 1)
+      before = fmt::format("; step {0} is the one before: restore(tree, {0})", steps[steps.size() - 2]);
+    step = steps.back();
+  } else {
+    before = "";
+  }
+  const std::string file = path(*step), where = "restore: " + file;
+  SealedFile content;
+  try {
+    content = read_sealed("restore", file);
+  } catch (const ParseError& error) {
+    std::string message = error.what();
+    message.resize(std::min(message.rfind(" ["), message.size()));  // the line comes once, at the end
+    throw ParseError(message + before);
+  }
+  std::vector<Tensor> fitting = match(where, std::move(content.tensors), slots);
+  std::vector<PlainValue> values = match(where, content.metadata, plain);
+  // Nothing below can fail: the tree changes whole or not at all.
+  for (size_t i = 0; i < slots.size(); ++i) *slots[i].second = std::move(fitting[i]);
+  for (size_t i = 0; i < plain.size(); ++i) {
+    if (plain[i].type == PlainType::text)
+      static_cast<std::string*>(plain[i].at)->swap(values[i].text);
+    else
+      visit_plain(plain[i].type, [&](auto x) { std::memcpy(plain[i].at, values[i].bytes.data(), sizeof(x)); });
+  }
+  return step;
 }
 
 }  // namespace duet::io

@@ -49,8 +49,10 @@ void InputFile::read(uint64_t offset, std::span<uint8_t> to) const {
 
 OutputFile::OutputFile(std::string where, const std::string& path) : where_(std::move(where)), path_(path) {
   static std::atomic<unsigned> count{0};
-  temporary_ = fmt::format("{}.{}.{}.tmp", path_, ::getpid(), count.fetch_add(1));
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  do {  // a process of the same number may have been killed while it wrote
+    temporary_ = fmt::format("{}.{}.{}.tmp", path_, ::getpid(), count.fetch_add(1));
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (fd_ < 0 && errno == EEXIST);
   if (fd_ < 0) {
     int error = errno;
     temporary_.clear();
@@ -82,9 +84,13 @@ void OutputFile::commit() {
   if (closed != 0) give_up("cannot be closed");
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) give_up("cannot be put in place");
   temporary_.clear();
-  // The new name is safe from a power cut once its folder is flushed; a file system that cannot do that loses nothing.
-  size_t slash = path_.rfind('/');
-  std::string folder = slash == path_.npos ? "." : path_.substr(0, slash + 1);
+  // The new name is safe from a power cut once its folder is flushed.
+  flush_folder_of(path_);
+}
+
+void flush_folder_of(const std::string& path) {
+  size_t slash = path.rfind('/');
+  std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
   int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd >= 0) {
     ::fsync(fd);

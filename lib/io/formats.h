@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "duet/core/tensor.h"
+#include "duet/io/safetensors.h"
 
 namespace duet::io {
 
@@ -31,7 +31,18 @@ struct SafetensorsEntry {
 inline constexpr uint64_t kSafetensorsLongestHeader = 100'000'000;
 /// Length of the JSON header behind the 8 bytes that say it.
 uint64_t parse_safetensors_length(std::string_view where, std::span<const uint8_t, 8> start, uint64_t file_bytes);
+/// Text beside the tensors, by name.
+using Metadata = std::vector<std::pair<std::string, std::string>>;
 std::vector<SafetensorsEntry> parse_safetensors_header(std::string_view where, std::string_view json,
-                                                       uint64_t file_bytes);
+                                                       uint64_t file_bytes, Metadata* metadata = nullptr);
+
+/// A file with a checksum over all of its bytes, which stands first in its metadata. `action` starts the messages.
+struct SealedFile {
+  NamedTensors tensors;
+  Metadata metadata;
+};
+/// ParseError also when a byte is not as it was written.
+SealedFile read_sealed(const char* action, const std::string& path);
+void write_sealed(const char* action, const std::string& path, const SealedFile& content);
 
 }  // namespace duet::io

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include "io/checksum.h"
 #include "io/file.h"
 #include "io/formats.h"
 
@@ -20,7 +21,7 @@ constexpr size_t kLongestName = 4096;
 // the parse, so a hostile header costs no more memory than the entries it really lists.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit HeaderReader(std::string_view where) : where_(where) {}
+  HeaderReader(std::string_view where, Metadata* metadata) : where_(where), metadata_(metadata) {}
 
   std::vector<SafetensorsEntry> entries;
 
@@ -43,7 +44,10 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool string(string_t& text) override {
-    if (place_ == Place::metadata) return true;
+    if (place_ == Place::metadata) {
+      if (metadata_ != nullptr) metadata_->emplace_back(key_, text);
+      return true;
+    }
     if (place_ != Place::tensor || key_ != "dtype") bad("a string");
     size_t i = 0;
     while (i < kDTypes && kCodes[i] != text) ++i;
@@ -128,6 +132,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   std::string_view where_;
+  Metadata* metadata_;
   Place place_ = Place::start;
   std::string key_;
   unsigned seen_ = 0;
@@ -149,9 +154,9 @@ uint64_t parse_safetensors_length(std::string_view where, std::span<const uint8_
 }
 
 std::vector<SafetensorsEntry> parse_safetensors_header(std::string_view where, std::string_view json,
-                                                       uint64_t file_bytes) {
+                                                       uint64_t file_bytes, Metadata* metadata) {
   if (!json.starts_with('{')) fail<ParseError>("{}: bad header: it does not start with {{", where);
-  HeaderReader reader(where);
+  HeaderReader reader(where, metadata);
   nlohmann::json::sax_parse(json, &reader);
   uint64_t data_offset = 8 + json.size(), data_bytes = file_bytes - data_offset;
   auto& spans = reader.spans;
@@ -181,27 +186,43 @@ std::vector<SafetensorsEntry> parse_safetensors_header(std::string_view where, s
   return std::move(reader.entries);
 }
 
-NamedTensors load_safetensors(const std::string& path, std::source_location line) {
-  LineScope scope(line);
-  InputFile file("load: " + path, path);
+namespace {
+
+std::string read_header(const InputFile& file) {
   if (file.size() < 8) fail<ParseError>("{}: not a .safetensors file: {} bytes", file.where(), file.size());
   uint8_t start[8];
   file.read(0, start);
   std::string json(parse_safetensors_length(file.where(), start, file.size()), '\0');
   file.read(8, {reinterpret_cast<uint8_t*>(json.data()), json.size()});
+  return json;
+}
+
+NamedTensors read_tensors(const InputFile& file, std::vector<SafetensorsEntry> entries, Checksum* checksum) {
   NamedTensors tensors;
-  for (SafetensorsEntry& entry : parse_safetensors_header(file.where(), json, file.size())) {
+  for (SafetensorsEntry& entry : entries) {
     Tensor t = uninitialized(entry.spec);
     file.read(entry.offset, storage(t));
+    if (checksum != nullptr) checksum->add(elements(t));
     check_elements(fmt::format("{}: tensor {}", file.where(), quote(entry.name)), t);
     tensors.emplace_back(std::move(entry.name), std::move(t));
   }
   return tensors;
 }
 
-void save_safetensors(const std::string& path, const NamedTensors& tensors, std::source_location line) {
-  LineScope scope(line);
-  std::string where = "save: " + path;
+std::string json_text(const std::string& where, const char* what, const std::string& text) {
+  try {
+    return nlohmann::json(text).dump();
+  } catch (const nlohmann::json::exception&) {
+    fail<Error>("{}: a {} is not UTF-8: {}", where, what, quote(text));
+  }
+}
+
+// A file about to be written: its header, and its tensors in their order in the file.
+struct Layout {
+  std::string header;
+  std::vector<Tensor> tensors;
+};
+Layout lay_out(const std::string& where, const NamedTensors& tensors, const std::string& metadata) {
   // Wide elements first, so that every tensor lies at a multiple of its element size.
   std::vector<size_t> order(tensors.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -217,31 +238,83 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors, std:
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return size_bytes(dense[a].dtype()) > size_bytes(dense[b].dtype()); });
-  std::string header = "{";
+  Layout file{"{" + metadata, {}};
   uint64_t offset = 0;
   for (size_t i : order) {
     const Tensor& t = dense[i];
-    std::string name;
-    try {
-      name = nlohmann::json(tensors[i].first).dump();
-    } catch (const nlohmann::json::exception&) {
-      fail<Error>("{}: a name is not UTF-8: {}", where, quote(tensors[i].first));
-    }
-    header += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
-                          header.size() > 1 ? "," : "", name, kCodes[static_cast<int>(t.dtype())],
-                          fmt::join(t.shape(), ","), offset, offset + t.size_bytes());
+    file.header +=
+        fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
+                    file.header.size() > 1 ? "," : "", json_text(where, "name", tensors[i].first),
+                    kCodes[static_cast<int>(t.dtype())], fmt::join(t.shape(), ","), offset, offset + t.size_bytes());
     offset += t.size_bytes();
+    file.tensors.push_back(t);
   }
-  header += "}";
-  header.resize((header.size() + 7) / 8 * 8, ' ');
-  check<Error>(header.size() <= kSafetensorsLongestHeader, "{}: too many tensors for one file: {}", where,
+  file.header += "}";
+  file.header.resize((file.header.size() + 7) / 8 * 8, ' ');
+  check<Error>(file.header.size() <= kSafetensorsLongestHeader, "{}: too many tensors for one file: {}", where,
                tensors.size());
-  uint64_t length = header.size();
+  return file;
+}
+
+void write(const std::string& where, const std::string& path, const Layout& content) {
+  uint64_t length = content.header.size();
   OutputFile file(where, path);
   file.write(std::span(reinterpret_cast<const uint8_t*>(&length), 8));
-  file.write(header);
-  for (size_t i : order) file.write(elements(dense[i]));
+  file.write(content.header);
+  for (const Tensor& t : content.tensors) file.write(elements(t));
   file.commit();
+}
+
+// A sealed file's header begins with this, 16 digits and a quote. No field can have the name.
+constexpr std::string_view kSeal = R"({"__metadata__":{"duet checksum":")";
+constexpr size_t kSealDigits = 16;
+
+}  // namespace
+
+NamedTensors load_safetensors(const std::string& path, std::source_location line) {
+  LineScope scope(line);
+  InputFile file("load: " + path, path);
+  const std::string json = read_header(file);
+  return read_tensors(file, parse_safetensors_header(file.where(), json, file.size()), nullptr);
+}
+
+void save_safetensors(const std::string& path, const NamedTensors& tensors, std::source_location line) {
+  LineScope scope(line);
+  const std::string where = "save: " + path;
+  write(where, path, lay_out(where, tensors, ""));
+}
+
+SealedFile read_sealed(const char* action, const std::string& path) {
+  InputFile file(fmt::format("{}: {}", action, path), path);
+  std::string json = read_header(file);
+  SealedFile content;
+  std::vector<SafetensorsEntry> entries = parse_safetensors_header(file.where(), json, file.size(), &content.metadata);
+  check<ParseError>(json.starts_with(kSeal), "{}: no checkpoint, or damaged: it has no checksum", file.where());
+  content.metadata.erase(content.metadata.begin());
+  const std::string written = json.substr(kSeal.size(), kSealDigits);
+  json.replace(kSeal.size(), kSealDigits, kSealDigits, '0');
+  Checksum checksum;
+  checksum.add(json);
+  content.tensors = read_tensors(file, std::move(entries), &checksum);
+  check<ParseError>(written == fmt::format("{:016x}", checksum.value()),
+                    "{}: damaged: its checksum is not that of its contents", file.where());
+  return content;
+}
+
+void write_sealed(const char* action, const std::string& path, const SealedFile& content) {
+  const std::string where = fmt::format("{}: {}", action, path);
+  std::string metadata(kSeal.substr(1));
+  metadata += std::string(kSealDigits, '0') + "\"";
+  for (const auto& [name, text] : content.metadata) {
+    check<Error>(name.size() <= kLongestName, "{}: {} cannot be a value's name", where, quote(name));
+    metadata += "," + json_text(where, "name", name) + ":" + json_text(where, "text", text);
+  }
+  Layout file = lay_out(where, content.tensors, metadata + "}");
+  Checksum checksum;
+  checksum.add(file.header);
+  for (const Tensor& t : file.tensors) checksum.add(elements(t));
+  file.header.replace(kSeal.size(), kSealDigits, fmt::format("{:016x}", checksum.value()));
+  write(where, path, file);
 }
 
 }  // namespace duet::io

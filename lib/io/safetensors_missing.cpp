@@ -1,5 +1,5 @@
 // Stands in for safetensors.cpp where duet is built without nlohmann-json.
-#include "duet/io/safetensors.h"
+#include "io/formats.h"
 
 namespace duet::io {
 
@@ -14,6 +14,16 @@ void save_safetensors(const std::string& path, const NamedTensors&, std::source_
   fail<Error>(
       "save: {}: duet was built without nlohmann-json, which .safetensors files need; build duet with it, or use .npy",
       path);
+}
+
+SealedFile read_sealed(const char* action, const std::string& path) {
+  fail<ParseError>("{}: {}: duet was built without nlohmann-json, which .safetensors files need; build duet with it",
+                   action, path);
+}
+
+void write_sealed(const char* action, const std::string& path, const SealedFile&) {
+  fail<Error>("{}: {}: duet was built without nlohmann-json, which .safetensors files need; build duet with it", action,
+              path);
 }
 
 }  // namespace duet::io

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "duet/ops/composite.h"
 #include "duet/ops/create.h"
+#include "duet/ops/matmul.h"
 
 namespace duet::nn {
 

@@ -11,14 +11,16 @@ namespace duet {
 
 DUET_DEFINE_FAMILY(MatmulOps)
 
-namespace {
-
-Tensor swap_last(const Tensor& x) {
+Tensor swap_axes(const Tensor& x, int a, int b) {
   int64_t order[kMaxRank];
   for (int i = 0; i < x.rank(); ++i) order[i] = i;
-  std::swap(order[x.rank() - 1], order[x.rank() - 2]);
+  std::swap(order[a], order[b]);
   return call_op<Transpose>(Attrs(order, static_cast<size_t>(x.rank())), x);
 }
+
+namespace {
+
+Tensor swap_last(const Tensor& x) { return swap_axes(x, x.rank() - 2, x.rank() - 1); }
 
 }  // namespace
 
@@ -85,6 +87,11 @@ Tensor matmul(const Operand& a, const Operand& b) {
     if (!added) shape.push_back(product.shape()[i]);
   }
   return reshape(product, shape);
+}
+
+Tensor linear(const Operand& x, const Operand& weight, const Operand& bias) {
+  LineScope scope(x.line());
+  return add(matmul(x, weight), bias);
 }
 
 }  // namespace duet

@@ -1,6 +1,9 @@
 #include <cmath>
 
 #include "duet/optim/adam.h"
+#include "duet/optim/clip.h"
+#include "duet/optim/lion.h"
+#include "duet/optim/sgd.h"
 
 namespace duet::optim::detail {
 
@@ -21,36 +24,153 @@ void check_trees(const char* who, const std::vector<Tensor*>& parameters, const 
   }
 }
 
-void check_rate(const char* who, const Operand& lr) {
+void check_rate(const char* who, const std::vector<Tensor*>& parameters, const Operand& lr) {
   if (!lr.is_tensor()) return;
-  check<ShapeError>(lr.tensor().defined() && lr.tensor().rank() == 0,
-                    "{}: the learning rate must be a number or one element: {}", who,
-                    lr.tensor().defined() ? to_string(lr.tensor().spec()) : "empty");
+  const Tensor& t = lr.tensor();
+  check<ShapeError>(t.defined() && t.rank() == 0, "{}: the learning rate must be a number or one element: {}", who,
+                    t.defined() ? to_string(t.spec()) : "empty");
+  for (size_t i = 0; i < parameters.size(); ++i)
+    check<DTypeError>(t.dtype() == DType::f32 || t.dtype() == parameters[i]->dtype(),
+                      "{}: the learning rate is {}, parameter {} is {}; use .to(f32)", who, t.spec(), i + 1,
+                      parameters[i]->spec());
 }
 
-void sgd_step(Tensor& p, const Tensor& g, Tensor* velocity, const Operand& lr, double momentum) {
-  if (velocity == nullptr) {
-    p = sub(Operand(std::move(p)), mul(g, lr));
-    return;
-  }
-  *velocity = add(mul(Operand(std::move(*velocity)), momentum), g);
-  p = sub(Operand(std::move(p)), mul(*velocity, lr));
-}
+namespace {
 
+// Rates are computed once, in f32 or the given rate's dtype; a parameter of another one has its own copy.
+Tensor beside(const Tensor& p, const Tensor& t) { return t.dtype() == p.dtype() ? t : cast(t, p.dtype()); }
+
+// 1 − β^step, exactly enough for small steps: −expm1(step·log β).
 Tensor bias_correction(const Tensor& step, double beta) {
   return neg(expm1(mul(step, Operand::constant(std::log(beta)))));
 }
 
-void adam_step(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const Tensor& rate, double beta1, double beta2,
-               double epsilon, const Tensor& scale) {
-  auto beside_p = [&](const Tensor& t) { return t.dtype() == p.dtype() ? t : cast(t, p.dtype()); };
-  const Tensor r = beside_p(rate), s = beside_p(scale);
-  Outputs y = dispatch(op<AdamUpdate>(),
-                       {Operand(p), Operand(g), Operand(m), Operand(v), Operand(r), Operand(beta1), Operand(1 - beta1),
-                        Operand(beta2), Operand(1 - beta2), Operand(epsilon), Operand(s)});
-  p = std::move(y[0]);
-  m = std::move(y[1]);
-  v = std::move(y[2]);
+void check_decays(const char* who, const std::vector<uint8_t>& decays, size_t parameters) {
+  check<ShapeError>(decays.size() == parameters,
+                    "{}: the trees differ: {} parameters, decay said of {}; init the optimiser from this model", who,
+                    parameters, decays.size());
+}
+
+// What a parameter that decays is multiplied by: 1 − lr·weight_decay.
+Tensor kept_part(const Operand& lr, float weight_decay) {
+  return sub(Operand::constant(1), mul(lr, static_cast<double>(weight_decay)));
+}
+
+}  // namespace
+
+void check_sgd(const Sgd& sgd) {
+  check<Error>(!sgd.nesterov || sgd.momentum != 0, "Sgd: Nesterov's step needs momentum: {}; give 0.9", sgd.momentum);
+}
+
+void sgd_update(Sgd& sgd, const std::vector<Tensor*>& parameters, const std::vector<const Tensor*>& gradients,
+                const Operand& lr) {
+  const bool moves = sgd.momentum != 0;
+  const double momentum = static_cast<double>(sgd.momentum);
+  check_sgd(sgd);
+  check_trees("Sgd", parameters, gradients, moves ? state_of(sgd.velocity) : gradients);
+  check_rate("Sgd", parameters, lr);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    Tensor& p = *parameters[i];
+    Tensor g = *gradients[i];
+    if (sgd.weight_decay != 0) g = add(g, mul(p, static_cast<double>(sgd.weight_decay)));
+    if (moves) {
+      Tensor& v = sgd.velocity[i];
+      v = add(mul(Operand(std::move(v)), momentum), g);
+      g = sgd.nesterov ? add(g, mul(v, momentum)) : v;
+    }
+    const Tensor step = lr.is_tensor() ? mul(g, beside(p, lr.tensor())) : mul(g, lr);
+    p = sub(Operand(std::move(p)), step);
+  }
+}
+
+void adam_update(const char* who, const std::vector<Tensor*>& parameters, const std::vector<const Tensor*>& gradients,
+                 const AdamState& state, const Operand& lr) {
+  check_trees(who, parameters, gradients, state_of(state.m));
+  check_trees(who, parameters, gradients, state_of(state.v));
+  if (state.decays != nullptr) check_decays(who, *state.decays, parameters.size());
+  check_rate(who, parameters, lr);
+  const double beta1 = static_cast<double>(state.beta1), beta2 = static_cast<double>(state.beta2),
+               epsilon = static_cast<double>(state.epsilon);
+  auto decays = [&](size_t i) { return state.decays != nullptr && state.weight_decay != 0 && (*state.decays)[i] != 0; };
+  bool any = false;
+  for (size_t i = 0; i < parameters.size(); ++i) any = any || decays(i);
+  // What all elements share is computed once: lr / c1, 1 / sqrt(c2) and 1 − lr·decay.
+  Tensor next = state.step + 1;
+  const Tensor correction = bias_correction(next, beta1);
+  const Tensor rate = lr.is_tensor() ? div(lr, beside(lr.tensor(), correction)) : div(lr, correction),
+               scale = rsqrt(bias_correction(next, beta2)), keep = any ? kept_part(lr, state.weight_decay) : Tensor();
+  state.step = std::move(next);  // nothing can fail from here on
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    Tensor &p = *parameters[i], &m = state.m[i].value, &v = state.v[i].value;
+    const Tensor r = beside(p, rate), s = beside(p, scale);
+    const Operand b1(beta1), b2(beta2), rest1(1 - beta1), rest2(1 - beta2), e(epsilon);
+    Outputs y;
+    if (decays(i))
+      y = dispatch(op<AdamWUpdate>(), {Operand(p), Operand(*gradients[i]), Operand(m), Operand(v), Operand(r), b1,
+                                       rest1, b2, rest2, e, Operand(s), Operand(beside(p, keep))});
+    else
+      y = dispatch(op<AdamUpdate>(), {Operand(p), Operand(*gradients[i]), Operand(m), Operand(v), Operand(r), b1, rest1,
+                                      b2, rest2, e, Operand(s)});
+    p = std::move(y[0]);
+    m = std::move(y[1]);
+    v = std::move(y[2]);
+  }
+}
+
+void lion_update(Lion& lion, const std::vector<Tensor*>& parameters, const std::vector<const Tensor*>& gradients,
+                 const Operand& lr) {
+  check_trees("Lion", parameters, gradients, state_of(lion.m));
+  check_decays("Lion", lion.decays, parameters.size());
+  check_rate("Lion", parameters, lr);
+  const double beta1 = static_cast<double>(lion.beta1), beta2 = static_cast<double>(lion.beta2);
+  auto decays = [&](size_t i) { return lion.weight_decay != 0 && lion.decays[i] != 0; };
+  bool any = false;
+  for (size_t i = 0; i < parameters.size(); ++i) any = any || decays(i);
+  const Tensor keep = any ? kept_part(lr, lion.weight_decay) : Tensor();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    Tensor &p = *parameters[i], &m = lion.m[i].value;
+    auto step = [&](const Operand& rate, const Operand& kept) {
+      Outputs y = dispatch(op<LionUpdate>(), {Operand(p), Operand(*gradients[i]), Operand(m), rate, Operand(beta1),
+                                              Operand(1 - beta1), Operand(beta2), Operand(1 - beta2), kept});
+      p = std::move(y[0]);
+      m = std::move(y[1]);
+    };
+    auto with_rate = [&](const Operand& kept) {
+      if (lr.is_tensor())
+        step(beside(p, lr.tensor()), kept);
+      else
+        step(lr, kept);
+    };
+    if (decays(i))
+      with_rate(beside(p, keep));
+    else
+      with_rate(Operand::constant(1));
+  }
+}
+
+Tensor clip(const std::vector<Tensor*>& gradients, const Operand& max_norm) {
+  const char* who = "clip_by_global_norm";
+  if (max_norm.is_tensor()) {
+    const Tensor& t = max_norm.tensor();
+    check<ShapeError>(t.defined() && t.rank() == 0, "{}: the largest norm must be a number or one element: {}", who,
+                      t.defined() ? to_string(t.spec()) : "empty");
+  } else {
+    const bool whole = max_norm.kind() == Operand::Kind::int_number;
+    const double v = whole ? static_cast<double>(max_norm.int_value()) : max_norm.float_value();
+    check<Error>(v > 0, "{}: the largest norm must be positive: {}", who, v);
+  }
+  DType dtype = DType::f32;
+  for (const Tensor* g : gradients)
+    if (g->dtype() == DType::f64) dtype = DType::f64;
+  Tensor squares = zeros({}, dtype);
+  for (const Tensor* g : gradients) squares = add(Operand(std::move(squares)), beside(squares, sum(square(*g))));
+  Tensor norm = sqrt(squares);
+  // The 1e-6 keeps a norm of 0 from dividing; below max_norm the factor is 1 and no bit changes.
+  const Tensor largest = max_norm.is_tensor() ? beside(norm, max_norm.tensor()) : Tensor();
+  const Tensor room = add(norm, Operand::constant(1e-6));
+  const Tensor factor = minimum(max_norm.is_tensor() ? div(largest, room) : div(max_norm, room), Operand::constant(1));
+  for (Tensor* g : gradients) *g = mul(*g, beside(*g, factor));
+  return norm;
 }
 
 }  // namespace duet::optim::detail

@@ -28,6 +28,8 @@ struct Matmul : KernelOp<MatmulOps, 2> {
 /// dY·Bᵀ and Aᵀ·dY, summed over what was broadcast. ShapeError when inner axes differ or leading ones do not broadcast,
 /// DTypeError unless both are f32 or both f64.
 Tensor matmul(const Operand& a, const Operand& b);
+/// x·weight + bias: x f32[…,I], weight f32[I,O], bias f32[O], result f32[…,O]. ShapeError when I differs.
+Tensor linear(const Operand& x, const Operand& weight, const Operand& bias);
 #endif
 
 }  // namespace duet

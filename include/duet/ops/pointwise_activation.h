@@ -101,4 +101,17 @@ struct Softplus : Pointwise<1> {
   }
 };
 
+/// −t·log σ(x) − (1 − t)·log(1 − σ(x)) of a logit x and a target t, as max(x, 0) − x·t + log1p(exp(−|x|)).
+struct BinaryCrossEntropy : Pointwise<2> {
+  static constexpr std::string_view name = "binary_cross_entropy";
+  template <class T>
+  DUET_FORMULA T forward(const T& x, const T& t) {
+    return relu(x) - x * t + log1p(exp(-abs(x)));
+  }
+  template <class V>
+  DUET_RULE Many<V, 2> vjp(const V& dy, In<V, 0> x, In<V, 1> t) {
+    return {dy * (sigmoid(x) - t), -dy * x};
+  }
+};
+
 }  // namespace duet

@@ -1,16 +1,22 @@
-// Adam (Kingma & Ba 2015).
+// Adam (Kingma & Ba 2015) and AdamW, which takes the weight decay out of the gradient (Loshchilov & Hutter 2019).
 #pragma once
 
-#include "duet/optim/sgd.h"
+#include "duet/optim/update.h"
 
 namespace duet::optim {
 
 namespace detail {
 
-/// 1 − β^step, exactly enough for small steps: −expm1(step·log β).
-Tensor bias_correction(const Tensor& step, double beta);
-void adam_step(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const Tensor& rate, double beta1, double beta2,
-               double epsilon, const Tensor& scale);
+/// What a step of Adam or AdamW reads and rebinds.
+struct AdamState {
+  Tensor& step;
+  std::vector<Buffer>&m, &v;
+  float beta1, beta2, epsilon;
+  float weight_decay = 0;
+  const std::vector<uint8_t>* decays = nullptr;  // by parameter; null: none does
+};
+void adam_update(const char* who, const std::vector<Tensor*>& parameters, const std::vector<const Tensor*>& gradients,
+                 const AdamState& state, const Operand& lr);
 
 }  // namespace detail
 
@@ -26,28 +32,49 @@ struct Adam {
   static Adam init(const M& model, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f,
                    std::source_location line = std::source_location::current()) {
     LineScope scope(line);
-    Adam a{beta1, beta2, epsilon, zeros({}), {}, {}};
-    for (Tensor& t : detail::zeros_like(model)) a.m.push_back({t});
-    for (Tensor& t : detail::zeros_like(model)) a.v.push_back({t});
-    return a;
+    return {beta1, beta2, epsilon, zeros({}), detail::zero_buffers(model), detail::zero_buffers(model)};
   }
   /// Rebinds the parameters of `model` and the state. ShapeError when the trees differ.
   template <class M>
   void update(M& model, const M& gradients, const Operand& lr) {
     LineScope scope(lr.line());
-    std::vector<Tensor*> p = detail::parameters(model);
-    std::vector<const Tensor*> g = detail::parameters(gradients);
-    detail::check_trees("Adam", p, g, detail::state_of(m));
-    detail::check_trees("Adam", p, g, detail::state_of(v));
-    detail::check_rate("Adam", lr);
-    Tensor next = step + 1;
-    // What all elements share is computed once: lr / c1 and 1 / sqrt(c2).
-    Tensor rate = div(lr, detail::bias_correction(next, static_cast<double>(beta1)));
-    Tensor scale = rsqrt(detail::bias_correction(next, static_cast<double>(beta2)));
-    step = std::move(next);  // nothing can fail from here on
-    for (size_t i = 0; i < p.size(); ++i)
-      detail::adam_step(*p[i], *g[i], m[i].value, v[i].value, rate, static_cast<double>(beta1),
-                        static_cast<double>(beta2), static_cast<double>(epsilon), scale);
+    detail::adam_update("Adam", detail::parameters(model), detail::parameters(gradients),
+                        {step, m, v, beta1, beta2, epsilon}, lr);
+  }
+};
+
+struct AdamWOptions {
+  float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f, weight_decay = 0.01f;
+};
+
+/// p ← p·(1 − lr·weight_decay), then Adam's step, as PyTorch's AdamW. One op a parameter. The state is a tree.
+struct AdamW {
+  float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f, weight_decay = 0.01f;
+  Tensor step = {};  // f32[]
+  std::vector<Buffer> m = {}, v = {};
+  std::vector<uint8_t> decays = {};  // by parameter: 1 or 0
+
+  /// State for the parameters of `model`: zeros, and 0 steps. `decays` is asked once for each parameter's leaf name:
+  ///   optim::AdamW::init(model, {.weight_decay = 0.1f}, [](std::string_view name) { return !name.ends_with("bias"); })
+  template <class M, class Decays = detail::EveryName>
+  static AdamW init(const M& model, AdamWOptions options = {}, Decays&& decays = {},
+                    std::source_location line = std::source_location::current()) {
+    LineScope scope(line);
+    return {options.beta1,
+            options.beta2,
+            options.epsilon,
+            options.weight_decay,
+            zeros({}),
+            detail::zero_buffers(model),
+            detail::zero_buffers(model),
+            detail::chosen(model, decays)};
+  }
+  /// Rebinds the parameters of `model` and the state. ShapeError when the trees differ.
+  template <class M>
+  void update(M& model, const M& gradients, const Operand& lr) {
+    LineScope scope(lr.line());
+    detail::adam_update("AdamW", detail::parameters(model), detail::parameters(gradients),
+                        {step, m, v, beta1, beta2, epsilon, weight_decay, &decays}, lr);
   }
 };
 

@@ -6,13 +6,15 @@
 #include "ops/steps/movement_steps.h"
 #include "ops/steps/neural_steps.h"
 #include "ops/steps/transform_steps.h"
+#include "ops/steps/update_steps.h"
 
 namespace duet::testing {
 
 inline const std::vector<Step>& all_steps() {
   static const std::vector<Step> all = [] {
     std::vector<Step> v;
-    for (const auto* list : {&kPointwiseSteps, &kReduceSteps, &kMovementSteps, &kNeuralSteps, &kTransformSteps})
+    for (const auto* list : {&kPointwiseSteps, &kReduceSteps, &kMovementSteps, &kNeuralSteps, &kTransformSteps,
+                             &kUpdateSteps})
       v.insert(v.end(), list->begin(), list->end());
     return v;
   }();

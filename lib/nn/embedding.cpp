@@ -1,0 +1,18 @@
+#include "duet/nn/embedding.h"
+
+#include "duet/ops/index.h"
+
+namespace duet::nn {
+
+Embedding Embedding::init(int64_t words, int64_t width, const Key& key, std::source_location line) {
+  LineScope scope(line);
+  check<ShapeError>(words > 0 && width > 0, "Embedding: {} words of width {} make no layer", words, width);
+  return {normal(key, {words, width})};
+}
+
+Tensor Embedding::operator()(const Operand& index) const {
+  LineScope scope(index.line());
+  return gather(weight, index);
+}
+
+}  // namespace duet::nn

@@ -1,0 +1,47 @@
+#include "duet/ops/loss.h"
+
+#include <cmath>
+
+#include "duet/ops/index.h"
+#include "duet/ops/normalise.h"
+#include "duet/ops/reduce.h"
+#include "ops/operands.h"
+
+namespace duet {
+
+Tensor cross_entropy(const Operand& logits, const Operand& labels) {
+  LineScope scope(logits.line());
+  const Tensor& x = floating("cross_entropy", logits);
+  check<ShapeError>(labels.is_tensor() && labels.tensor().defined(),
+                    "cross_entropy: the labels are not a tensor; give i32 labels");
+  const Tensor& y = labels.tensor();
+  check<DTypeError>(!is_float(y.dtype()) && y.dtype() != DType::boolean,
+                    "cross_entropy: labels must be integers: {}; use .to(i32)", y.spec());
+  check<ShapeError>(
+      x.rank() > 0 && Shape(x.shape().begin(), x.rank() - 1) == y.shape(),
+      "cross_entropy: logits and labels do not fit: {} and {}; labels have the logits' shape without the last axis",
+      x.spec(), y.spec());
+  Tensor picked = log_softmax(x) * one_hot(y, x.shape()[x.rank() - 1], x.dtype());
+  return div(sum(picked), Operand::constant(-static_cast<double>(y.numel())));  // minus the mean, in one division
+}
+
+Tensor binary_cross_entropy(const Operand& logits, const Operand& targets) {
+  LineScope scope(logits.line());
+  return mean(Tensor(dispatch(op<BinaryCrossEntropy>(), {logits, targets})));
+}
+
+Tensor mse(const Operand& a, const Operand& b) {
+  LineScope scope(a.line());
+  return mean(square(sub(a, b)));
+}
+
+Tensor huber(const Operand& a, const Operand& b, double delta) {
+  LineScope scope(a.line());
+  check<Error>(delta > 0 && std::isfinite(delta), "huber: delta is {}; give a number above 0", delta);
+  const Tensor d = sub(a, b);
+  // With c the difference cut to ±delta both branches are c·(d − c/2), whose slope is c everywhere.
+  const Tensor c = maximum(minimum(d, delta), -delta);
+  return mean(c * (d - c * 0.5));
+}
+
+}  // namespace duet
