@@ -107,7 +107,7 @@ TEST(Resume, AfterKillsAtAnyMoment) {
     ++kills;
   }
   EXPECT_GT(kills, 0);
-  EXPECT_LE(folder.files(), 2);
+  EXPECT_LE(folder.files(), 3);  // the last save may have been killed between its file and the deletion of the oldest
   RecordProperty("kills", kills);
 }
 
