@@ -75,7 +75,9 @@ void for_each_plane(int64_t planes, int64_t elements, F f) {
 
 template <class T>
 void unfold(const Strided& x, T* y, const Geometry& g) {
-  const int64_t sw = x.strides[3], step = sw * g.w.stride;
+  const int64_t sw = x.strides[3], step = sw * g.w.stride, width = g.w.extent;
+  // Windows that leave the image's size as it is: a column is the image moved, in one run, with its edge set to 0.
+  const bool moved = step == 1 && g.h.stride == 1 && g.w.count == width && x.strides[2] == width;
   for_each_plane(g.n * g.c, g.n * g.c * g.h.kernel * g.w.kernel * g.h.count * g.w.count, [&](int64_t plane) {
     const int64_t n = plane % g.n, c = plane / g.n;
     const T* image = static_cast<const T*>(x.data) + n * x.strides[0] + c * x.strides[1];
@@ -83,6 +85,18 @@ void unfold(const Strided& x, T* y, const Geometry& g) {
       for (int64_t j = 0; j < g.w.kernel; ++j) {
         T* to = y + (((c * g.h.kernel + i) * g.w.kernel + j) * g.n + n) * g.h.count * g.w.count;
         const int64_t low = g.w.first(j), high = std::max(low, g.w.last(j));
+        const int64_t top = g.h.first(i), bottom = std::max(top, g.h.last(i));
+        if (moved && low < high && top < bottom) {
+          std::fill_n(to, top * width, T(0));
+          std::copy_n(image + g.h.at(top, i) * width + g.w.at(low, j), (bottom - top - 1) * width + high - low,
+                      to + top * width + low);
+          for (int64_t o = top; o < bottom; ++o) {
+            for (int64_t k = 0; k < low; ++k) to[o * width + k] = T(0);
+            for (int64_t k = high; k < width; ++k) to[o * width + k] = T(0);
+          }
+          std::fill_n(to + bottom * width, (g.h.count - bottom) * width, T(0));
+          continue;
+        }
         for (int64_t o = 0; o < g.h.count; ++o, to += g.w.count) {
           const int64_t row = g.h.at(o, i);
           if (row < 0 || row >= g.h.extent) {
