@@ -145,18 +145,18 @@ void max_pool_index(const Strided& x, int64_t* y, const Geometry& g) {
     int64_t* to = y + plane * g.h.count * g.w.count;
     for (int64_t oh = 0; oh < g.h.count; ++oh)
       for (int64_t ow = 0; ow < g.w.count; ++ow) {
-        int64_t best = -1;
-        T top{};
-        for (int64_t i = 0; i < g.h.kernel; ++i) {
-          const int64_t row = g.h.at(oh, i);
-          if (row < 0 || row >= g.h.extent) continue;
-          for (int64_t j = 0; j < g.w.kernel; ++j) {
-            const int64_t column = g.w.at(ow, j);
-            if (column < 0 || column >= g.w.extent) continue;
+        const int64_t h = g.h.at(oh, 0), w = g.w.at(ow, 0), top = std::max<int64_t>(h, 0),
+                      left = std::max<int64_t>(w, 0), bottom = std::min(h + g.h.kernel, g.h.extent),
+                      right = std::min(w + g.w.kernel, g.w.extent);
+        int64_t best = top * g.w.extent + left;
+        T most = image[top * x.strides[2] + left * x.strides[3]];
+        for (int64_t row = top; row < bottom; ++row)
+          for (int64_t column = left; column < right; ++column) {
             const T v = image[row * x.strides[2] + column * x.strides[3]];
-            if (best < 0 || v > top || (v != v && top == top)) top = v, best = row * g.w.extent + column;
+            const bool better = (v > most) | ((v != v) & (most == most));  // without branches: data decide
+            most = better ? v : most;
+            best = better ? row * g.w.extent + column : best;
           }
-        }
         *to++ = plane * g.h.extent * g.w.extent + best;
       }
   });

@@ -275,6 +275,24 @@ TEST(ConvOpsTest, TheFirstMaximumTakesTheGradient) {
   EXPECT_EQ(g, (std::vector<float>{0, 0, 0, 0, 0, 1, 0, 2, 3, 0, 4, 0, 0, 0, 0, 0}));
 }
 
+TEST(ConvOpsTest, ColumnsAndTheirGradientsAreThoseOfWindows) {
+  Rng rng(4);
+  const Tensor x = laid_out({3, 2, 7, 8}, f32, Layout::dense, drawing(rng, Draw::plain, f32));
+  for (const Conv2dOptions& o : {Conv2dOptions{.padding = 1}, Conv2dOptions{.stride = {2, 1}, .padding = {0, 2}},
+                                 Conv2dOptions{.padding = 2, .dilation = {1, 2}}}) {
+    auto columns = [&](const Tensor& v) { return unfold(v, {3, 2}, o); };
+    auto by_windows = [&](const Tensor& v) {
+      const int64_t ph = o.padding.h, pw = o.padding.w;
+      return transpose(windows(pad(v, {{0, 0}, {0, 0}, {ph, ph}, {pw, pw}}), 3, 2, o.stride.h, o.stride.w, o.dilation.h,
+                               o.dilation.w),
+                       {1, 4, 5, 0, 2, 3});
+    };
+    EXPECT_EQ(bits(columns(x)), bits(contiguous(by_windows(x))));
+    auto through = [](const auto& f) { return grad([f](const Tensor& v) { return sum(square(f(v)) * f(v)); }); };
+    EXPECT_EQ(bits(through(columns)(x)), bits(through(by_windows)(x)));
+  }
+}
+
 TEST(ConvOpsTest, ASampleDoesNotDependOnItsBatch) {
   Rng rng(3);
   const Tensor x = laid_out({9, 3, 6, 7}, f32, Layout::dense, drawing(rng, Draw::plain, f32)),
