@@ -220,6 +220,19 @@ TEST(NN, AttentionOfSeveralHeads) {
   }
 }
 
+TEST(NN, ConvolutionAddsABiasAChannel) {
+  const nn::Conv2d layer = nn::Conv2d::init(4, 6, {3, 2}, Key(5), {.stride = {2, 1}, .padding = 1, .groups = 2});
+  EXPECT_EQ(to_string(layer.weight.spec()), "f32[6,2,3,2]");
+  const float bound = 1 / std::sqrt(12.f);
+  EXPECT_LE(duet::max(abs(layer.weight)).item(), bound);
+  EXPECT_GT(duet::max(abs(layer.weight)).item(), 0.9f * bound);
+  const Tensor x = numbers({3, 4, 7, 5});
+  const Tensor y = layer(x), plain = conv2d(x, layer.weight, layer.options);
+  EXPECT_EQ(to_string(y.spec()), "f32[3,6,4,6]");
+  expect_near(y - plain, broadcast_to(reshape(layer.bias, {6, 1, 1}), y.shape()));
+  check_layer(layer, x, [](const auto& m, const Tensor& v) { return m(v); });
+}
+
 TEST(NN, GruCellIsItsEquations) {
   nn::GruCell cell = nn::GruCell::init(3, 2, Key(8));
   EXPECT_EQ(to_string(cell.input.weight.spec()), "f32[3,6]");

@@ -25,6 +25,7 @@
 #include "duet/ops/normalise.h"  // softmax, layer_norm, batch_norm
 #include "duet/ops/loss.h"       // cross_entropy, mse, huber
 #include "duet/ops/attention.h"
+#include "duet/ops/conv.h"              // conv2d, pooling
 #include "duet/dispatch.h"              // the fork: run now, or record
 #include "duet/tree.h"                  // aggregates of tensors
 #include "duet/grad.h"                  // tapes and gradients
@@ -44,6 +45,7 @@
 #include "duet/nn/linear.h"             // layers
 #include "duet/nn/embedding.h"
 #include "duet/nn/norm.h"
+#include "duet/nn/conv.h"
 #include "duet/nn/dropout.h"
 #include "duet/nn/attention.h"
 #include "duet/nn/gru.h"

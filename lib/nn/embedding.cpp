@@ -12,7 +12,7 @@ Embedding Embedding::init(int64_t words, int64_t width, const Key& key, std::sou
 
 Tensor Embedding::operator()(const Operand& index) const {
   LineScope scope(index.line());
-  return gather(weight, index);
+  return embedding(weight, index);
 }
 
 }  // namespace duet::nn

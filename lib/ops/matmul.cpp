@@ -91,7 +91,17 @@ Tensor matmul(const Operand& a, const Operand& b) {
 
 Tensor linear(const Operand& x, const Operand& weight, const Operand& bias) {
   LineScope scope(x.line());
-  return add(matmul(x, weight), bias);
+  auto rank_of = [](const Operand& o) { return o.is_tensor() && o.tensor().defined() ? o.tensor().rank() : 0; };
+  const bool stack = rank_of(x) > 2 && rank_of(weight) == 2 && rank_of(bias) <= 1;
+  if (!stack || x.tensor().shape()[x.tensor().rank() - 1] != weight.tensor().shape()[0])
+    return add(matmul(x, weight), bias);
+  // A stack of matrices is one tall matrix: its weight's gradient is one product, not a sum of one for each.
+  Shape shape = x.tensor().shape();
+  int64_t rows = 1;
+  for (int a = 0; a + 1 < shape.rank(); ++a) rows *= shape[a];
+  const Tensor y = add(matmul(reshape(x, {rows, shape[shape.rank() - 1]}), weight), bias);
+  shape[shape.rank() - 1] = y.shape()[1];
+  return reshape(y, shape);
 }
 
 }  // namespace duet

@@ -23,11 +23,25 @@ TEST(NeuralLines, Operations) {
   EXPECT_HERE(dropout(kEmpty, 0.5, Key(1)));
   EXPECT_HERE(attention(x23(), x23(), ones({4, 3})));
   EXPECT_HERE(attention(x23(), x23(), x23(), {.mask = four}));
+  const Tensor image = ones({1, 2, 3, 3});
+  for (const Tensor& x : {kEmpty, Tensor(1.f)}) {
+    EXPECT_HERE(conv2d(x, image));
+    EXPECT_HERE(conv2d(image, x));
+    EXPECT_HERE(max_pool2d(x, 2));
+    EXPECT_HERE(avg_pool2d(x, 2));
+    EXPECT_HERE(unfold(x, 2));
+  }
+  EXPECT_HERE(conv2d(image, image, {.stride = 0}));
+  EXPECT_HERE(max_pool2d(image, 4));
+  EXPECT_HERE(avg_pool2d(image, 4));
+  EXPECT_HERE(unfold(image, 4));
 }
 
 TEST(NeuralLines, Layers) {
   EXPECT_HERE(nn::Embedding::init(0, 3, Key(1)));
   EXPECT_HERE(nn::Embedding::init(4, 3, Key(1))(tensor({4})));
+  EXPECT_HERE(nn::Conv2d::init(0, 1, 1, Key(1)));
+  EXPECT_HERE(nn::Conv2d::init(1, 1, 1, Key(1))(x23()));
   EXPECT_HERE(nn::LayerNorm::init(0));
   EXPECT_HERE(nn::LayerNorm::init(4)(x23()));
   EXPECT_HERE(nn::RMSNorm::init(0));

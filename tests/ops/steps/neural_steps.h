@@ -43,7 +43,31 @@ inline std::optional<Tensor> attention_step(Program& p, const Tensor& x) {
   return attention(x, p.chance(2) ? x : x * p.s1(), x, options);
 }
 
-inline const std::vector<Step> kNeuralSteps = {rms_norm_step, group_norm_step, batch_norm_step,
-                                               loss_step,     dropout_step,    attention_step};
+/// x as images of two channels where its size allows.
+inline std::optional<Tensor> as_images(const Tensor& x) {
+  if (!is_float(x.dtype()) || x.numel() == 0 || x.rank() > 4) return std::nullopt;
+  if (x.rank() == 4) return x;
+  if (x.rank() == 3) return reshape(x, {1, x.shape(0), x.shape(1), x.shape(2)});
+  return x.rank() == 2 ? reshape(x, {1, 1, x.shape(0), x.shape(1)}) : reshape(x, {1, 1, 1, x.numel()});
+}
+inline std::optional<Tensor> conv_step(Program& p, const Tensor& given) {
+  const std::optional<Tensor> x = as_images(given);
+  if (!x || x->numel() * 12 > p.style().max_numel || x->shape(1) > 16) return std::nullopt;
+  const int64_t c = x->shape(1), groups = p.chance(2) ? c : 1, kh = 1 + below(p.rng(), 2), kw = 1 + below(p.rng(), 3);
+  const Tensor w =
+      reshape(arange(groups * 2 * c / groups * kh * kw, x->dtype()) * 0.1f - p.s1(), {groups * 2, c / groups, kh, kw});
+  const Conv2dOptions options{.stride = {1, 1 + below(p.rng(), 2)}, .padding = {1, 2}, .groups = groups};
+  return p.chance(2) ? relu(conv2d(*x, w, options) + p.s2()) : conv2d(*x, w, options);
+}
+inline std::optional<Tensor> pool_step(Program& p, const Tensor& given) {
+  const std::optional<Tensor> x = as_images(given);
+  if (!x || x->numel() * 9 > p.style().max_numel) return std::nullopt;
+  const Size2 kernel{std::min<int64_t>(2, x->shape(2)), std::min<int64_t>(3, x->shape(3))};
+  const PoolOptions options{.stride = 1 + below(p.rng(), 2), .padding = kernel.h == 2 && kernel.w == 3 ? 1 : 0};
+  return p.chance(2) ? max_pool2d(*x, kernel, options) : avg_pool2d(*x, kernel, options);
+}
+
+inline const std::vector<Step> kNeuralSteps = {rms_norm_step, group_norm_step, batch_norm_step, loss_step,
+                                               dropout_step,  attention_step,  conv_step,       pool_step};
 
 }  // namespace duet::testing

@@ -1,0 +1,28 @@
+#include "duet/nn/conv.h"
+
+#include <cmath>
+
+#include "duet/ops/movement.h"
+#include "duet/ops/pointwise.h"
+
+namespace duet::nn {
+
+Conv2d Conv2d::init(int64_t in, int64_t out, Size2 kernel, const Key& key, const Conv2dOptions& options,
+                    std::source_location line) {
+  LineScope scope(line);
+  check<ShapeError>(in > 0 && out > 0 && kernel.h > 0 && kernel.w > 0,
+                    "Conv2d: {} channels in, {} out, a kernel of {}x{} make no layer", in, out, kernel.h, kernel.w);
+  check<ShapeError>(options.groups > 0 && in % options.groups == 0 && out % options.groups == 0,
+                    "Conv2d: {} groups do not divide {} channels in and {} out", options.groups, in, out);
+  const int64_t each = in / options.groups;
+  const double bound = 1 / std::sqrt(static_cast<double>(each * kernel.h * kernel.w));
+  const auto [k1, k2] = split<2>(key);
+  return {uniform(k1, {out, each, kernel.h, kernel.w}, -bound, bound), uniform(k2, {out}, -bound, bound), options};
+}
+
+Tensor Conv2d::operator()(const Operand& x) const {
+  LineScope scope(x.line());
+  return conv2d(x, weight, options) + reshape(bias, {bias.numel(), 1, 1});
+}
+
+}  // namespace duet::nn
