@@ -53,17 +53,32 @@ inline Formula operator>(const Formula& a, const Formula& b) { return formula_di
 inline Formula operator>=(const Formula& a, const Formula& b) { return formula_dispatch(op<Ge>(), a, b); }
 inline Formula operator==(const Formula& a, const Formula& b) { return formula_dispatch(op<Eq>(), a, b); }
 inline Formula operator!=(const Formula& a, const Formula& b) { return formula_dispatch(op<Ne>(), a, b); }
+inline Formula operator&(const Formula& a, const Formula& b) { return formula_dispatch(op<LogicalAnd>(), a, b); }
+inline Formula operator|(const Formula& a, const Formula& b) { return formula_dispatch(op<LogicalOr>(), a, b); }
+inline Formula operator~(const Formula& x) { return formula_dispatch(op<LogicalNot>(), x); }
 inline Formula select(const Formula& m, const Formula& a, const Formula& b) {
   return formula_dispatch(op<Where>(), m, a, b);
 }
 inline Formula fma(const Formula& a, const Formula& b, const Formula& c) { return a * b + c; }
 inline Formula exp(const Formula& x) { return formula_dispatch(op<Exp>(), x); }
 inline Formula log(const Formula& x) { return formula_dispatch(op<Log>(), x); }
+inline Formula log1p(const Formula& x) { return formula_dispatch(op<Log1p>(), x); }
 inline Formula sqrt(const Formula& x) { return formula_dispatch(op<Sqrt>(), x); }
 inline Formula rsqrt(const Formula& x) { return formula_dispatch(op<Rsqrt>(), x); }
 inline Formula square(const Formula& x) { return formula_dispatch(op<Square>(), x); }
 inline Formula reciprocal(const Formula& x) { return formula_dispatch(op<Reciprocal>(), x); }
 inline Formula abs(const Formula& x) { return formula_dispatch(op<Abs>(), x); }
+inline Formula sign(const Formula& x) { return formula_dispatch(op<Sign>(), x); }
+inline Formula floor(const Formula& x) { return formula_dispatch(op<Floor>(), x); }
+inline Formula ceil(const Formula& x) { return formula_dispatch(op<Ceil>(), x); }
+inline Formula round(const Formula& x) { return formula_dispatch(op<Round>(), x); }
+inline Formula isnan(const Formula& x) { return formula_dispatch(op<IsNan>(), x); }
+inline Formula isinf(const Formula& x) { return formula_dispatch(op<IsInf>(), x); }
+inline Formula maximum(const Formula& a, const Formula& b) { return formula_dispatch(op<Maximum>(), a, b); }
+inline Formula minimum(const Formula& a, const Formula& b) { return formula_dispatch(op<Minimum>(), a, b); }
+inline Formula clamp(const Formula& x, const Formula& lo, const Formula& hi) {
+  return formula_dispatch(op<Clamp>(), x, lo, hi);
+}
 inline Formula sin(const Formula& x) { return formula_dispatch(op<Sin>(), x); }
 inline Formula cos(const Formula& x) { return formula_dispatch(op<Cos>(), x); }
 inline Formula tanh(const Formula& x) { return formula_dispatch(op<Tanh>(), x); }
@@ -71,6 +86,9 @@ inline Formula erf(const Formula& x) { return formula_dispatch(op<Erf>(), x); }
 inline Formula expm1(const Formula& x) { return formula_dispatch(op<Expm1>(), x); }
 inline Formula sigmoid(const Formula& x) { return formula_dispatch(op<Sigmoid>(), x); }
 inline Formula relu(const Formula& x) { return formula_dispatch(op<Relu>(), x); }
+inline Formula leaky_relu(const Formula& x, const Formula& slope) {
+  return formula_dispatch(op<LeakyRelu>(), x, slope);
+}
 inline Formula gelu_erf(const Formula& x) { return formula_dispatch(op<Gelu>(), x); }
 inline Formula gelu_tanh(const Formula& x) { return formula_dispatch(op<GeluTanh>(), x); }
 

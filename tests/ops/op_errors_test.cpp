@@ -66,8 +66,16 @@ TEST_F(OpErrorsTest, EveryPointwiseOp) {
       EXPECT_EQ(with_last(m, m), name + ": takes f32 or f64: bool[2,3]; use .to(f32)");
     } else if (Op::kAccepts == kNumbers) {
       EXPECT_EQ(with_last(m, m), name + ": takes numbers, not bool: bool[2,3]; use .to(f32)");
-    } else {
+    } else if (Op::kBoolIn != (1u << Op::kInputs) - 1) {
       EXPECT_EQ(Op::kAccepts, kAnyDType) << name;
+    } else {  // bools alone
+      EXPECT_EQ(with_last(m, a), fmt::format("{}: operand {} must be bool: f32[2,3]; compare it first, as in x != 0",
+                                             name, Op::kInputs));
+      if (Op::kInputs > 1) {
+        EXPECT_EQ(with_last(m, b != b),
+                  name + ": shapes do not broadcast: bool[2,3], bool[2]; axes must be equal or 1, aligned at the last");
+      }
+      return;
     }
     if (Op::kInputs > 1) {
       EXPECT_EQ(with_last(a, n), name + ": element types differ: f32[2,3] and i32[2,3]; convert one with .to(f32)");

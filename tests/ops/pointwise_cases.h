@@ -60,12 +60,23 @@ DUET_TEST_UNARY(GeluTanh,
                                        : x / (1 + std::exp(-2 * 0.79788456080286535588 * (x + 0.044715 * x * x * x))),
                 .ulps = 2, .absolute = 2e-7, .absolute_f64 = 1e-15)
 DUET_TEST_UNARY(Expm1, std::expm1(x), .ulps = 2)
+DUET_TEST_UNARY(Log1p, std::log1p(x), .low = -0.8, .ulps = 2)
+DUET_TEST_UNARY(Sign, x > 0 ? 1 : x < 0 ? -1 : x, .ulps = 0, .ulps_f64 = 0)
+DUET_TEST_UNARY(Floor, std::floor(x), .ulps = 0, .ulps_f64 = 0)
+DUET_TEST_UNARY(Ceil, std::ceil(x), .ulps = 0, .ulps_f64 = 0)
+DUET_TEST_UNARY(Round, std::nearbyint(x), .ulps = 0, .ulps_f64 = 0)
+DUET_TEST_UNARY(IsNan, double(x != x), .ulps = 0)
+DUET_TEST_UNARY(IsInf, double(std::isinf(x)), .ulps = 0)
+DUET_TEST_UNARY(LogicalNot, double(x == 0), .ulps = 0)
 DUET_TEST_BINARY(Add, a + b, .ulps = 0.5, .ulps_f64 = 0)
 DUET_TEST_BINARY(Sub, a - b, .ulps = 0.5, .ulps_f64 = 0)
 DUET_TEST_BINARY(Mul, a* b, .ulps = 0.5, .ulps_f64 = 0)
 DUET_TEST_BINARY(Div, a / b, .low = 0.3, .ulps = 0.5000001, .ulps_f64 = 0)
 DUET_TEST_BINARY(Maximum, a != a ? a : b != b ? b : a < b ? b : a, .ulps = 0, .ulps_f64 = 0)
 DUET_TEST_BINARY(Minimum, a != a ? a : b != b ? b : b < a ? b : a, .ulps = 0, .ulps_f64 = 0)
+DUET_TEST_BINARY(LeakyRelu, a > 0 ? a : a * b, .ulps = 0.5, .ulps_f64 = 0)
+DUET_TEST_BINARY(LogicalAnd, double(a != 0 && b != 0), .ulps = 0)
+DUET_TEST_BINARY(LogicalOr, double(a != 0 || b != 0), .ulps = 0)
 DUET_TEST_BINARY(Eq, double(a == b), .ulps = 0)
 DUET_TEST_BINARY(Ne, double(a != b), .ulps = 0)
 DUET_TEST_BINARY(Lt, double(a < b), .ulps = 0)
@@ -76,6 +87,19 @@ template <>
 struct Facts<Where> {
   static PointwiseFacts get() {
     return {.y = [](const Values& v) -> Values { return {v[0] != 0 ? v[1] : v[2]}; }, .ulps = 0, .ulps_f64 = 0};
+  }
+};
+template <>
+struct Facts<Clamp> {
+  static PointwiseFacts get() {
+    return {.y = [](const Values& v) -> Values {
+              for (double x : v)
+                if (x != x) return {x};
+              const double x = v[0], lo = v[1], hi = v[2];
+              return {hi < lo || x > hi ? hi : x < lo ? lo : x};
+            },
+            .ulps = 0,
+            .ulps_f64 = 0};
   }
 };
 template <>
@@ -142,8 +166,7 @@ Sample pointwise_sample(const std::vector<int>& row, const std::vector<DType>& d
                        row[3], kRelationNames[row[5]], kLayoutNames[row[6]]);
   s.isa = row[4] % 2 ? "v3" : "v4";
   s.threads = 1 + row[4] / 2;
-  const bool positive = facts.low > 0 && draw == Draw::plain;
-  auto numbers = drawing(rng, draw, dtype, positive ? facts.low : -3, facts.high);
+  auto numbers = drawing(rng, draw, dtype, draw == Draw::plain ? facts.low : -3, facts.high);
   auto masks = drawing(rng, draw, boolean);
   const bool several = Op::kInputs > 1;
   s.number = several && relation == Relation::number && is_float(dtype);

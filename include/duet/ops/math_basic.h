@@ -1,5 +1,5 @@
 #pragma once
-// Sign, minimum and maximum, powers: the small helpers of the kernel language.
+// Sign, minimum and maximum, rounding, powers: the small helpers of the kernel language.
 
 #include <duet/ops/scalar.h>
 
@@ -51,6 +51,12 @@ DUET_FN T relu(const T& x) {
   return raw_max(T(0), x);
 }
 
+/// x > 0 ? x : slope x. NaN passes.
+template <class T>
+DUET_FN T leaky_relu(const T& x, const T& slope) {
+  return select(x > T(0), x, slope * x);
+}
+
 /// |x|: clears the sign, of -0 too.
 template <class T>
 DUET_FN T abs(const T& x) {
@@ -65,6 +71,47 @@ DUET_FN T abs(const T& x) {
 template <class T>
 DUET_FN T or_sign(const T& y, const T& sign) {
   return T::from_bits(bits(y) | (bits(sign) & typename T::Bits(0x80000000u)));
+}
+
+/// -1, 0 or 1; NaN and ±0 pass.
+template <class T>
+DUET_FN T sign(const T& x) {
+  return select(x > T(0), T(1), select(x < T(0), -T(1), x));
+}
+
+/// The nearest integer, of two the even one, with x's sign. Adding 2^23 (2^52 in double) leaves no place for a
+/// fraction.
+template <class T>
+DUET_FN T round(const T& x) {
+  const T big(T::kIsDouble ? 0x1p52 : 0x1p23), a = abs(x), r = (a + big) - big;
+  if constexpr (T::kIsDouble) {
+    return select((a < big) & (a > T(0)), select(x < T(0), -r, r), x);
+  } else {
+    return select(a < big, or_sign(r, x), x);
+  }
+}
+
+/// The largest integer that is not above x; -0 passes.
+template <class T>
+DUET_FN T floor(const T& x) {
+  const T r = round(x);
+  return select(r > x, r - T(1), r);
+}
+
+/// The smallest integer that is not below x; -0 above -1.
+template <class T>
+DUET_FN T ceil(const T& x) {
+  return -floor(-x);
+}
+
+template <class T>
+DUET_FN typename T::Mask isnan(const T& x) {
+  return x != x;
+}
+
+template <class T>
+DUET_FN typename T::Mask isinf(const T& x) {
+  return abs(x) == infinity<T>();
 }
 
 template <class T>
