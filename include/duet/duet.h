@@ -12,8 +12,12 @@
 #include "duet/ops/pointwise.h"  // exp, add, where …
 #include "duet/ops/reduce.h"     // sum, mean, max, argmax
 #include "duet/ops/movement.h"   // reshape, transpose, slice, concat, cast
+#include "duet/ops/rearrange.h"  // squeeze, unsqueeze, stack
+#include "duet/ops/pad.h"        // pad, tril, triu
+#include "duet/ops/windows.h"    // sliding windows of an image
 #include "duet/ops/matmul.h"
-#include "duet/ops/index.h"      // gather, scatter_add, one_hot
+#include "duet/ops/index.h"      // gather, scatter_add, one_hot, take, embedding
+#include "duet/ops/along.h"      // take_along_axis, scatter_add_along_axis
 #include "duet/ops/create.h"     // zeros, arange, eye
 #include "duet/ops/composite.h"  // softmax, cross_entropy, layer_norm
 #include "duet/dispatch.h"       // the fork: run now, or record

@@ -4,6 +4,8 @@
 
 #include "cpu/tiles.h"
 #include "duet/grad.h"
+#include "ops/axis.h"
+#include "ops/indices.h"
 #include "ops/records.h"
 
 namespace duet {
@@ -11,45 +13,6 @@ namespace duet {
 DUET_DEFINE_FAMILY(IndexOps)
 
 namespace {
-
-// The indices as i64 in [0, extent), all checked before anything is written.
-std::vector<int64_t> checked_indices(std::string_view op, const Strided& index, int64_t extent, bool negative_allowed,
-                                     std::string_view what) {
-  std::vector<int64_t> result(static_cast<size_t>(index.shape->numel()));
-  cpu::Source source = cpu::make_source(index.dtype, *index.shape, index.strides, *index.shape);
-  visit(index.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (std::is_integral_v<T>) {
-      T tile[cpu::kTile];
-      const auto n = static_cast<int64_t>(result.size());
-      for (int64_t i = 0; i < n; i += cpu::kTile) {
-        int64_t count = std::min(cpu::kTile, n - i);
-        cpu::gather(source, index.data, i, count, tile);
-        for (int64_t k = 0; k < count; ++k) {
-          auto v = static_cast<int64_t>(tile[k]);
-          int64_t at = v < 0 && negative_allowed ? v + extent : v;
-          if (at < 0 || at >= extent)
-            fail<IndexError>("{}: {} {} is out of range: element {} of {}{}; it must be in {} to {}", op, what, v,
-                             i + k, index.dtype, *index.shape, negative_allowed ? -extent : 0, extent - 1);
-          result[static_cast<size_t>(i + k)] = at;
-        }
-      }
-    }
-  });
-  return result;
-}
-
-void check_index_dtype(std::string_view op, const Args& in, int i) {
-  check<DTypeError>(!is_float(in[i].dtype) && in[i].dtype != DType::boolean,
-                    "{}: indices must be integers: {}; use .to(i64)", op, in.text(i));
-}
-
-struct Extents {
-  int64_t outer = 1, axis, inner = 1;
-  Extents(const Shape& s, int64_t at) : axis(s[static_cast<int>(at)]) {
-    for (int i = 0; i < s.rank(); ++i) (i < at ? outer : inner) *= i == at ? 1 : s[i];
-  }
-};
 
 Shape gathered_shape(const Shape& x, const Shape& index, int64_t axis) {
   Shape y;
@@ -78,10 +41,11 @@ void Gather::infer(const Args& in, Attrs attrs, Spec* out) {
   checked_numel(out[0].shape, out[0].dtype);
 }
 
-void Gather::run(const KernelCall& call) {
+namespace {
+
+void pick_slices(const KernelCall& call, int64_t axis, const std::vector<int64_t>& index) {
   const Strided &x = call.in[0], &y = call.out[0];
-  const Extents e(*x.shape, call.attrs[0]);
-  std::vector<int64_t> index = checked_indices("gather", call.in[1], e.axis, true, "index");
+  const AroundAxis e(*x.shape, axis);
   const auto size = static_cast<int64_t>(size_bytes(x.dtype));
   cpu::Source source = cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape);
   auto* to = static_cast<char*>(y.data);
@@ -96,8 +60,32 @@ void Gather::run(const KernelCall& call) {
     }
 }
 
+}  // namespace
+
+void Gather::run(const KernelCall& call) {
+  const int64_t extent = (*call.in[0].shape)[static_cast<int>(call.attrs[0])];
+  pick_slices(call, call.attrs[0], checked_indices("gather", call.in[1], extent, true, "index"));
+}
+
 void Gather::vjp(VjpContext& c) {
   c.set(0, call_op<ScatterAdd>(c.attrs(), zeros(c.in_shape(0), c.in_dtype(0)), c.input(1).tensor, c.dy()));
+}
+
+void Embedding::infer(const Args& in, Attrs, Spec* out) {
+  check_index_dtype("embedding", in, 1);
+  check<ShapeError>(in[0].shape->rank() == 2, "embedding: the table has not two axes: {}; give f32[V,D]", in.text(0));
+  check<ShapeError>(in[1].shape->rank() < kMaxRank, "embedding: the rows at {} have too many axes; at most {}",
+                    in.text(1), kMaxRank);
+  out[0] = {in[0].dtype, gathered_shape(*in[0].shape, *in[1].shape, 0)};
+  checked_numel(out[0].shape, out[0].dtype);
+}
+
+void Embedding::run(const KernelCall& call) {
+  pick_slices(call, 0, checked_indices("embedding", call.in[1], (*call.in[0].shape)[0], false, "index"));
+}
+
+void Embedding::vjp(VjpContext& c) {
+  c.set(0, scatter_add(zeros(c.in_shape(0), c.in_dtype(0)), c.input(1).tensor, c.dy()));
 }
 
 void ScatterAdd::infer(const Args& in, Attrs attrs, Spec* out) {
@@ -115,7 +103,7 @@ void ScatterAdd::infer(const Args& in, Attrs attrs, Spec* out) {
 
 void ScatterAdd::run(const KernelCall& call) {
   const Strided &base = call.in[0], &updates = call.in[2], &y = call.out[0];
-  const Extents e(*base.shape, call.attrs[0]);
+  const AroundAxis e(*base.shape, call.attrs[0]);
   std::vector<int64_t> index = checked_indices("scatter_add", call.in[1], e.axis, true, "index");
   cpu::gather(cpu::make_source(base.dtype, *base.shape, base.strides, *base.shape), base.data, 0, base.shape->numel(),
               y.data);
@@ -131,12 +119,7 @@ void ScatterAdd::run(const KernelCall& call) {
           for (int64_t i = 0; i < e.inner; i += cpu::kTile) {
             int64_t count = std::min(cpu::kTile, e.inner - i);
             cpu::gather(source, updates.data, at + i, count, tile);
-            for (int64_t j = 0; j < count; ++j) {
-              if constexpr (std::is_floating_point_v<T>)
-                to[i + j] += tile[j];
-              else
-                to[i + j] = static_cast<T>(static_cast<uint64_t>(to[i + j]) + static_cast<uint64_t>(tile[j]));
-            }
+            for (int64_t j = 0; j < count; ++j) accumulate(to[i + j], tile[j]);
           }
           at += e.inner;
         }
@@ -186,6 +169,13 @@ Tensor scatter_add(const Operand& base, const Operand& index, const Operand& upd
   int64_t attrs[] = {index_axis("scatter_add", base, axis)};
   return dispatch(op<ScatterAdd>(), {base, index, updates}, attrs);
 }
+
+Tensor take(const Operand& x, const Operand& index) {
+  LineScope scope(x.line());
+  return gather(reshape(checked_tensor("take", x), {-1}), index);
+}
+
+Tensor embedding(const Operand& table, const Operand& index) { return dispatch(op<Embedding>(), {table, index}); }
 
 Tensor one_hot(const Operand& labels, int64_t classes, DType dtype) {
   int64_t attrs[] = {static_cast<int64_t>(dtype), classes};

@@ -7,6 +7,7 @@
 
 #include "cpu/tiles.h"
 #include "duet/grad.h"
+#include "ops/axis.h"
 #include "ops/records.h"
 
 namespace duet {
@@ -20,19 +21,17 @@ int checked_axis(std::string_view op, int64_t axis, const Tensor& x) {
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
 
+const Tensor& checked_tensor(std::string_view op, const Operand& x) {
+  check<ShapeError>(x.is_tensor(), "{}: the operand is a number; give a tensor", op);
+  check<Error>(x.tensor().defined(), "{}: the operand is an empty Tensor; give it a value first", op);
+  return x.tensor();
+}
+
 namespace {
 
 Shape shape_of(Attrs attrs) { return Shape(attrs.data(), static_cast<int>(attrs.size())); }
 
 Attrs dims(const Shape& s) { return Attrs(s.begin(), static_cast<size_t>(s.rank())); }
-
-// Extents before and after an axis, multiplied up.
-struct AroundAxis {
-  int64_t outer = 1, inner = 1;
-  AroundAxis(const Shape& s, int64_t axis) {
-    for (int i = 0; i < s.rank(); ++i) (i < axis ? outer : i > axis ? inner : outer) *= i == axis ? 1 : s[i];
-  }
-};
 
 }  // namespace
 
@@ -329,9 +328,7 @@ Tensor broadcast_to(const Operand& x, const Shape& shape) { return dispatch(op<B
 
 Tensor slice_axis(const Operand& x, int axis, int64_t start, int64_t stop, int64_t step) {
   LineScope scope(x.line());
-  check<ShapeError>(x.is_tensor(), "slice: the operand is a number; give a tensor");
-  check<Error>(x.tensor().defined(), "slice: the operand is an empty Tensor; give it a value first");
-  const Tensor& t = x.tensor();
+  const Tensor& t = checked_tensor("slice", x);
   axis = checked_axis("slice", axis, t);
   check<ShapeError>(step > 0, "slice: the step {} is not positive: {}", step, t.spec());
   int64_t extent = t.shape()[axis];

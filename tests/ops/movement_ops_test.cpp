@@ -1,8 +1,12 @@
 // Every op that moves or picks elements, from the lists.
 #include <gtest/gtest.h>
 
+#include "ops/along_cases.h"
 #include "ops/checks.h"
+#include "ops/index_cases.h"
 #include "ops/movement_cases.h"
+#include "ops/pad_cases.h"
+#include "ops/windows_cases.h"
 
 namespace duet::testing {
 namespace {
@@ -11,6 +15,9 @@ void fail(const std::string& wrong) { ADD_FAILURE() << wrong; }
 
 TEST(MovementOpsTest, EveryOpOfTheList) { check_samples(family_samples<MovementOps>(), fail); }
 TEST(IndexOpsTest, EveryOpOfTheList) { check_samples(family_samples<IndexOps>(), fail); }
+TEST(AlongOpsTest, EveryOpOfTheList) { check_samples(family_samples<AlongOps>(), fail); }
+TEST(PadOpsTest, EveryOpOfTheList) { check_samples(family_samples<PadOps>(), fail); }
+TEST(WindowOpsTest, EveryOpOfTheList) { check_samples(family_samples<WindowOps>(), fail); }
 
 }  // namespace
 }  // namespace duet::testing

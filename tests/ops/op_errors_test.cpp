@@ -226,6 +226,8 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
       {"one_hot: the number of classes is negative: -1", [&] { one_hot(n, -1); }},
       {"one_hot: i32[1,1,1,1,1,2] has too many axes already", [&] { one_hot(deep.to(i32), 3); }},
       {"one_hot: operand 1 is an empty Tensor; give it a value first", [&] { one_hot(empty, 3); }},
+      {"embedding: the table has not two axes: f32[3]; give f32[V,D]", [&] { embedding(v, n); }},
+      {"embedding: index 2 is out of range: element 1 of i32[2,3]; it must be in 0 to 1", [&] { embedding(a, n); }},
       // from nothing
       {"full: the value is a tensor: f32[3]; use broadcast_to", [&] { full({3}, v); }},
       {"shape: an extent is negative: [-1]", [&] { full({-1}, 1); }},

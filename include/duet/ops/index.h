@@ -5,7 +5,7 @@
 
 namespace duet {
 
-struct IndexOps : OpList<struct Gather, struct ScatterAdd, struct OneHot> {};
+struct IndexOps : OpList<struct Gather, struct ScatterAdd, struct OneHot, struct Embedding> {};
 
 #ifndef DUET_FORMULAS_ONLY
 const OpRecord& builtin(const IndexOps*, int i);
@@ -40,6 +40,17 @@ struct OneHot : KernelOp<IndexOps, 1> {
   static void run(const KernelCall& call);
 };
 
+/// The rows of a table at ids: a gather along axis 0 that takes no negative ids.
+struct Embedding : KernelOp<IndexOps, 2> {
+  static constexpr std::string_view name = "embedding";
+  static constexpr unsigned kFreeIn = 0b10;
+  static constexpr bool kMayThrow = true;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+  static uint64_t needs(unsigned) { return need_input(1); }
+};
+
 /// x's slices along `axis` at `index` (any integer dtype): x[…,index,…], the index's axes in place of the axis.
 /// Gradient: scatter_add of dy into zeros. IndexError for an index out of range, DTypeError unless the index is of
 /// integers.
@@ -47,6 +58,13 @@ Tensor gather(const Operand& x, const Operand& index, int axis = 0);
 /// base + updates at index along an axis; an index met twice adds twice, in order. updates have the shape that gather
 /// gives. Gradients: dy for base, dy gathered for updates. IndexError, ShapeError, DTypeError.
 Tensor scatter_add(const Operand& base, const Operand& index, const Operand& updates, int axis = 0);
+/// x's elements at `index` (any integer dtype), counted through x in row-major order; the index's shape. Gradient and
+/// errors as gather's.
+Tensor take(const Operand& x, const Operand& index);
+/// The rows of a table f32[V,D] at ids of any integer dtype […]: f32[…,D]. Gradient: dy added to the rows in the order
+/// of the ids. IndexError for an id below 0 (an id that stands for padding needs a row of its own) or from V on,
+/// ShapeError, DTypeError unless the ids are integers.
+Tensor embedding(const Operand& table, const Operand& index);
 /// Labels of any integer dtype […] to 1 at the label and 0 elsewhere, f32[…,classes]; no gradient. IndexError for a
 /// label out of range.
 Tensor one_hot(const Operand& labels, int64_t classes, DType dtype = f32);

@@ -1,0 +1,50 @@
+// Operations that put other elements around or in place of some of a tensor's.
+#pragma once
+
+#include "duet/ops/op.h"
+
+namespace duet {
+
+struct PadOps : OpList<struct Pad, struct Tril, struct Triu> {};
+
+#ifndef DUET_FORMULAS_ONLY
+const OpRecord& builtin(const PadOps*, int i);
+
+/// A number around x (attributes: for each axis how many before and after).
+struct Pad : KernelOp<PadOps, 2> {
+  static constexpr std::string_view name = "pad";
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+};
+
+/// Zeros above a diagonal of the last two axes (attribute: which one).
+struct Tril : KernelOp<PadOps, 1> {
+  static constexpr std::string_view name = "tril";
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+};
+
+/// Zeros below a diagonal of the last two axes (attribute: which one).
+struct Triu : KernelOp<PadOps, 1> {
+  static constexpr std::string_view name = "triu";
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+};
+
+/// x with a number around it: for each axis {before, after}, how many elements. Any dtype; the number takes x's.
+/// Gradient: the slice of dy where x was; none for the number. ShapeError for a negative pad (slice cuts), another
+/// number of pairs than axes, or a value that is a tensor.
+Tensor pad(const Operand& x, const std::vector<std::pair<int64_t, int64_t>>& pairs,
+           const Operand& value = Operand::constant(0));
+/// x with zeros above the k-th diagonal of its last two axes [R,C] (NumPy's tril): element [i,j] is kept where
+/// j ≤ i + k. Gradient: tril of dy. ShapeError for fewer than two axes.
+Tensor tril(const Operand& x, int64_t k = 0);
+/// x with zeros below the k-th diagonal of its last two axes [R,C] (NumPy's triu): element [i,j] is kept where
+/// j ≥ i + k. Gradient: triu of dy. ShapeError for fewer than two axes.
+Tensor triu(const Operand& x, int64_t k = 0);
+#endif
+
+}  // namespace duet

@@ -1,0 +1,38 @@
+#include "ops/indices.h"
+
+#include "cpu/tiles.h"
+
+namespace duet {
+
+std::vector<int64_t> checked_indices(std::string_view op, const Strided& index, int64_t extent, bool negative_allowed,
+                                     std::string_view what) {
+  std::vector<int64_t> result(static_cast<size_t>(index.shape->numel()));
+  cpu::Source source = cpu::make_source(index.dtype, *index.shape, index.strides, *index.shape);
+  visit(index.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_integral_v<T>) {
+      T tile[cpu::kTile];
+      const auto n = static_cast<int64_t>(result.size());
+      for (int64_t i = 0; i < n; i += cpu::kTile) {
+        int64_t count = std::min(cpu::kTile, n - i);
+        cpu::gather(source, index.data, i, count, tile);
+        for (int64_t k = 0; k < count; ++k) {
+          auto v = static_cast<int64_t>(tile[k]);
+          int64_t at = v < 0 && negative_allowed ? v + extent : v;
+          if (at < 0 || at >= extent)
+            fail<IndexError>("{}: {} {} is out of range: element {} of {}{}; it must be in {} to {}", op, what, v,
+                             i + k, index.dtype, *index.shape, negative_allowed ? -extent : 0, extent - 1);
+          result[static_cast<size_t>(i + k)] = at;
+        }
+      }
+    }
+  });
+  return result;
+}
+
+void check_index_dtype(std::string_view op, const Args& in, int i) {
+  check<DTypeError>(!is_float(in[i].dtype) && in[i].dtype != DType::boolean,
+                    "{}: indices must be integers: {}; use .to(i64)", op, in.text(i));
+}
+
+}  // namespace duet
