@@ -12,7 +12,7 @@
 namespace duet::cpu {
 namespace {
 
-TEST(ReduceIntegers, RowsColumnsAndArgmax) {
+TEST(ReduceIntegers, RowsColumnsAndPlaces) {
   const std::vector<int32_t> x{3, -7, 3, 2, 9, 9};
   const Stream<int32_t> stream{x.data(), nullptr, nullptr};
   std::vector<int64_t> y(2);
@@ -20,15 +20,27 @@ TEST(ReduceIntegers, RowsColumnsAndArgmax) {
   EXPECT_EQ(y, (std::vector<int64_t>{-1, 20}));
   row_reduce_int(ReduceKind::max, stream, 3, 0, 2, y.data());
   EXPECT_EQ(y, (std::vector<int64_t>{3, 9}));
-  row_argmax_int(stream, 3, 0, 2, y.data());
+  row_reduce_int(ReduceKind::min, stream, 3, 0, 2, y.data());
+  EXPECT_EQ(y, (std::vector<int64_t>{-7, 2}));
+  row_reduce_int(ReduceKind::prod, stream, 3, 0, 2, y.data());
+  EXPECT_EQ(y, (std::vector<int64_t>{-63, 162}));
+  row_place_int(ReduceKind::max, stream, 3, 0, 2, y.data());
   EXPECT_EQ(y, (std::vector<int64_t>{0, 1}));
+  row_place_int(ReduceKind::min, stream, 3, 0, 2, y.data());
+  EXPECT_EQ(y, (std::vector<int64_t>{1, 0}));
   y.resize(3);
   col_reduce_int(ReduceKind::sum, stream, 2, 3, {0, 1, 0, 3}, y.data());
   EXPECT_EQ(y, (std::vector<int64_t>{5, 2, 12}));
   col_reduce_int(ReduceKind::max, stream, 2, 3, {0, 1, 0, 3}, y.data());
   EXPECT_EQ(y, (std::vector<int64_t>{3, 9, 9}));
-  col_argmax_int(stream, 2, 3, {0, 1, 0, 3}, y.data());
+  col_reduce_int(ReduceKind::min, stream, 2, 3, {0, 1, 0, 3}, y.data());
+  EXPECT_EQ(y, (std::vector<int64_t>{2, -7, 3}));
+  col_reduce_int(ReduceKind::prod, stream, 2, 3, {0, 1, 0, 3}, y.data());
+  EXPECT_EQ(y, (std::vector<int64_t>{6, -63, 27}));
+  col_place_int(ReduceKind::max, stream, 2, 3, {0, 1, 0, 3}, y.data());
   EXPECT_EQ(y, (std::vector<int64_t>{0, 1, 1}));
+  col_place_int(ReduceKind::min, stream, 2, 3, {0, 1, 0, 3}, y.data());
+  EXPECT_EQ(y, (std::vector<int64_t>{1, 0, 0}));
 }
 
 TEST(ReduceIntegers, LongStreamsWrapAndCountBools) {
@@ -51,6 +63,33 @@ TEST(ReduceIntegers, LongStreamsWrapAndCountBools) {
   const std::vector<int64_t> large{std::numeric_limits<int64_t>::max(), 1};
   row_reduce_int(ReduceKind::sum, Stream<int64_t>{large.data(), nullptr, nullptr}, 2, 0, 1, &y);
   EXPECT_EQ(y, std::numeric_limits<int64_t>::min());
+  row_reduce_int(ReduceKind::prod, stream, 0, 0, 1, &y);
+  EXPECT_EQ(y, 1);
+  row_reduce_int(ReduceKind::min, stream, 0, 0, 1, &y);
+  EXPECT_EQ(y, std::numeric_limits<int64_t>::max());
+  const std::vector<int64_t> powers{int64_t{1} << 62, 2, 3};
+  row_reduce_int(ReduceKind::prod, Stream<int64_t>{powers.data(), nullptr, nullptr}, 3, 0, 1, &y);
+  EXPECT_EQ(y, std::numeric_limits<int64_t>::min());
+}
+
+TEST(ReduceIntegers, TruthOfRows) {
+  std::vector<float> x(3 * 9000, 0.0f);
+  x[4000] = -0.0f;
+  x[9000 + 8999] = std::numeric_limits<float>::quiet_NaN();
+  std::fill_n(x.begin() + 18000, 9000, 1e-45f);
+  const Stream<float> stream{x.data(), nullptr, nullptr};
+  std::vector<uint8_t> y(3, 7);
+  row_truth(false, stream, 9000, 0, 3, y.data());
+  EXPECT_EQ(y, (std::vector<uint8_t>{0, 1, 1}));
+  row_truth(true, stream, 9000, 0, 3, y.data());
+  EXPECT_EQ(y, (std::vector<uint8_t>{0, 0, 1}));
+  x[18000 + 5000] = 0;
+  row_truth(true, stream, 9000, 2, 3, y.data());
+  EXPECT_EQ(y, (std::vector<uint8_t>{0, 0, 0})) << "row 2 alone";
+  for (const bool all : {false, true}) {
+    row_truth(all, stream, 0, 0, 1, y.data());
+    EXPECT_EQ(y[0], all) << "of nothing";
+  }
 }
 
 }  // namespace

@@ -24,14 +24,14 @@ struct Kernels {
   void (*col_reduce)(ReduceKind, const Stream<T>&, int64_t, int64_t, const ColumnRange&, T*);
   void (*col_part)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, int64_t, int64_t, T*);
   void (*col_join)(ReduceKind, T*, int64_t, int64_t);
-  void (*row_argmax)(const Stream<T>&, int64_t, int64_t, int64_t, int64_t*);
-  void (*col_argmax)(const Stream<T>&, int64_t, int64_t, const ColumnRange&, int64_t*);
+  void (*row_place)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, int64_t*);
+  void (*col_place)(ReduceKind, const Stream<T>&, int64_t, int64_t, const ColumnRange&, int64_t*);
 };
 
-#define DUET_KERNELS(isa)                                                                                   \
-  Kernels<T> {                                                                                              \
-#isa, isa::row_reduce, isa::row_chunks, isa::col_reduce, isa::col_part, isa::col_join, isa::row_argmax, \
-        isa::col_argmax                                                                                     \
+#define DUET_KERNELS(isa)                                                                                  \
+  Kernels<T> {                                                                                             \
+#isa, isa::row_reduce, isa::row_chunks, isa::col_reduce, isa::col_part, isa::col_join, isa::row_place, \
+        isa::col_place                                                                                     \
   }
 
 template <class T>
@@ -48,18 +48,30 @@ std::vector<Kernels<T>> kernels() {
 template <class T>
 T combine(ReduceKind kind, T a, T b) {
   if (kind == ReduceKind::sum) return a + b;
+  if (kind == ReduceKind::prod) return a * b;
   if (std::isnan(a) || std::isnan(b)) return std::numeric_limits<T>::quiet_NaN();
-  return a > b ? a : b;
+  return (kind == ReduceKind::max ? a > b : a < b) ? a : b;
 }
 
 template <class T>
 T identity(ReduceKind kind) {
-  return kind == ReduceKind::sum ? T(-0.0) : -std::numeric_limits<T>::infinity();
+  constexpr T kInf = std::numeric_limits<T>::infinity();
+  switch (kind) {
+    case ReduceKind::sum:
+      return T(-0.0);
+    case ReduceKind::max:
+      return -kInf;
+    case ReduceKind::min:
+      return kInf;
+    case ReduceKind::prod:
+      break;
+  }
+  return T(1);
 }
 
 template <class T>
 T empty(ReduceKind kind) {
-  return kind == ReduceKind::sum ? T(0) : -std::numeric_limits<T>::infinity();
+  return kind == ReduceKind::sum ? T(0) : identity<T>(kind);
 }
 
 template <class T>
@@ -168,7 +180,7 @@ class Reduce : public testing::Test {
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(Reduce, Types);
 
-constexpr ReduceKind kKinds[] = {ReduceKind::sum, ReduceKind::max};
+constexpr ReduceKind kKinds[] = {ReduceKind::sum, ReduceKind::max, ReduceKind::min, ReduceKind::prod};
 constexpr Content kContents[] = {Content::normal, Content::zeros, Content::special};
 
 TYPED_TEST(Reduce, RowsEqualTheScalarOrder) {
@@ -321,14 +333,15 @@ TYPED_TEST(Reduce, SignsOfZeroSums) {
 }
 
 template <class T>
-int64_t argmax_reference(const std::vector<T>& x) {
+int64_t place_reference(ReduceKind kind, const std::vector<T>& x) {
   for (size_t j = 0; j < x.size(); ++j) {
     if (std::isnan(x[j])) return static_cast<int64_t>(j);
   }
-  return std::max_element(x.begin(), x.end()) - x.begin();
+  const auto at = kind == ReduceKind::max ? std::max_element(x.begin(), x.end()) : std::min_element(x.begin(), x.end());
+  return at - x.begin();
 }
 
-TYPED_TEST(Reduce, ArgmaxIsTheFirstMaximumOrTheFirstNaN) {
+TYPED_TEST(Reduce, PlacesAreOfTheFirstExtremumOrTheFirstNaN) {
   using T = TypeParam;
   for (const int64_t n : {1, 2, 3, 10, 15, 16, 17, 100, 129, 4095, 4096, 4097, 9000}) {
     for (const int64_t others : {1, 3, 20}) {
@@ -341,22 +354,25 @@ TYPED_TEST(Reduce, ArgmaxIsTheFirstMaximumOrTheFirstNaN) {
         if (trial % 4 == 2)
           x[this->rng_() % x.size()] = x[this->rng_() % x.size()] = std::numeric_limits<T>::quiet_NaN();
         if (trial == 3) std::fill(x.begin(), x.end(), -std::numeric_limits<T>::infinity());
-        std::vector<int64_t> rows_want, cols_want;
-        for (int64_t o = 0; o < others; ++o) {
-          rows_want.push_back(argmax_reference(std::vector<T>(x.begin() + o * n, x.begin() + (o + 1) * n)));
-          std::vector<T> column;
-          for (int64_t r = 0; r < n; ++r) column.push_back(x[static_cast<size_t>(r * others + o)]);
-          cols_want.push_back(argmax_reference(column));
-        }
-        for (const Kernels<T>& isa : kernels<T>()) {
-          this->with_streams(x, [&](const Stream<T>& stream, const char* how) {
-            std::vector<int64_t> y(static_cast<size_t>(others), -1);
-            isa.row_argmax(stream, n, 0, others, y.data());
-            ASSERT_EQ(y, rows_want) << isa.name << " " << how << " n " << n << " trial " << trial;
-            isa.col_argmax(stream, n, others, {0, 1, 0, others}, y.data());
-            ASSERT_EQ(y, cols_want) << isa.name << " " << how << " n " << n << " trial " << trial;
-          });
-          if (this->HasFatalFailure()) return;
+        if (trial == 7) std::fill(x.begin(), x.end(), std::numeric_limits<T>::infinity());
+        for (const ReduceKind kind : {ReduceKind::max, ReduceKind::min}) {
+          std::vector<int64_t> rows_want, cols_want;
+          for (int64_t o = 0; o < others; ++o) {
+            rows_want.push_back(place_reference(kind, std::vector<T>(x.begin() + o * n, x.begin() + (o + 1) * n)));
+            std::vector<T> column;
+            for (int64_t r = 0; r < n; ++r) column.push_back(x[static_cast<size_t>(r * others + o)]);
+            cols_want.push_back(place_reference(kind, column));
+          }
+          for (const Kernels<T>& isa : kernels<T>()) {
+            this->with_streams(x, [&](const Stream<T>& stream, const char* how) {
+              std::vector<int64_t> y(static_cast<size_t>(others), -1);
+              isa.row_place(kind, stream, n, 0, others, y.data());
+              ASSERT_EQ(y, rows_want) << isa.name << " " << how << " n " << n << " trial " << trial;
+              isa.col_place(kind, stream, n, others, {0, 1, 0, others}, y.data());
+              ASSERT_EQ(y, cols_want) << isa.name << " " << how << " n " << n << " trial " << trial;
+            });
+            if (this->HasFatalFailure()) return;
+          }
         }
       }
     }

@@ -10,7 +10,10 @@
 #include "duet/core/tensor.h"    // the value
 #include "duet/ops/op.h"         // the contract of an op
 #include "duet/ops/pointwise.h"  // exp, add, where …
-#include "duet/ops/reduce.h"     // sum, mean, max, argmax
+#include "duet/ops/reduce.h"     // sum, mean, max, argmax, reduce_any …
+#include "duet/ops/scan.h"       // cumsum
+#include "duet/ops/sort.h"       // sort, topk
+#include "duet/ops/stats.h"      // var, stddev, logsumexp
 #include "duet/ops/movement.h"   // reshape, transpose, slice, concat, cast
 #include "duet/ops/rearrange.h"  // squeeze, unsqueeze, stack
 #include "duet/ops/pad.h"        // pad, tril, triu

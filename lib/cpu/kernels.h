@@ -5,6 +5,7 @@
 
 #include "cpu/gemm.h"
 #include "cpu/reduce.h"
+#include "cpu/scan.h"
 #include "duet/core/dtype.h"
 
 namespace duet {
@@ -36,8 +37,8 @@ struct Reductions {
   void (*col)(ReduceKind, const Stream<T>&, int64_t, int64_t, const ColumnRange&, T*);
   void (*col_part)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, int64_t, int64_t, T*);
   void (*col_join)(ReduceKind, T*, int64_t, int64_t);
-  void (*row_argmax)(const Stream<T>&, int64_t, int64_t, int64_t, int64_t*);
-  void (*col_argmax)(const Stream<T>&, int64_t, int64_t, const ColumnRange&, int64_t*);
+  void (*row_place)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, int64_t*);
+  void (*col_place)(ReduceKind, const Stream<T>&, int64_t, int64_t, const ColumnRange&, int64_t*);
 };
 
 struct Kernels {
@@ -51,6 +52,9 @@ struct Kernels {
   void (*gemm_f64)(const GemmF64& g);
   Reductions<float> reduce_f32;
   Reductions<double> reduce_f64;
+  void (*scan_f32)(const Scan<float>& s);
+  void (*scan_f64)(const Scan<double>& s);
+  void (*scan_i64)(const Scan<int64_t>& s);
   /// Elements [begin, begin + n) of the random stream of a key.
   void (*random)(Distribution d, uint32_t key0, uint32_t key1, int64_t begin, int64_t n, float* y);
 };

@@ -1,7 +1,8 @@
 #pragma once
 
 // Reductions on the CPU, in the two orders of the bit contract. Both are functions of logical extents alone. Let «+» be
-// the reduction and «e» its identity (sum: -0, since x + -0 is x for every x; max: -inf, and a NaN wins).
+// the reduction and «e» its identity (sum: -0, since x + -0 is x for every x; max: -inf and min: +inf, where a NaN
+// wins; prod: 1).
 //
 //   Row order, for the trailing run of reduced axes, n elements x[0..n):
 //     n <= 4096: lane l of 128 is ((e + x[l]) + x[l + 128]) + x[l + 256] + …; then lane l becomes lane l + lane l + s
@@ -12,7 +13,7 @@
 //   Column order, for other reduced axes, flattened to n rows:
 //     chunks of 32 rows, the last may be shorter, each the chain ((e + x[0]) + x[1]) + …; then the results of the
 //     chunks are added in neighbouring pairs, an odd last one is carried over unchanged, and so on until one is left.
-//   The sum of nothing is +0, the maximum of nothing -inf.
+//   The sum of nothing is +0, the maximum -inf, the minimum +inf, the product 1.
 //
 // Integers have one result in any order: reduce_int.h.
 
@@ -20,7 +21,7 @@
 
 namespace duet::cpu {
 
-enum class ReduceKind : uint8_t { sum, max };
+enum class ReduceKind : uint8_t { sum, max, min, prod };
 
 inline constexpr int64_t kReduceLanes = 128;
 inline constexpr int64_t kReduceChunk = 4096;
@@ -57,9 +58,9 @@ int64_t column_part_rows(int64_t n, int parts);
                 int64_t row_end, T* y);                                                                                \
   /* parts[i] = the parts parts[p*inner + i], p < count, joined. */                                                    \
   void col_join(ReduceKind kind, T* parts, int64_t count, int64_t inner);                                              \
-  /* The index of the first maximum of each row, n > 0; a NaN wins, the first one. */                                  \
-  void row_argmax(const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y);                      \
-  void col_argmax(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, int64_t* y);
+  /* The index of the first maximum or minimum (by kind) of each row, n > 0; a NaN wins, the first one. */             \
+  void row_place(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y);      \
+  void col_place(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, int64_t* y);
 
 #define DUET_DECLARE_REDUCTIONS_OF(isa) \
   namespace isa {                       \

@@ -1,6 +1,7 @@
 #pragma once
 
-// Reductions of integers and bools into i64. They wrap around and so have one result in any order: plain loops.
+// Reductions of integers and bools into i64, and of any element into true or false. They have one result in any order
+// (sums and products wrap around): plain loops.
 
 #include <cstdint>
 #include <limits>
@@ -15,11 +16,40 @@ const T* take(const Stream<T>& x, int64_t begin, int64_t n, T* scratch) {
   return x.data != nullptr ? x.data + begin : x.get(x.ctx, begin, n, scratch);
 }
 
-inline int64_t identity(ReduceKind kind) { return kind == ReduceKind::sum ? 0 : std::numeric_limits<int64_t>::min(); }
+struct Sum {
+  static constexpr int64_t kIdentity = 0;
+  static int64_t combine(int64_t a, int64_t b) {
+    return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  }
+};
+struct Max {
+  static constexpr int64_t kIdentity = std::numeric_limits<int64_t>::min();
+  static int64_t combine(int64_t a, int64_t b) { return a < b ? b : a; }
+};
+struct Min {
+  static constexpr int64_t kIdentity = std::numeric_limits<int64_t>::max();
+  static int64_t combine(int64_t a, int64_t b) { return b < a ? b : a; }
+};
+struct Prod {
+  static constexpr int64_t kIdentity = 1;
+  static int64_t combine(int64_t a, int64_t b) {
+    return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  }
+};
 
-inline int64_t combine(ReduceKind kind, int64_t a, int64_t b) {
-  if (kind == ReduceKind::max) return a < b ? b : a;
-  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+/// f of the reduction of a kind.
+template <class F>
+void with_op(ReduceKind kind, F f) {
+  switch (kind) {
+    case ReduceKind::sum:
+      return f(Sum());
+    case ReduceKind::max:
+      return f(Max());
+    case ReduceKind::min:
+      return f(Min());
+    case ReduceKind::prod:
+      return f(Prod());
+  }
 }
 
 template <class T, class Body>
@@ -31,18 +61,26 @@ void for_each_piece(const Stream<T>& x, int64_t begin, int64_t n, const Body& bo
   }
 }
 
+/// True when x comes before the best so far.
+template <class T>
+bool beats(ReduceKind kind, T x, T best) {
+  return kind == ReduceKind::min ? x < best : best < x;
+}
+
 }  // namespace integers
 
-/// y[r] = reduce over j < n of x[r*n + j]. The maximum of nothing is the least i64.
+/// y[r] = reduce over j < n of x[r*n + j]. The maximum of nothing is the least i64, the minimum the greatest.
 template <class T>
 void row_reduce_int(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y) {
-  for (int64_t r = row_begin; r < row_end; ++r) {
-    int64_t result = integers::identity(kind);
-    integers::for_each_piece(x, r * n, n, [&](int64_t, int64_t count, const T* at) {
-      for (int64_t j = 0; j < count; ++j) result = integers::combine(kind, result, static_cast<int64_t>(at[j]));
-    });
-    y[r] = result;
-  }
+  integers::with_op(kind, [&](auto op) {
+    for (int64_t r = row_begin; r < row_end; ++r) {
+      int64_t result = op.kIdentity;
+      integers::for_each_piece(x, r * n, n, [&](int64_t, int64_t count, const T* at) {
+        for (int64_t j = 0; j < count; ++j) result = op.combine(result, static_cast<int64_t>(at[j]));
+      });
+      y[r] = result;
+    }
+  });
 }
 
 /// y[o*inner + i] = reduce over r < n of x[(o*n + r)*inner + i].
@@ -50,29 +88,49 @@ template <class T>
 void col_reduce_int(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range,
                     int64_t* y) {
   const int64_t cols = range.inner_end - range.inner_begin;
-  for (int64_t o = range.outer_begin; o < range.outer_end; ++o) {
-    int64_t* to = y + o * inner + range.inner_begin;
-    for (int64_t i = 0; i < cols; ++i) to[i] = integers::identity(kind);
-    for (int64_t r = 0; r < n; ++r) {
-      const int64_t begin = (o * n + r) * inner + range.inner_begin;
-      integers::for_each_piece(x, begin, cols, [&](int64_t i, int64_t count, const T* at) {
-        for (int64_t c = 0; c < count; ++c) {
-          to[i + c] = integers::combine(kind, to[i + c], static_cast<int64_t>(at[c]));
-        }
-      });
+  integers::with_op(kind, [&](auto op) {
+    for (int64_t o = range.outer_begin; o < range.outer_end; ++o) {
+      int64_t* to = y + o * inner + range.inner_begin;
+      for (int64_t i = 0; i < cols; ++i) to[i] = op.kIdentity;
+      for (int64_t r = 0; r < n; ++r) {
+        const int64_t begin = (o * n + r) * inner + range.inner_begin;
+        integers::for_each_piece(x, begin, cols, [&](int64_t i, int64_t count, const T* at) {
+          for (int64_t c = 0; c < count; ++c) to[i + c] = op.combine(to[i + c], static_cast<int64_t>(at[c]));
+        });
+      }
     }
+  });
+}
+
+/// Whether any, or all, of a row's elements are something else than 0; NaN is. Of nothing: not any, all.
+template <class T>
+void row_truth(bool all, const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, uint8_t* y) {
+  T scratch[kReduceChunk];
+  for (int64_t r = row_begin; r < row_end; ++r) {
+    bool decided = false;  // a zero for all, another number for any
+    for (int64_t begin = 0; begin < n && !decided; begin += kReduceChunk) {
+      const int64_t here = n - begin < kReduceChunk ? n - begin : kReduceChunk;
+      const T* at = integers::take(x, r * n + begin, here, scratch);
+      bool zero = false, other = false;
+      for (int64_t j = 0; j < here; ++j) {
+        zero |= at[j] == T(0);
+        other |= at[j] != T(0);
+      }
+      decided = all ? zero : other;
+    }
+    y[r] = decided != all;
   }
 }
 
-/// The index of the first maximum of each row, n > 0.
+/// The index of the first maximum or minimum (by kind) of each row, n > 0.
 template <class T>
-void row_argmax_int(const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y) {
+void row_place_int(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y) {
   for (int64_t r = row_begin; r < row_end; ++r) {
     T best{};
     int64_t place = 0;
     integers::for_each_piece(x, r * n, n, [&](int64_t begin, int64_t count, const T* at) {
       for (int64_t j = 0; j < count; ++j) {
-        if (begin + j > 0 && !(best < at[j])) continue;
+        if (begin + j > 0 && !integers::beats(kind, at[j], best)) continue;
         best = at[j];
         place = begin + j;
       }
@@ -82,7 +140,8 @@ void row_argmax_int(const Stream<T>& x, int64_t n, int64_t row_begin, int64_t ro
 }
 
 template <class T>
-void col_argmax_int(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, int64_t* y) {
+void col_place_int(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range,
+                   int64_t* y) {
   T scratch[1];
   for (int64_t o = range.outer_begin; o < range.outer_end; ++o) {
     for (int64_t i = range.inner_begin; i < range.inner_end; ++i) {
@@ -90,7 +149,7 @@ void col_argmax_int(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRa
       int64_t& place = y[o * inner + i];
       for (int64_t r = 0; r < n; ++r) {
         const T value = *integers::take(x, (o * n + r) * inner + i, 1, scratch);
-        if (r > 0 && !(best < value)) continue;
+        if (r > 0 && !integers::beats(kind, value, best)) continue;
         best = value;
         place = r;
       }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "ops/checks.h"
+#include "ops/matmul_cases.h"
 #include "ops/reduce_cases.h"
 
 namespace duet::testing {

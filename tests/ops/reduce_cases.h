@@ -1,5 +1,4 @@
-// Samples of reductions and products: naive loops in f64 are the reference, errors are measured against the sum of
-// magnitudes.
+// Samples of reductions: naive loops in f64 are the reference, errors are measured against the sum of magnitudes.
 #pragma once
 
 #include "ops/cases.h"
@@ -129,121 +128,196 @@ struct Generator<Sum> {
   }
 };
 
+/// The largest or the smallest of each group; NaN wins.
+template <class Word>
+std::vector<Sample> extremum_samples(const char* name, bool smallest, Word word) {
+  return reduction_samples(name, false, false, {f32, f64, i32, i64, u8, boolean},
+                           [=](Sample& s, unsigned axes, int rank, bool keepdims, int) {
+                             s.f = [=](const Tensors& x, float) {
+                               return word(x[0], {as_axes(axes, rank, keepdims), keepdims});
+                             };
+                             s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>& shapes, double) {
+                               Expected e;
+                               for (const Values& g : groups_of(x[0], shapes[0], axes)) {
+                                 double m = g[0];
+                                 for (double y : g)
+                                   if (y != y || (smallest ? y < m : y > m)) m = y;
+                                 for (double y : g)
+                                   if (y != y) m = y;
+                                 e.y.push_back(m);
+                               }
+                               return e;
+                             };
+                           });
+}
+
 template <>
 struct Generator<Max> {
   static std::vector<Sample> samples() {
-    return reduction_samples(
-        "max", false, false, {f32, f64, i32, i64, u8, boolean},
-        [](Sample& s, unsigned axes, int rank, bool keepdims, int) {
-          s.f = [=](const Tensors& x, float) { return max(x[0], {as_axes(axes, rank, keepdims), keepdims}); };
-          s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>& shapes, double) {
-            Expected e;
-            for (const Values& g : groups_of(x[0], shapes[0], axes)) {
-              double m = g[0];
-              for (double y : g)
-                if (y != y || y > m) m = y;
-              for (double y : g)
-                if (y != y) m = y;
-              e.y.push_back(m);
-            }
-            return e;
-          };
-        });
+    return extremum_samples("max", false, [](const Tensor& x, const ReduceOver& over) { return max(x, over); });
   }
 };
+
+template <>
+struct Generator<Min> {
+  static std::vector<Sample> samples() {
+    return extremum_samples("min", true, [](const Tensor& x, const ReduceOver& over) { return min(x, over); });
+  }
+};
+
+/// Where the first of them is.
+template <class Word>
+std::vector<Sample> place_samples(const char* name, bool smallest, Word word) {
+  return reduction_samples(
+      name, true, false, {f32, f64, i32, i64, u8, boolean},
+      [=](Sample& s, unsigned axes, int rank, bool keepdims, int) {
+        int axis = 0;
+        while (!((axes >> axis) & 1u)) ++axis;
+        s.f = [=](const Tensors& x, float) { return word(x[0], keepdims ? axis - rank : axis, keepdims); };
+        s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>& shapes, double) {
+          Expected e;
+          for (const Values& g : groups_of(x[0], shapes[0], axes)) {
+            size_t best = 0;
+            for (size_t i = 1; i < g.size(); ++i)
+              if (g[best] == g[best] && (g[i] != g[i] || (smallest ? g[i] < g[best] : g[i] > g[best]))) best = i;
+            e.y.push_back(static_cast<double>(best));
+          }
+          return e;
+        };
+        s.smooth = false;
+      });
+}
 
 template <>
 struct Generator<Argmax> {
   static std::vector<Sample> samples() {
-    return reduction_samples(
-        "argmax", true, false, {f32, f64, i32, i64, u8, boolean},
-        [](Sample& s, unsigned axes, int rank, bool keepdims, int) {
-          int axis = 0;
-          while (!((axes >> axis) & 1u)) ++axis;
-          s.f = [=](const Tensors& x, float) { return argmax(x[0], keepdims ? axis - rank : axis, keepdims); };
-          s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>& shapes, double) {
-            Expected e;
-            for (const Values& g : groups_of(x[0], shapes[0], axes)) {
-              size_t best = 0;
-              for (size_t i = 1; i < g.size(); ++i)
-                if (g[best] == g[best] && (g[i] != g[i] || g[i] > g[best])) best = i;
-              e.y.push_back(static_cast<double>(best));
-            }
-            return e;
-          };
-          s.smooth = false;
-        });
+    return place_samples("argmax", false, [](const Tensor& x, int axis, bool keep) { return argmax(x, axis, keep); });
   }
 };
 
-/// a[…,M,K]·b[…,K,N] by three loops; vectors get the axis they lack.
-inline Expected naive_matmul(const Values& a, Shape sa, const Values& b, Shape sb) {
-  if (sa.rank() == 1) sa = {1, sa[0]};
-  if (sb.rank() == 1) sb = {sb[0], 1};
-  const int64_t m = sa[sa.rank() - 2], k = sa[sa.rank() - 1], n = sb[sb.rank() - 1];
-  const Shape ba(sa.begin(), sa.rank() - 2), bb(sb.begin(), sb.rank() - 2);
-  Shape batch;
-  broadcast_shapes(ba, bb, batch);
-  Expected e;
-  for_each_index(batch, [&](const auto& at) {
-    const int64_t pa = position(ba, at, batch.rank()) * m * k, pb = position(bb, at, batch.rank()) * k * n;
-    for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < n; ++j) {
-        double sum = 0, size = 0;
-        for (int64_t l = 0; l < k; ++l) {
-          const double p = a[static_cast<size_t>(pa + i * k + l)] * b[static_cast<size_t>(pb + l * n + j)];
-          sum += p;
-          size += std::abs(p);
-        }
-        e.y.push_back(sum);
-        e.scale.push_back(static_cast<double>(std::min<int64_t>(k, 256) + 8) * size);
-      }
-  });
-  return e;
+template <>
+struct Generator<Argmin> {
+  static std::vector<Sample> samples() {
+    return place_samples("argmin", true, [](const Tensor& x, int axis, bool keep) { return argmin(x, axis, keep); });
+  }
+};
+
+/// Factors whose product neither overflows nor underflows on the way, whatever the order; 0, inf and NaN stay.
+inline Tensor tame_factors(const Tensor& x, int draw) {
+  if (draw == 0) return x * 0.1 + 1.0;
+  const Tensor size = abs(x);
+  return where(size > 2.0, where(size < INFINITY, 1.5, x), where(size < 1e-3, where(x == 0.0, x, 1.5), x));
+}
+inline double tame_factor(double x, int draw) {
+  const double size = std::abs(x);
+  if (draw == 0) return x * 0.1 + 1;
+  return (size > 2 && size < INFINITY) || (size < 1e-3 && x != 0) ? 1.5 : x;
 }
 
 template <>
-struct Generator<Matmul> {
+struct Generator<Prod> {
   static std::vector<Sample> samples() {
-    Rng rng(31);
-    const std::vector<std::pair<Shape, Shape>> shapes = {{{1, 1}, {1, 1}},
-                                                         {{2, 3}, {3, 17}},
-                                                         {{3, 0}, {0, 2}},
-                                                         {{0, 4}, {4, 3}},
-                                                         {{17, 64}, {64, 65}},
-                                                         {{65, 65}, {65, 3}},
-                                                         {{64, 17}, {17, 64}},
-                                                         {{4, 300}, {300, 5}},
-                                                         {{2, 3, 4}, {2, 4, 5}},
-                                                         {{3, 4}, {2, 4, 5}},
-                                                         {{2, 1, 3, 4}, {3, 4, 2}},
-                                                         {{2, 3, 17}, {17, 3}},
-                                                         {{1, 2, 2, 3, 3}, {2, 1, 3, 2}},
-                                                         {{64}, {64, 3}},
-                                                         {{3, 17}, {17}},
-                                                         {{65}, {65}},
-                                                         {{130, 70}, {70, 100}}};
-    std::vector<Sample> all;
-    for (const auto& row : pairwise({static_cast<int>(shapes.size()), 2, 5, 5, 2, 4}, rng)) {
-      const auto& [a, b] = shapes[static_cast<size_t>(row[0])];
-      Sample s;
-      const DType dtype = row[1] ? f64 : f32;
-      s.what = fmt::format("matmul {} {} {} · {} {}", dtype, a, kLayoutNames[row[2]], b, kLayoutNames[row[3]]);
-      auto draw = drawing(rng, row[4] ? Draw::wide : Draw::plain, dtype);
-      if (row[4]) draw = [draw] { return std::clamp(draw(), -1e15, 1e15); };
-      s.inputs = {laid_out(a, dtype, static_cast<Layout>(row[2]), draw),
-                  laid_out(b, dtype, static_cast<Layout>(row[3]), draw)};
-      s.f = [](const Tensors& x, float) { return matmul(x[0], x[1]); };
-      s.reference = [](const std::vector<Values>& x, const std::vector<Shape>& sh, double) {
-        return naive_matmul(x[0], sh[0], x[1], sh[1]);
-      };
-      s.isa = row[5] % 2 ? "v3" : "v4";
-      s.threads = 1 + row[5] / 2;
-      s.smooth = dtype == f64 && row[4] == 0 && a.numel() < 2000;
-      s.fuses = true;
-      all.push_back(std::move(s));
-    }
+    auto all = reduction_samples(
+        "prod", false, true, {f32, f64, i32, i64, u8, boolean},
+        [](Sample& s, unsigned axes, int rank, bool keepdims, int draw) {
+          const bool floating = is_float(s.inputs[0].dtype());
+          s.f = [=](const Tensors& x, float) {
+            return prod(floating ? tame_factors(x[0], draw) : x[0], {as_axes(axes, rank, keepdims), keepdims});
+          };
+          s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>& shapes, double) {
+            Expected e;
+            for (const Values& g : groups_of(x[0], shapes[0], axes)) {
+              double product = 1;
+              uint64_t wrapped = 1;
+              for (double y : g) {
+                if (floating)
+                  product *= tame_factor(y, draw);
+                else
+                  wrapped *= static_cast<uint64_t>(static_cast<int64_t>(y));
+              }
+              e.y.push_back(floating ? product : static_cast<double>(static_cast<int64_t>(wrapped)));
+              // The factors of plain draws are rounded themselves.
+              e.scale.push_back((kSumRoundings + 2 * static_cast<double>(g.size())) * std::abs(product));
+            }
+            return e;
+          };
+        });
+    // Zeros: the product of the others is no quotient.
+    for (const auto& [shape, axes] : {std::pair(Shape{5}, 1u),
+                                      {Shape{3, 4}, 2u},
+                                      {Shape{4, 3}, 1u},
+                                      {Shape{2, 3, 4}, 5u},
+                                      {Shape{2, 3}, 3u},
+                                      {Shape{}, 0u}})
+      for (int zeros : {1, 2, 7}) {
+        Rng rng(static_cast<Rng::result_type>(zeros));
+        Sample s;
+        s.what = fmt::format("prod f64{} axes {:b} with {} zeros", shape, axes, zeros);
+        int turn = 0;
+        s.inputs = {laid_out(shape, f64, Layout::dense, [&, draw = drawing(rng, Draw::plain, f64)] {
+          const double x = draw();
+          return ++turn % 7 < zeros ? 0.0 : x;
+        })};
+        s.f = [axes = axes, rank = shape.rank()](const Tensors& x, float) {
+          return prod(x[0], {as_axes(axes, rank, false), false});
+        };
+        s.reference = [axes = axes](const std::vector<Values>& x, const std::vector<Shape>& shapes, double) {
+          Expected e;
+          for (const Values& g : groups_of(x[0], shapes[0], axes)) {
+            double product = 1;
+            for (double y : g) product *= y;
+            e.y.push_back(product);
+            e.scale.push_back(kSumRoundings * std::abs(product));
+          }
+          return e;
+        };
+        s.smooth = true;
+        all.push_back(std::move(s));
+      }
     return all;
+  }
+};
+
+/// Whether some or all elements are true. Of floating draws only a few are, or are not.
+template <class Word>
+std::vector<Sample> truth_samples(const char* name, bool all_of_them, Word word) {
+  return reduction_samples(
+      name, false, true, {f32, f64, i32, i64, u8, boolean},
+      [=](Sample& s, unsigned axes, int rank, bool keepdims, int) {
+        const bool floating = is_float(s.inputs[0].dtype());
+        s.f = [=](const Tensors& x, float) {
+          Tensor v = !floating ? x[0] : all_of_them ? where(x[0] > 2.8, 0.0, x[0]) : where(abs(x[0]) < 2.8, 0.0, x[0]);
+          return word(v, {as_axes(axes, rank, keepdims), keepdims});
+        };
+        s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>& shapes, double) {
+          Expected e;
+          for (const Values& g : groups_of(x[0], shapes[0], axes)) {
+            bool truth = all_of_them;
+            for (double y : g) {
+              if (floating && (all_of_them ? y > 2.8 : std::abs(y) < 2.8)) y = 0;
+              truth = all_of_them ? truth && y != 0 : truth || y != 0;
+            }
+            e.y.push_back(truth);
+          }
+          return e;
+        };
+        s.smooth = false;
+      });
+}
+
+template <>
+struct Generator<Any> {
+  static std::vector<Sample> samples() {
+    return truth_samples("reduce_any", false,
+                         [](const Tensor& x, const ReduceOver& over) { return reduce_any(x, over); });
+  }
+};
+
+template <>
+struct Generator<All> {
+  static std::vector<Sample> samples() {
+    return truth_samples("reduce_all", true,
+                         [](const Tensor& x, const ReduceOver& over) { return reduce_all(x, over); });
   }
 };
 

@@ -1,4 +1,4 @@
-// Sums, maxima and their positions over streams of elements. See reduce.h for the orders.
+// Sums, products, extrema and their positions over streams of elements. See reduce.h for the orders.
 
 #include "cpu/reduce.h"
 
@@ -54,9 +54,9 @@ void reduce_columns(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRa
 }
 
 /// True when x displaces the best so far: the first of several equal, and the first NaN, stay.
-template <class T>
-bool beats(T x, T best) {
-  return x > best || (x != x && best == best);
+template <class Op, class T>
+bool displaces(T x, T best) {
+  return Op::beats(x, best) || (x != x && best == best);
 }
 
 /// The first place of `value`, which is among x; NaN stands for any NaN.
@@ -72,16 +72,16 @@ int64_t find(const T* x, int64_t n, T value) {
   return j;
 }
 
-template <class P, class T>
-void argmax_rows(const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y) {
+template <class Op, class P, class T>
+void place_rows(const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y) {
   alignas(64) T scratch[kReduceChunk];
   if (n > kReduceChunk) {
     for (int64_t r = row_begin; r < row_end; ++r) {
       T best = 0;
       int64_t best_begin = 0;
       for (int64_t begin = 0; begin < n; begin += kReduceChunk) {
-        const T value = RowOrder<Max, P>::row(x, r * n + begin, least(kReduceChunk, n - begin), 1, scratch);
-        if (begin > 0 && !beats(value, best)) continue;
+        const T value = RowOrder<Op, P>::row(x, r * n + begin, least(kReduceChunk, n - begin), 1, scratch);
+        if (begin > 0 && !displaces<Op>(value, best)) continue;
         best = value;
         best_begin = begin;
       }
@@ -95,13 +95,13 @@ void argmax_rows(const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_e
   for (int64_t r = row_begin; r < row_end; r += together) {
     const int64_t rows = least(together, row_end - r);
     const T* at = take(x, r * n, rows * n, scratch);
-    RowOrder<Max, P>::rows(at, n, rows, best);
+    RowOrder<Op, P>::rows(at, n, rows, best);
     for (int64_t i = 0; i < rows; ++i) y[r + i] = find<P>(at + i * n, n, best[i]);
   }
 }
 
-template <class T>
-void argmax_columns(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, int64_t* y) {
+template <class Op, class T>
+void place_columns(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, int64_t* y) {
   T scratch[kReduceChunk];
   T best[kReduceChunk];
   for (int64_t o = range.outer_begin; o < range.outer_end; ++o) {
@@ -111,7 +111,7 @@ void argmax_columns(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRa
       for (int64_t r = 0; r < n; ++r) {
         const T* row = take(x, (o * n + r) * inner + i, cols, scratch);
         for (int64_t c = 0; c < cols; ++c) {
-          if (r > 0 && !beats(row[c], best[c])) continue;
+          if (r > 0 && !displaces<Op>(row[c], best[c])) continue;
           best[c] = row[c];
           at[c] = r;
         }
@@ -120,36 +120,54 @@ void argmax_columns(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRa
   }
 }
 
+/// f of the reduction of a kind.
+template <class F>
+void with_op(ReduceKind kind, F f) {
+  switch (kind) {
+    case ReduceKind::sum:
+      return f(Sum());
+    case ReduceKind::max:
+      return f(Max());
+    case ReduceKind::min:
+      return f(Min());
+    case ReduceKind::prod:
+      return f(Prod());
+  }
+}
+/// f of the extremum of a kind.
+template <class F>
+void with_extremum(ReduceKind kind, F f) {
+  kind == ReduceKind::min ? f(Min()) : f(Max());
+}
+
 }  // namespace
 
 #define DUET_DEFINE_REDUCTIONS(T, P)                                                                                   \
   void row_reduce(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, T* y) {          \
-    kind == ReduceKind::sum ? reduce_rows<Sum, P>(x, n, row_begin, row_end, y)                                         \
-                            : reduce_rows<Max, P>(x, n, row_begin, row_end, y);                                        \
+    with_op(kind, [&](auto op) { reduce_rows<decltype(op), P>(x, n, row_begin, row_end, y); });                        \
   }                                                                                                                    \
   void row_chunks(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t row, int64_t chunk_begin, int64_t chunk_end, \
                   T* results) {                                                                                        \
-    kind == ReduceKind::sum ? reduce_chunks<Sum, P>(x, n, row, chunk_begin, chunk_end, results)                        \
-                            : reduce_chunks<Max, P>(x, n, row, chunk_begin, chunk_end, results);                       \
+    with_op(kind, [&](auto op) { reduce_chunks<decltype(op), P>(x, n, row, chunk_begin, chunk_end, results); });       \
   }                                                                                                                    \
   void col_reduce(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, T* y) {     \
-    kind == ReduceKind::sum ? reduce_columns<Sum, P>(x, n, inner, range, y)                                            \
-                            : reduce_columns<Max, P>(x, n, inner, range, y);                                           \
+    with_op(kind, [&](auto op) { reduce_columns<decltype(op), P>(x, n, inner, range, y); });                           \
   }                                                                                                                    \
   void col_part(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, int64_t outer, int64_t row_begin,       \
                 int64_t row_end, T* y) {                                                                               \
-    kind == ReduceKind::sum ? ColumnOrder<Sum, P>::part(x, n, inner, outer, row_begin, row_end, 0, inner, y)           \
-                            : ColumnOrder<Max, P>::part(x, n, inner, outer, row_begin, row_end, 0, inner, y);          \
+    with_op(kind, [&](auto op) {                                                                                       \
+      ColumnOrder<decltype(op), P>::part(x, n, inner, outer, row_begin, row_end, 0, inner, y);                         \
+    });                                                                                                                \
   }                                                                                                                    \
   void col_join(ReduceKind kind, T* parts, int64_t count, int64_t inner) {                                             \
-    kind == ReduceKind::sum ? ColumnOrder<Sum, P>::join(parts, count, inner)                                           \
-                            : ColumnOrder<Max, P>::join(parts, count, inner);                                          \
+    with_op(kind, [&](auto op) { ColumnOrder<decltype(op), P>::join(parts, count, inner); });                          \
   }                                                                                                                    \
-  void row_argmax(const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y) {                     \
-    argmax_rows<P>(x, n, row_begin, row_end, y);                                                                       \
+  void row_place(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y) {     \
+    with_extremum(kind, [&](auto op) { place_rows<decltype(op), P>(x, n, row_begin, row_end, y); });                   \
   }                                                                                                                    \
-  void col_argmax(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, int64_t* y) {                \
-    argmax_columns(x, n, inner, range, y);                                                                             \
+  void col_place(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range,              \
+                 int64_t* y) {                                                                                         \
+    with_extremum(kind, [&](auto op) { place_columns<decltype(op)>(x, n, inner, range, y); });                         \
   }
 
 DUET_DEFINE_REDUCTIONS(float, F32)

@@ -25,8 +25,37 @@ struct Max {
   static DUET_FN Packet<S> combine(const Packet<S>& a, const Packet<S>& b) {
     return select(a != a, a, raw_max(a, b));
   }
-  static DUET_FN float combine(float a, float b) { return a > b || a != a ? a : b; }
-  static DUET_FN double combine(double a, double b) { return a > b || a != a ? a : b; }
+  static DUET_FN float combine(float a, float b) { return beats(a, b) || a != a ? a : b; }
+  static DUET_FN double combine(double a, double b) { return beats(a, b) || a != a ? a : b; }
+  template <class T>
+  static DUET_FN bool beats(T a, T b) {
+    return a > b;
+  }
+};
+
+struct Min {
+  static constexpr double kIdentity = __builtin_inf();
+  static constexpr double kEmpty = kIdentity;
+  // a where a < b or a is NaN, else b.
+  template <class S>
+  static DUET_FN Packet<S> combine(const Packet<S>& a, const Packet<S>& b) {
+    return select(a != a, a, raw_min(a, b));
+  }
+  static DUET_FN float combine(float a, float b) { return beats(a, b) || a != a ? a : b; }
+  static DUET_FN double combine(double a, double b) { return beats(a, b) || a != a ? a : b; }
+  template <class T>
+  static DUET_FN bool beats(T a, T b) {
+    return a < b;
+  }
+};
+
+struct Prod {
+  static constexpr double kIdentity = 1.0;
+  static constexpr double kEmpty = 1.0;
+  template <class V>
+  static DUET_FN V combine(const V& a, const V& b) {
+    return a * b;
+  }
 };
 
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -11,8 +11,11 @@ const Kernels kKernels = {DUET_STRING(DUET_ISA),
                           instruction_kernel,
                           gemm,
                           gemm_f64,
-                          {row_reduce, row_chunks, col_reduce, col_part, col_join, row_argmax, col_argmax},
-                          {row_reduce, row_chunks, col_reduce, col_part, col_join, row_argmax, col_argmax},
+                          {row_reduce, row_chunks, col_reduce, col_part, col_join, row_place, col_place},
+                          {row_reduce, row_chunks, col_reduce, col_part, col_join, row_place, col_place},
+                          scan,
+                          scan,
+                          scan,
                           random_kernel};
 
 }  // namespace duet::cpu::DUET_ISA
