@@ -17,6 +17,7 @@ struct Tolerance {
   double value = 1e-6, gradient = 1e-5, second = 1e-5;
   bool of_largest = false;  // relative to the tensor's largest element instead
   const char* why = "";     // for whatever differs from the above
+  double f64 = 1e-6;        // part of the above that is allowed in f64
 };
 /// For results that are sums: they round relative to their terms, not to what is left of them.
 inline constexpr Tolerance kSums{1e-6, 1e-5, 1e-5, true, "sums round relative to their terms"};

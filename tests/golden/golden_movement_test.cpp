@@ -4,8 +4,7 @@ namespace duet::golden {
 namespace {
 
 TEST(GoldenMovement, AgreesWithPyTorch) {
-  check_family("movement", movement_cases(),
-               {"flip", "pad", "repeat", "roll", "squeeze", "stack", "tril", "triu", "unsqueeze", "update", "windows"});
+  check_family("movement", movement_cases(), {"flip", "repeat", "roll", "update"});
 }
 
 }  // namespace

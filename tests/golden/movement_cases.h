@@ -55,6 +55,27 @@ inline Cases movement_cases() {
         return sum_to(x[0], {3, 1});
       },
       kSums);
+  cases("stack", {"first", "scalars"}, [](const Tensors& x) { return stack(x); });
+  cases("stack", {"last"}, [](const Tensors& x) { return stack(x, -1); });
+  cases("pad", {"both"}, [](const Tensors& x) { return pad(x[0], {{1, 0}, {2, 1}}); });
+  cases("pad", {"value"}, [](const Tensors& x) { return pad(x[0], {{0, 0}, {0, 2}}, 1.5); });
+  cases("pad", {"i32"}, [](const Tensors& x) { return pad(x[0], {{1, 1}}, -7); });
+  cases("squeeze", {"axis"}, [](const Tensors& x) { return squeeze(x[0], 1); });
+  cases("squeeze", {"all"}, [](const Tensors& x) { return squeeze(x[0]); });
+  cases("unsqueeze", {"first"}, [](const Tensors& x) { return unsqueeze(x[0], 0); });
+  cases("unsqueeze", {"last"}, [](const Tensors& x) { return unsqueeze(x[0], -1); });
+  cases("tril", {"square"}, [](const Tensors& x) { return tril(x[0]); });
+  cases("tril", {"above"}, [](const Tensors& x) { return tril(x[0], 1); });
+  cases("tril", {"below"}, [](const Tensors& x) { return tril(x[0], -2); });
+  cases("triu", {"square", "i64"}, [](const Tensors& x) { return triu(x[0]); });
+  cases("triu", {"above"}, [](const Tensors& x) { return triu(x[0], 2); });
+  cases("triu", {"below"}, [](const Tensors& x) { return triu(x[0], -1); });
+  cases(
+      "windows", {"plain"}, [](const Tensors& x) { return windows(x[0], 2, 2); }, kSums);
+  cases(
+      "windows", {"strided"}, [](const Tensors& x) { return windows(x[0], 3, 2, 2, 1); }, kSums);
+  cases(
+      "windows", {"dilated"}, [](const Tensors& x) { return windows(x[0], 2, 2, 1, 2, 2, 1); }, kSums);
 
   auto cast_to = [](DType dtype) { return [dtype](const Tensors& x) { return cast(x[0], dtype); }; };
   cases("cast", {"f64", "from_bool", "from_i64"}, cast_to(f64));

@@ -36,6 +36,20 @@ inline Cases pointwise_cases() {
   cases("gelu_tanh", plain, call(gelu_tanh));
   cases("expm1", plain, call(expm1));
   cases("expm1", {"small"}, call(expm1));
+  cases("sign", plain, call(sign));
+  cases("sign", {"kink", "i32", "i64"}, call(sign));
+  cases("log1p", plain, call(log1p));
+  cases("log1p", {"small"}, call(log1p));
+  for (const char* which : {"smooth", "special", "kink"}) {
+    cases("floor", {which}, call(floor));
+    cases("ceil", {which}, call(ceil));
+    cases("round", {which}, call(round));
+  }
+  cases("leaky_relu", {"smooth", "special", "kink"}, [](const Tensors& x) { return leaky_relu(x[0]); });
+  cases("leaky_relu", {"slope"}, [](const Tensors& x) { return leaky_relu(x[0], 0.2); });
+  cases("isnan", {"special"}, call(isnan));
+  cases("isinf", {"special"}, call(isinf));
+  cases("logical_not", {"bool"}, call(logical_not));
 
   // Gradients of broadcast operands are sums.
   const auto shapes = {"same", "row", "outer", "scalar", "rank3", "special"};
@@ -58,6 +72,11 @@ inline Cases pointwise_cases() {
   cases("gt", kinds, call(gt));
   cases("ge", kinds, call(ge));
   cases("where", {"same", "broadcast", "i32", "special"}, call(where), kSums);
+  cases("logical_and", {"bool", "outer"}, call(logical_and));
+  cases("logical_or", {"bool", "outer"}, call(logical_or));
+  cases("clamp", {"number", "special"}, [](const Tensors& x) { return clamp(x[0], -0.75, 1.25); });
+  cases("clamp", {"i32"}, [](const Tensors& x) { return clamp(x[0], -3, 4); });
+  cases("clamp", {"tensors"}, [](const Tensors& x) { return clamp(x[0], x[1], x[2]); });
   return cases;
 }
 

@@ -25,18 +25,19 @@ def batch_norm_eval(x, gamma, beta, mean, variance):
     return F.batch_norm(x, mean.detach(), variance.detach(), gamma, beta, training=False, eps=1e-5)
 
 
-def self_attention(heads, causal):
-    """nn.MultiheadAttention without biases but those of duet's Linear, which are all there."""
+def multi_head_attention(heads, causal=False, to_memory=False):
+    """nn.MultiheadAttention with the projections one by one: weight and bias for query, key, value and output."""
     def f(x, *t):
+        memory, t = (t[0], t[1:]) if to_memory else (x, t)
         weights, biases = t[0::2], t[1::2]
-        width, length = x.shape[-1], x.shape[-2]
-        m = torch.nn.MultiheadAttention(width, heads, batch_first=True, dtype=torch.float64)
+        m = torch.nn.MultiheadAttention(x.shape[-1], heads, batch_first=True, dtype=torch.float64)
         state = {
             "in_proj_weight": torch.cat([w.T for w in weights[:3]]), "in_proj_bias": torch.cat(biases[:3]),
             "out_proj.weight": weights[3].T, "out_proj.bias": biases[3],
         }
-        mask = torch.ones(length, length, dtype=torch.bool).triu(1) if causal else None
-        return torch.func.functional_call(m, state, (x, x, x), {"need_weights": False, "attn_mask": mask})[0]
+        mask = torch.ones(x.shape[-2], x.shape[-2], dtype=torch.bool).triu(1) if causal else None
+        options = {"need_weights": False, "attn_mask": mask}
+        return torch.func.functional_call(m, state, (x, memory, memory), options)[0]
     return f
 
 
@@ -60,7 +61,8 @@ def add_cases(family):
     case("Conv2d.plain", conv(), lambda draw: [draw(1, 2, 4, 5), draw(4, 2, 3, 3), draw(4)])
     case("Conv2d.options", conv(stride=2, padding=2, dilation=2, groups=2), lambda draw: [draw(1, 2, 6, 5), draw(4, 1, 3, 3), draw(4)])
     projections = lambda draw, width: [t for _ in range(4) for t in (draw(width, width, low=-1, high=1), draw(width))]
-    case("MultiHeadAttention.two_heads", self_attention(2, False), lambda draw: [draw(2, 3, 4), *projections(draw, 4)])
-    case("MultiHeadAttention.causal", self_attention(2, True), lambda draw: [draw(1, 4, 4), *projections(draw, 4)])
+    case("MultiHeadAttention.two_heads", multi_head_attention(2), lambda draw: [draw(2, 3, 4), *projections(draw, 4)])
+    case("MultiHeadAttention.causal", multi_head_attention(2, causal=True), lambda draw: [draw(1, 4, 4), *projections(draw, 4)])
+    case("MultiHeadAttention.to_memory", multi_head_attention(2, to_memory=True), lambda draw: [draw(2, 2, 4), draw(2, 3, 4), *projections(draw, 4)])
     case("Embedding.batch", lambda t, i: F.embedding(i, t), lambda draw: [draw(5, 3), draw.integers(2, 4, high=5)])
     case("GruCell.batch", gru_cell, lambda draw: [draw(2, 3), draw(2, 4), draw(3, 12), draw(12), draw(4, 12), draw(12)])

@@ -51,6 +51,10 @@ def add_cases(family):
         case(f"batch_norm.{how}", batch_norm, lambda draw: [draw(*shape), draw(3), draw(3), draw(3), draw(3, low=0.5)])
     case("batch_norm.eps", lambda *t: batch_norm(*t, eps=0.01), lambda draw: [draw(4, 2), draw(2), draw(2), draw(2), draw(2, low=0.5)])
 
+    statistics = lambda x: tuple(f(x, [0, *range(2, x.dim())]) for f in (torch.mean, lambda *a: torch.var(*a, correction=0)))
+    case("batch_statistics.images", statistics, lambda draw: [draw(2, 3, 2, 2)])
+    case("batch_statistics.variance", lambda x: statistics(x)[1], lambda draw: [draw(4, 3)])
+
     convolutions = {  # x, weight, options
         "plain": ((2, 2, 4, 5), (3, 2, 3, 2), {}),
         "padded": ((1, 2, 4, 4), (2, 2, 3, 3), {"padding": 1}),
@@ -62,6 +66,8 @@ def add_cases(family):
     }
     for how, (x, weight, options) in convolutions.items():
         case(f"conv2d.{how}", lambda x, w: F.conv2d(x, w, **options), lambda draw: [draw(*x), draw(*weight)])
+    # To [C,kh,kw,N,OH,OW] from PyTorch's [N,C·kh·kw,OH·OW].
+    case("unfold.padded", lambda x: F.unfold(x, (2, 3), padding=1).reshape(2, 2, 2, 3, 4, 4).permute(1, 2, 3, 0, 4, 5), lambda draw: [draw(2, 2, 3, 4)])
     case("max_pool2d.two", lambda x: F.max_pool2d(x, 2), lambda draw: [draw.distinct(1, 2, 4, 5)])
     case("max_pool2d.overlapping", lambda x: F.max_pool2d(x, 3, stride=2, padding=1), lambda draw: [draw.distinct(1, 1, 5, 6)])
     case("avg_pool2d.two", lambda x: F.avg_pool2d(x, 2), lambda draw: [draw(1, 2, 4, 5)])
@@ -78,3 +84,8 @@ def add_cases(family):
     # A mask is true where a query may look.
     case("attention.mask", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m),
          lambda draw: [draw(2, 3, 4), draw(2, 3, 4), draw(2, 3, 4), torch.tensor([[True, False, True], [False, True, True], [True, True, True]])])
+    case("attention.added_mask", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m),
+         lambda draw: [draw(2, 3, 4), draw(2, 3, 4), draw(2, 3, 4), draw(3, 3)])
+    # The second query may look at nothing.
+    case("attention.blind", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m),
+         lambda draw: [draw(2, 3), draw(3, 3), draw(3, 3), torch.tensor([[True, False, True], [False, False, False]])])
