@@ -214,7 +214,7 @@ Outputs run_now(const OpRecord& op, const Args& in, Attrs attrs, const Spec* spe
   bool taken = false;
   for (int k = 0; k < op.outputs; ++k) {
     Block* b = nullptr;
-    if (op.kind == OpClass::pointwise && !taken) {
+    if ((op.kind == OpClass::pointwise || op.kind == OpClass::update) && !taken) {
       for (int i = 0; i < in.size() && b == nullptr; ++i) {
         if (!reusable(op, in, i, specs[k])) continue;
         Block& x = in[i].tensor->block();

@@ -15,8 +15,8 @@
 #include "duet/ops/sort.h"       // sort, topk
 #include "duet/ops/stats.h"      // var, stddev, logsumexp
 #include "duet/ops/movement.h"   // reshape, transpose, slice, concat, cast
-#include "duet/ops/rearrange.h"  // squeeze, unsqueeze, stack
-#include "duet/ops/pad.h"        // pad, tril, triu
+#include "duet/ops/rearrange.h"  // squeeze, stack, flip, roll, repeat
+#include "duet/ops/pad.h"        // pad, tril, triu, update
 #include "duet/ops/windows.h"    // sliding windows of an image
 #include "duet/ops/matmul.h"
 #include "duet/ops/index.h"      // gather, scatter_add, one_hot, take, embedding

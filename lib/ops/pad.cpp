@@ -133,6 +133,42 @@ void Triu::run(const KernelCall& call) {
 }
 void Triu::vjp(VjpContext& c) { c.set(0, call_op<Triu>(c.attrs(), c.dy())); }
 
+// --- update ---
+
+void Update::infer(const Args& in, Attrs attrs, Spec* out) {
+  const auto axis = static_cast<int>(attrs[0]);
+  check<DTypeError>(in[0].dtype == in[1].dtype, "update: element types differ: {} and {}; convert one with .to({})",
+                    in.text(0), in.text(1), in[0].dtype);
+  const Shape &x = *in[0].shape, &value = *in[1].shape;
+  Shape wanted = x;
+  if (value.rank() == x.rank()) wanted[axis] = value[axis];
+  check<ShapeError>(value == wanted && value[axis] <= x[axis] - attrs[1],
+                    "update: the value does not fit: {} into {} from {} on along axis {}", in.text(1), in.text(0),
+                    attrs[1], axis);
+  out[0] = in.spec(0);
+}
+
+void Update::run(const KernelCall& call) {
+  const Strided &x = call.in[0], &value = call.in[1], &y = call.out[0];
+  const AroundAxis all(*x.shape, call.attrs[0]), part(*value.shape, call.attrs[0]);
+  // The result may lie where x did, or where a value did that replaces all of it.
+  if (y.data != x.data && part.axis < all.axis)
+    cpu::gather(cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape), x.data, 0, x.shape->numel(), y.data);
+  if (y.data == value.data) return;
+  const cpu::Source source = cpu::make_source(value.dtype, *value.shape, value.strides, *value.shape);
+  const auto size = static_cast<int64_t>(size_bytes(x.dtype));
+  const int64_t run = part.axis * part.inner;
+  for (int64_t o = 0; o < all.outer; ++o)
+    cpu::gather(source, value.data, o * run, run,
+                static_cast<char*>(y.data) + (o * all.axis + call.attrs[1]) * all.inner * size);
+}
+
+void Update::vjp(VjpContext& c) {
+  if (c.wants(0)) c.set(0, call_op<Update>(c.attrs(), c.dy(), zeros(c.in_shape(1), c.in_dtype(1))));
+  const auto axis = static_cast<int>(c.attrs()[0]);
+  if (c.wants(1)) c.set(1, slice_axis(c.dy(), axis, c.attrs()[1], c.attrs()[1] + c.in_shape(1)[axis]));
+}
+
 // --- the words ---
 
 Tensor pad(const Operand& x, const std::vector<std::pair<int64_t, int64_t>>& pairs, const Operand& value) {
@@ -147,5 +183,18 @@ Tensor pad(const Operand& x, const std::vector<std::pair<int64_t, int64_t>>& pai
 
 Tensor tril(const Operand& x, int64_t k) { return triangle<Tril>(x, k); }
 Tensor triu(const Operand& x, int64_t k) { return triangle<Triu>(x, k); }
+
+Tensor update(const Operand& x, int axis, int64_t start, const Operand& value) {
+  LineScope scope(x.line());
+  const Tensor& t = checked_tensor("update", x);
+  checked_tensor("update", value);
+  axis = checked_axis("update", axis, t);
+  const int64_t extent = t.shape()[axis];
+  check<IndexError>(start >= -extent && start <= extent,
+                    "update: there is no element {} along axis {}: {}; it must be in {} to {}", start, axis, t.spec(),
+                    -extent, extent);
+  const int64_t attrs[] = {axis, start < 0 ? start + extent : start};
+  return dispatch(op<Update>(), {x, value}, attrs);
+}
 
 }  // namespace duet

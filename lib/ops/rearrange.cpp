@@ -1,8 +1,26 @@
 #include "duet/ops/rearrange.h"
 
+#include <algorithm>
+
+#include "duet/grad.h"
 #include "ops/records.h"
 
 namespace duet {
+
+DUET_DEFINE_FAMILY(RearrangeOps)
+
+void Flip::infer(const Args& in, Attrs, Spec* out) { out[0] = in.spec(0); }
+
+bool Flip::view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset) {
+  for (int a = 0; a < out.rank(); ++a) strides[a] = in.strides[a];
+  int64_t& step = strides[attrs[0]];
+  offset = out.numel() == 0 ? 0 : (out[static_cast<int>(attrs[0])] - 1) * step;
+  step = -step;
+  return true;
+}
+
+void Flip::vjp(VjpContext& c) { c.set(0, call_op<Flip>(c.attrs(), c.dy())); }
+
 namespace {
 
 // x's shape with an axis of extent 1 put in, counted from either end of the result.
@@ -61,6 +79,53 @@ Tensor stack(const std::vector<Tensor>& tensors, int axis, std::source_location 
     raised.push_back(reshape(t, with_axis("stack", axis, t)));
   }
   return concat(raised, axis);
+}
+
+Tensor flip(const Operand& x, int axis) {
+  LineScope scope(x.line());
+  const int64_t attrs[] = {checked_axis("flip", axis, checked_tensor("flip", x))};
+  return dispatch(op<Flip>(), {x}, attrs);
+}
+
+Tensor roll(const Operand& x, int64_t shift, int axis) {
+  LineScope scope(x.line());
+  const Tensor& t = checked_tensor("roll", x);
+  axis = checked_axis("roll", axis, t);
+  const int64_t extent = t.shape()[axis];
+  shift = extent == 0 ? 0 : (shift % extent + extent) % extent;
+  if (shift == 0) return t;
+  return concat({slice_axis(t, axis, extent - shift, extent), slice_axis(t, axis, 0, extent - shift)}, axis);
+}
+
+Tensor repeat(const Operand& x, const Shape& counts) {
+  LineScope scope(x.line());
+  const Tensor& t = checked_tensor("repeat", x);
+  const int rank = std::max(t.rank(), counts.rank());
+  Shape times, extents;
+  for (int a = 0; a < rank; ++a) {
+    const int c = a - (rank - counts.rank()), e = a - (rank - t.rank());
+    times.push_back(c >= 0 ? counts[c] : 1);
+    extents.push_back(e >= 0 ? t.shape()[e] : 1);
+    check<ShapeError>(times[a] >= 0, "repeat: a count is negative: {} of {}", counts, t.spec());
+  }
+  // What would not fit is reported here, before parts of it are made.
+  Shape all = extents;
+  for (int a = 0; a < rank; ++a)
+    check<ShapeError>(!__builtin_mul_overflow(all[a], times[a], &all[a]), "repeat: too many elements: {} of {}", counts,
+                      t.spec());
+  checked_numel(all, t.dtype());
+  Tensor y = t.shape() == extents ? t : reshape(t, extents);
+  // Whole axes are repeated one by one, the last first: each copies the few elements there are by then.
+  for (int a = rank - 1; a >= 0; --a) {
+    if (extents[a] == 1 || times[a] == 1) continue;
+    int64_t before = 1, after = 1;
+    for (int b = 0; b < rank; ++b) (b < a ? before : after) *= y.shape()[b];
+    Shape wanted = y.shape();
+    wanted[a] *= times[a];
+    y = reshape(broadcast_to(reshape(y, {before, 1, after}), {before, times[a], after}), wanted);
+  }
+  // Axes of extent 1 need no copy.
+  return y.shape() == all ? y : broadcast_to(y, all);
 }
 
 }  // namespace duet

@@ -68,4 +68,32 @@ struct Generator<Triu> {
   }
 };
 
+template <>
+struct Generator<Update> {
+  static std::vector<Sample> samples() {
+    Rng rng(31);
+    return movement_samples("update", 1, kAllDTypes, [&](Sample& s, const Shape& shape, DType dtype, int choice) {
+      const int axis = choice % shape.rank();
+      const int64_t extent = shape[axis];
+      const int64_t start = choice == 0 ? 0 : std::min<int64_t>(extent, choice);
+      Shape part = shape;
+      part[axis] = choice == 0 ? extent : choice == 3 ? 0 : (extent - start + 1) / 2;  // all, some, or nothing
+      s.inputs.push_back(laid_out(part, dtype, static_cast<Layout>(below(rng, 5)), drawing(rng, Draw::plain, dtype)));
+      // A start counted from the end, where that says the same.
+      const int64_t given = choice == 2 && start < extent ? start - extent : start;
+      s.f = [=](const Tensors& x, float) { return update(x[0], axis, given, x[1]); };
+      s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>&, double) {
+        Expected e;
+        for_each_index(shape, [&](At at) {
+          const double old = element(x[0], shape, at);
+          auto& i = at[static_cast<size_t>(axis)];
+          i -= start;
+          e.y.push_back(i >= 0 && i < part[axis] ? element(x[1], part, at) : old);
+        });
+        return e;
+      };
+    });
+  }
+};
+
 }  // namespace duet::testing

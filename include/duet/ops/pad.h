@@ -5,7 +5,7 @@
 
 namespace duet {
 
-struct PadOps : OpList<struct Pad, struct Tril, struct Triu> {};
+struct PadOps : OpList<struct Pad, struct Tril, struct Triu, struct Update> {};
 
 #ifndef DUET_FORMULAS_ONLY
 const OpRecord& builtin(const PadOps*, int i);
@@ -34,6 +34,16 @@ struct Triu : KernelOp<PadOps, 1> {
   static void vjp(VjpContext& c);
 };
 
+/// x with a slice replaced (attributes: axis, start).
+struct Update : KernelOp<PadOps, 2> {
+  static constexpr std::string_view name = "update";
+  static constexpr unsigned kFreeIn = 0b10;  // never widened: the result has x's dtype
+  static constexpr OpClass kClass = OpClass::update;
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+  static void run(const KernelCall& call);
+  static void vjp(VjpContext& c);
+};
+
 /// x with a number around it: for each axis {before, after}, how many elements. Any dtype; the number takes x's.
 /// Gradient: the slice of dy where x was; none for the number. ShapeError for a negative pad (slice cuts), another
 /// number of pairs than axes, or a value that is a tensor.
@@ -45,6 +55,11 @@ Tensor tril(const Operand& x, int64_t k = 0);
 /// x with zeros below the k-th diagonal of its last two axes [R,C] (NumPy's triu): element [i,j] is kept where
 /// j ≥ i + k. Gradient: triu of dy. ShapeError for fewer than two axes.
 Tensor triu(const Operand& x, int64_t k = 0);
+/// x with the elements from `start` on along an axis replaced by value's: value has x's dtype and shape but for the
+/// axis. A negative start counts from the end. A new tensor; `x = update(std::move(x), …)` writes in x's own storage
+/// when nobody else holds it, outside of compiled functions and tapes. Gradients: dy with zeros there for x, that slice
+/// of dy for value. IndexError for a start outside of x, ShapeError when value does not fit, DTypeError.
+Tensor update(const Operand& x, int axis, int64_t start, const Operand& value);
 #endif
 
 }  // namespace duet

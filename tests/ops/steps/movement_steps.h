@@ -60,6 +60,31 @@ inline std::optional<Tensor> rearrange_step(Program& p, const Tensor& x) {
   }
 }
 
+inline std::optional<Tensor> order_step(Program& p, const Tensor& x) {
+  if (x.rank() == 0) return std::nullopt;
+  const int a = p.axis(x);
+  switch (below(p.rng(), 3)) {
+    case 0:
+      return flip(x, a);
+    case 1:
+      return roll(x, below(p.rng(), 9) - 4, a);
+    default:
+      if (x.numel() * 6 > p.style().max_numel) return std::nullopt;
+      return p.chance(2) ? repeat(x, {1 + below(p.rng(), 3)}) : repeat(x, {2, 1 + below(p.rng(), 3)});
+  }
+}
+
+/// Part of x replaced: by values of its own, or by some that are computed; x may die here.
+inline std::optional<Tensor> update_step(Program& p, const Tensor& x) {
+  if (x.rank() == 0 || x.numel() == 0) return std::nullopt;
+  const int a = p.axis(x);
+  const int64_t extent = x.shape(a);
+  const int64_t start = below(p.rng(), extent + 1), count = below(p.rng(), extent - start + 1);
+  Tensor part = flip(x, a).slice(a, 0, count);
+  if (is_float(x.dtype()) && p.chance(2)) part = part * p.s1();
+  return p.chance(3) ? update(x == x, a, start, part > part) : update(x.dtype() == boolean ? x : x + x, a, start, part);
+}
+
 inline std::optional<Tensor> pick_step(Program& p, const Tensor& x) {
   if (x.numel() == 0 || x.dtype() == boolean || x.rank() == 0) return std::nullopt;
   const Tensor index = argmax(x, -1);
@@ -68,7 +93,7 @@ inline std::optional<Tensor> pick_step(Program& p, const Tensor& x) {
   return embedding(transpose(x), index);
 }
 
-inline const std::vector<Step> kMovementSteps = {pad_step,   triangle_step,  windows_step,
-                                                 along_step, rearrange_step, pick_step};
+inline const std::vector<Step> kMovementSteps = {pad_step,   triangle_step,  windows_step, order_step,
+                                                 along_step, rearrange_step, update_step,  pick_step};
 
 }  // namespace duet::testing

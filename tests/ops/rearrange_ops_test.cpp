@@ -1,0 +1,52 @@
+// Movements made of others, and flip.
+#include "ops/rearrange_cases.h"
+
+#include <gtest/gtest.h>
+
+#include "ops/checks.h"
+
+namespace duet::testing {
+namespace {
+
+void fail(const std::string& wrong) { ADD_FAILURE() << wrong; }
+
+/// The samples, or with DUET_TEST_SIZE=small some of them.
+void check_all(std::vector<Sample> samples) {
+  ASSERT_GT(samples.size(), 20u);
+  if (small_size()) samples.resize(samples.size() / 4);
+  check_samples(samples, fail);
+}
+
+TEST(RearrangeOpsTest, EveryOpOfTheList) { check_samples(family_samples<RearrangeOps>(), fail); }
+TEST(RearrangeTest, Roll) { check_all(roll_samples()); }
+TEST(RearrangeTest, Repeat) { check_all(repeat_samples()); }
+TEST(RearrangeTest, Stack) { check_all(stack_samples()); }
+TEST(RearrangeTest, SqueezeAndUnsqueeze) { check_all(squeeze_samples()); }
+TEST(RearrangeTest, Take) { check_all(take_samples()); }
+
+TEST(RearrangeTest, ViewsShareStorageAndLaunchNothing) {
+  const Tensor x = normal(Key(1), {1, 4, 5});
+  const uint64_t before = thread_state.launches;
+  EXPECT_EQ(squeeze(x).data<float>(), x.data<float>());
+  EXPECT_EQ(squeeze(x, 0).data<float>(), x.data<float>());
+  EXPECT_EQ(unsqueeze(x, 2).data<float>(), x.data<float>());
+  EXPECT_EQ(roll(x, 10, 2).data<float>(), x.data<float>());
+  EXPECT_EQ(repeat(x, {1, 1, 1}).data<float>(), x.data<float>());
+  const Tensor twice = flip(flip(x, 1), 1), rows = repeat(x, {3, 1, 1});
+  EXPECT_EQ(twice.data<float>(), x.data<float>());
+  EXPECT_FALSE(flip(x, 2).is_contiguous());
+  EXPECT_TRUE(flip(x, 0).is_contiguous());
+  EXPECT_EQ(rows.shape(), (Shape{3, 4, 5}));
+  EXPECT_EQ(thread_state.launches, before);
+}
+
+TEST(RearrangeTest, StackOfMoreThanOneCallTakes) {
+  Tensors all;
+  for (int i = 0; i < 150; ++i) all.push_back(full({2}, i));
+  const Tensor y = stack(all, 1);
+  EXPECT_EQ(y.shape(), (Shape{2, 150}));
+  EXPECT_EQ(y.to_vector<float>()[149], 149);
+}
+
+}  // namespace
+}  // namespace duet::testing
