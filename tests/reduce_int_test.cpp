@@ -79,17 +79,29 @@ TEST(ReduceIntegers, TruthOfRows) {
   std::fill_n(x.begin() + 18000, 9000, 1e-45f);
   const Stream<float> stream{x.data(), nullptr, nullptr};
   std::vector<uint8_t> y(3, 7);
-  row_truth(false, stream, 9000, 0, 3, y.data());
+  row_truth<false>(stream, 9000, 0, 3, y.data());
   EXPECT_EQ(y, (std::vector<uint8_t>{0, 1, 1}));
-  row_truth(true, stream, 9000, 0, 3, y.data());
+  row_truth<true>(stream, 9000, 0, 3, y.data());
   EXPECT_EQ(y, (std::vector<uint8_t>{0, 0, 1}));
   x[18000 + 5000] = 0;
-  row_truth(true, stream, 9000, 2, 3, y.data());
+  row_truth<true>(stream, 9000, 2, 3, y.data());
   EXPECT_EQ(y, (std::vector<uint8_t>{0, 0, 0})) << "row 2 alone";
-  for (const bool all : {false, true}) {
-    row_truth(all, stream, 0, 0, 1, y.data());
-    EXPECT_EQ(y[0], all) << "of nothing";
-  }
+  row_truth<false>(stream, 0, 0, 1, y.data());
+  EXPECT_EQ(y[0], 0) << "of nothing";
+  row_truth<true>(stream, 0, 0, 1, y.data());
+  EXPECT_EQ(y[0], 1) << "of nothing";
+}
+
+TEST(ReduceIntegers, TruthOfColumns) {
+  const std::vector<double> x{0, -0.0, 1, std::numeric_limits<double>::quiet_NaN(), 0, -2};
+  const Stream<double> stream{x.data(), nullptr, nullptr};
+  std::vector<uint8_t> y(3, 7);
+  col_truth<false>(stream, 2, 3, {0, 1, 0, 3}, y.data());
+  EXPECT_EQ(y, (std::vector<uint8_t>{1, 0, 1}));
+  col_truth<true>(stream, 2, 3, {0, 1, 0, 3}, y.data());
+  EXPECT_EQ(y, (std::vector<uint8_t>{0, 0, 1}));
+  col_truth<true>(stream, 0, 3, {0, 1, 1, 3}, y.data());
+  EXPECT_EQ(y, (std::vector<uint8_t>{0, 1, 1})) << "of nothing";
 }
 
 }  // namespace

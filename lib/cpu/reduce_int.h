@@ -102,23 +102,37 @@ void col_reduce_int(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inne
   });
 }
 
-/// Whether any, or all, of a row's elements are something else than 0; NaN is. Of nothing: not any, all.
-template <class T>
-void row_truth(bool all, const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, uint8_t* y) {
+/// Whether any (kAll: all) of a row's elements are something else than 0; NaN is. Of nothing: not any, all.
+template <bool kAll, class T>
+void row_truth(const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, uint8_t* y) {
   T scratch[kReduceChunk];
   for (int64_t r = row_begin; r < row_end; ++r) {
-    bool decided = false;  // a zero for all, another number for any
-    for (int64_t begin = 0; begin < n && !decided; begin += kReduceChunk) {
+    unsigned decided = 0;  // by a zero for all, by another number for any
+    for (int64_t begin = 0; begin < n && decided == 0; begin += kReduceChunk) {
       const int64_t here = n - begin < kReduceChunk ? n - begin : kReduceChunk;
       const T* at = integers::take(x, r * n + begin, here, scratch);
-      bool zero = false, other = false;
-      for (int64_t j = 0; j < here; ++j) {
-        zero |= at[j] == T(0);
-        other |= at[j] != T(0);
-      }
-      decided = all ? zero : other;
+      for (int64_t j = 0; j < here; ++j) decided |= static_cast<unsigned>((at[j] == T(0)) == kAll);
     }
-    y[r] = decided != all;
+    y[r] = (decided != 0) != kAll;
+  }
+}
+
+/// The same over columns: y[o*inner + i] of x[(o*n + r)*inner + i], r < n.
+template <bool kAll, class T>
+void col_truth(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, uint8_t* y) {
+  const int64_t cols = range.inner_end - range.inner_begin;
+  for (int64_t o = range.outer_begin; o < range.outer_end; ++o) {
+    uint8_t* to = y + o * inner + range.inner_begin;
+    for (int64_t i = 0; i < cols; ++i) to[i] = kAll;
+    for (int64_t r = 0; r < n; ++r) {
+      const int64_t begin = (o * n + r) * inner + range.inner_begin;
+      integers::for_each_piece(x, begin, cols, [&](int64_t i, int64_t count, const T* at) {
+        for (int64_t c = 0; c < count; ++c) {
+          const bool truth = at[c] != T(0);
+          to[i + c] = static_cast<uint8_t>(kAll ? to[i + c] & uint8_t{truth} : to[i + c] | uint8_t{truth});
+        }
+      });
+    }
   }
 }
 
@@ -142,16 +156,18 @@ void row_place_int(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t row_b
 template <class T>
 void col_place_int(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range,
                    int64_t* y) {
-  T scratch[1];
+  T best[kReduceChunk], scratch[kReduceChunk];
   for (int64_t o = range.outer_begin; o < range.outer_end; ++o) {
-    for (int64_t i = range.inner_begin; i < range.inner_end; ++i) {
-      T best{};
-      int64_t& place = y[o * inner + i];
+    for (int64_t i = range.inner_begin; i < range.inner_end; i += kReduceChunk) {
+      const int64_t cols = range.inner_end - i < kReduceChunk ? range.inner_end - i : kReduceChunk;
+      int64_t* place = y + o * inner + i;
       for (int64_t r = 0; r < n; ++r) {
-        const T value = *integers::take(x, (o * n + r) * inner + i, 1, scratch);
-        if (r > 0 && !integers::beats(kind, value, best)) continue;
-        best = value;
-        place = r;
+        const T* row = integers::take(x, (o * n + r) * inner + i, cols, scratch);
+        for (int64_t c = 0; c < cols; ++c) {
+          if (r > 0 && !integers::beats(kind, row[c], best[c])) continue;
+          best[c] = row[c];
+          place[c] = r;
+        }
       }
     }
   }

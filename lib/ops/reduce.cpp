@@ -78,16 +78,30 @@ struct RowsLast {
   }
 };
 
-// Integers have one result in any order: all reduced axes at once, through i64.
-template <class T, class Y>
-void reduce_int(cpu::ReduceKind kind, const Strided& in, unsigned axes, Y* y) {
+// What has one result in any order: all reduced axes at once, as columns where the operand lies so, else as rows.
+template <class T>
+void at_once(const Strided& in, unsigned axes, auto&& rows, auto&& columns) {
+  const Stages stages(*in.shape, axes);
+  if (stages.columns_alone()) {
+    StridedStream<T> x(in);
+    return in_column_parts(stages, [&](const cpu::ColumnRange& range) { columns(x.stream, stages, range); });
+  }
   const RowsLast last(in, axes);
   StridedStream<T> x(in, last.shape, last.strides);
-  Temporary results(static_cast<size_t>(last.rows) * sizeof(int64_t));
+  in_parts(last.rows, last.rows * last.row, [&](int64_t b, int64_t e) { rows(x.stream, last.row, b, e); });
+}
+
+// Integers, through i64.
+template <class T, class Y>
+void reduce_int(cpu::ReduceKind kind, const Strided& in, unsigned axes, int64_t n, Y* y) {
+  Temporary results(static_cast<size_t>(n) * sizeof(int64_t));
   auto* r = static_cast<int64_t*>(results.data);
-  in_parts(last.rows, last.rows * last.row,
-           [&](int64_t b, int64_t e) { cpu::row_reduce_int(kind, x.stream, last.row, b, e, r); });
-  for (int64_t i = 0; i < last.rows; ++i) y[i] = static_cast<Y>(r[i]);
+  at_once<T>(
+      in, axes, [&](const auto& x, int64_t row, int64_t b, int64_t e) { cpu::row_reduce_int(kind, x, row, b, e, r); },
+      [&](const auto& x, const Stages& s, const cpu::ColumnRange& range) {
+        cpu::col_reduce_int(kind, x, s.columns, s.inner, range, r);
+      });
+  for (int64_t i = 0; i < n; ++i) y[i] = static_cast<Y>(r[i]);
 }
 
 void run_reduction(cpu::ReduceKind kind, const KernelCall& call) {
@@ -105,38 +119,46 @@ void run_reduction(cpu::ReduceKind kind, const KernelCall& call) {
     if constexpr (std::is_integral_v<From>) {
       visit(out.dtype, [&](auto to) {
         using To = Stored<decltype(to)>;
-        if constexpr (std::is_integral_v<To>) reduce_int<From>(kind, in, axes, static_cast<To*>(out.data));
+        if constexpr (std::is_integral_v<To>)
+          reduce_int<From>(kind, in, axes, out.shape->numel(), static_cast<To*>(out.data));
       });
     }
   });
 }
 
-void run_truth(bool all, const KernelCall& call) {
-  const Strided& in = call.in[0];
+template <bool kAll>
+void run_truth(const KernelCall& call) {
   if (call.out[0].shape->numel() == 0) return;
-  const RowsLast last(in, static_cast<unsigned>(call.attrs[0]));
-  visit(in.dtype, [&](auto zero) {
-    StridedStream<Stored<decltype(zero)>> x(in, last.shape, last.strides);
-    in_parts(last.rows, last.rows * last.row, [&](int64_t b, int64_t e) {
-      cpu::row_truth(all, x.stream, last.row, b, e, static_cast<uint8_t*>(call.out[0].data));
-    });
+  auto* y = static_cast<uint8_t*>(call.out[0].data);
+  visit(call.in[0].dtype, [&](auto zero) {
+    at_once<Stored<decltype(zero)>>(
+        call.in[0], static_cast<unsigned>(call.attrs[0]),
+        [&](const auto& x, int64_t row, int64_t b, int64_t e) { cpu::row_truth<kAll>(x, row, b, e, y); },
+        [&](const auto& x, const Stages& s, const cpu::ColumnRange& range) {
+          cpu::col_truth<kAll>(x, s.columns, s.inner, range, y);
+        });
   });
 }
 
 void run_place(cpu::ReduceKind kind, const KernelCall& call) {
-  const Strided& in = call.in[0];
-  auto* y = static_cast<int64_t*>(call.out[0].data);
   if (call.out[0].shape->numel() == 0) return;
-  const RowsLast last(in, 1u << call.attrs[0]);
-  visit(in.dtype, [&](auto zero) {
+  auto* y = static_cast<int64_t*>(call.out[0].data);
+  visit(call.in[0].dtype, [&](auto zero) {
     using T = Stored<decltype(zero)>;
-    StridedStream<T> x(in, last.shape, last.strides);
-    in_parts(last.rows, last.rows * last.row, [&](int64_t b, int64_t e) {
-      if constexpr (std::is_floating_point_v<T>)
-        reductions<T>().row_place(kind, x.stream, last.row, b, e, y);
-      else
-        cpu::row_place_int(kind, x.stream, last.row, b, e, y);
-    });
+    at_once<T>(
+        call.in[0], 1u << call.attrs[0],
+        [&](const auto& x, int64_t row, int64_t b, int64_t e) {
+          if constexpr (std::is_floating_point_v<T>)
+            reductions<T>().row_place(kind, x, row, b, e, y);
+          else
+            cpu::row_place_int(kind, x, row, b, e, y);
+        },
+        [&](const auto& x, const Stages& s, const cpu::ColumnRange& range) {
+          if constexpr (std::is_floating_point_v<T>)
+            reductions<T>().col_place(kind, x, s.columns, s.inner, range, y);
+          else
+            cpu::col_place_int(kind, x, s.columns, s.inner, range, y);
+        });
   });
 }
 
@@ -250,9 +272,9 @@ void Min::run(const KernelCall& call) { run_reduction(cpu::ReduceKind::min, call
 void Min::vjp(VjpContext& c) { extremum_vjp(c); }
 
 void Any::infer(const Args& in, Attrs attrs, Spec* out) { infer_truth(in, attrs, out); }
-void Any::run(const KernelCall& call) { run_truth(false, call); }
+void Any::run(const KernelCall& call) { run_truth<false>(call); }
 void All::infer(const Args& in, Attrs attrs, Spec* out) { infer_truth(in, attrs, out); }
-void All::run(const KernelCall& call) { run_truth(true, call); }
+void All::run(const KernelCall& call) { run_truth<true>(call); }
 
 void Argmax::infer(const Args& in, Attrs attrs, Spec* out) { infer_place(name, "maximum", in, attrs, out); }
 void Argmax::run(const KernelCall& call) { run_place(cpu::ReduceKind::max, call); }

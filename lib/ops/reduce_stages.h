@@ -17,6 +17,9 @@ struct Stages {
   int order[kMaxRank] = {};
   bool permuted = false;
 
+  /// Columns alone, which lie as the operand does.
+  bool columns_alone() const { return reduced != 0 && !has_row && !permuted; }
+
   Stages(const Shape& shape, unsigned axes) {
     int last = shape.rank();
     while (last > 0 && ((axes >> (last - 1)) & 1u)) row *= shape[--last], has_row = true;
@@ -70,14 +73,19 @@ void row_stage(cpu::ReduceKind kind, const cpu::Stream<T>& x, int64_t n, int64_t
   in_parts(rows, rows * n, [&](int64_t b, int64_t e) { k.row(kind, x, n, b, e, y); });
 }
 
+/// body(range) for parts of the results of a reduction over columns.
+void in_column_parts(const Stages& s, auto&& body) {
+  const int64_t work = s.outer * s.columns * s.inner;
+  if (s.outer >= s.inner)
+    in_parts(s.outer, work, [&](int64_t b, int64_t e) { body(cpu::ColumnRange{b, e, 0, s.inner}); });
+  else
+    in_parts(s.inner, work, [&](int64_t b, int64_t e) { body(cpu::ColumnRange{0, s.outer, b, e}); });
+}
+
 template <class T>
 void col_stage(cpu::ReduceKind kind, const cpu::Stream<T>& x, const Stages& s, T* y) {
-  const auto& k = reductions<T>();
-  int64_t work = s.outer * s.columns * s.inner;
-  if (s.outer >= s.inner)
-    in_parts(s.outer, work, [&](int64_t b, int64_t e) { k.col(kind, x, s.columns, s.inner, {b, e, 0, s.inner}, y); });
-  else
-    in_parts(s.inner, work, [&](int64_t b, int64_t e) { k.col(kind, x, s.columns, s.inner, {0, s.outer, b, e}, y); });
+  in_column_parts(s,
+                  [&](const cpu::ColumnRange& range) { reductions<T>().col(kind, x, s.columns, s.inner, range, y); });
 }
 
 template <class T>

@@ -32,37 +32,38 @@ double average(const Values& x) {
 
 /// Variance, or its root: by two passes in f64. The mean's own rounding is squared into it.
 std::vector<Sample> moment_samples(const char* name, bool root) {
-  return reduction_samples(
-      name, false, true, {f32, f64, i32, u8, boolean},
-      [=](Sample& s, unsigned axes, int rank, bool keepdims, int draw) {
-        const int64_t ddof = draw == 2 ? 1 : 0;
-        s.f = [=](const Tensors& x, float) {
-          const ReduceOver over{as_axes(axes, rank, keepdims), keepdims};
-          return root ? stddev(tame(x[0]), over, ddof) : var(tame(x[0]), over, ddof);
-        };
-        s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>& shapes, double) {
-          Expected e;
-          for (Values g : groups_of(x[0], shapes[0], axes)) {
-            for (double& v : g) v = tamed(v);
-            const double mean = average(g), n = static_cast<double>(g.size());
-            const double divisor = std::max(0.0, n - static_cast<double>(ddof));
-            long double sum = 0;
-            double size = 0;
-            for (double v : g) sum += (v - mean) * (v - mean), size += v * v;
-            const auto squares = static_cast<double>(sum);
-            const double y = squares / divisor,
-                         error = (2 * kSumRoundings * squares + 16 * size) / std::max(divisor, 1.0);
-            e.y.push_back(root ? std::sqrt(y) : y);
-            e.scale.push_back(!root ? error : y > 0 ? error / std::sqrt(y) + 2 * std::sqrt(y) : error * 1e12);
-          }
-          return e;
-        };
-        // Groups of one have no deviation, and its root no derivative.
-        int64_t n = 1;
-        for (int a = 0; a < rank; ++a)
-          if ((axes >> a) & 1u) n *= s.inputs[0].shape(a);
-        s.smooth = s.smooth && n > 1;
-      });
+  return reduction_samples(name, false, true, {f32, f64, i32, u8, boolean},
+                           [=](Sample& s, unsigned axes, int rank, bool keepdims, int draw) {
+                             const int64_t ddof = draw == 2 ? 1 : 0;
+                             s.f = [=](const Tensors& x, float) {
+                               const ReduceOver over{as_axes(axes, rank, keepdims), keepdims};
+                               return root ? stddev(tame(x[0]), over, ddof) : var(tame(x[0]), over, ddof);
+                             };
+                             s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>& shapes, double) {
+                               Expected e;
+                               for (Values g : groups_of(x[0], shapes[0], axes)) {
+                                 for (double& v : g) v = tamed(v);
+                                 const double mean = average(g), n = static_cast<double>(g.size());
+                                 const double divisor = std::max(0.0, n - static_cast<double>(ddof));
+                                 long double sum = 0;
+                                 double size = 0;
+                                 for (double v : g) sum += (v - mean) * (v - mean), size += v * v;
+                                 const auto squares = static_cast<double>(sum);
+                                 const double y = squares / divisor, error = (2 * kSumRoundings * squares + 16 * size) /
+                                                                             std::max(divisor, 1.0);
+                                 e.y.push_back(root ? std::sqrt(y) : y);
+                                 e.scale.push_back(!root   ? error
+                                                   : y > 0 ? error / std::sqrt(y) + 2 * std::sqrt(y)
+                                                           : 16 * std::sqrt(size / std::max(divisor, 1.0)));
+                               }
+                               return e;
+                             };
+                             // Groups of one have no deviation, and its root no derivative.
+                             int64_t n = 1;
+                             for (int a = 0; a < rank; ++a)
+                               if ((axes >> a) & 1u) n *= s.inputs[0].shape(a);
+                             s.smooth = s.smooth && n > 1;
+                           });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "cpu/scan.h"
 
+#include <cstddef>
 #include <type_traits>
 
 namespace duet::cpu::DUET_ISA {
@@ -36,19 +37,24 @@ struct Recurrence {
 constexpr int kSide = 16;        // chains in registers at once
 constexpr int64_t kLanes = 256;  // neighbouring chains, whose states stay in the nearest cache
 constexpr int kRows = 8;         // rows at once: as many chains as hide the latency of one
+constexpr int64_t kBlock = 64;   // elements of a row
 
 /// One element of each of kCount chains, which lie `lane` apart. Reads all before it writes: y may be x or a.
 template <class Op, bool kFirst, int kCount, class T, class Lane>
 inline __attribute__((always_inline)) void step(const T* x, const T* a, T* y, Lane lane, State<T>* state) {
   using S = State<T>;
-  S in[kCount], factor[kCount] = {};
-  for (int k = 0; k < kCount; ++k) in[k] = static_cast<S>(x[k * lane]);
-  if constexpr (Op::kReadsA && !kFirst)
-    for (int k = 0; k < kCount; ++k) factor[k] = static_cast<S>(a[k * lane]);
-  S now[kCount];
-  for (int k = 0; k < kCount; ++k) now[k] = kFirst ? in[k] : Op::next(state[k], in[k], factor[k]);
-  for (int k = 0; k < kCount; ++k) y[k * lane] = static_cast<T>(!Op::kExclusive ? now[k] : kFirst ? S(1) : state[k]);
-  for (int k = 0; k < kCount; ++k) state[k] = now[k];
+  S now[kCount], out[kCount];
+#pragma GCC unroll 16
+  for (int k = 0; k < kCount; ++k) {
+    const S in = static_cast<S>(x[k * lane]);
+    now[k] = kFirst ? in : Op::next(state[k], in, Op::kReadsA && !kFirst ? static_cast<S>(a[k * lane]) : S(0));
+    out[k] = !Op::kExclusive ? now[k] : kFirst ? S(1) : state[k];
+  }
+#pragma GCC unroll 16
+  for (int k = 0; k < kCount; ++k) {
+    y[k * lane] = static_cast<T>(out[k]);
+    state[k] = now[k];
+  }
 }
 
 /// One element of each of `count` chains side by side.
@@ -60,14 +66,29 @@ void steps(const T* x, const T* a, T* y, int64_t count, State<T>* state) {
   for (; i < count; ++i) step<Op, kFirst, 1>(x + i, a + i, y + i, neighbours, state + i);
 }
 
+/// kCount whole rows side by side, a block of elements at a time: rows that lie a power of two apart would push each
+/// other out of the cache if they were gone through one element at a time.
 template <class Op, int kCount, class T>
 void rows(const T* x, const T* a, T* y, int64_t n, bool reverse) {
+  constexpr std::integral_constant<int64_t, kBlock> apart;
   State<T> state[kCount];
-  int64_t at = reverse ? n - 1 : 0;
-  step<Op, true, kCount>(x + at, a + at, y + at, n, state);
-  for (int64_t j = 1; j < n; ++j) {
-    at += reverse ? -1 : 1;
-    step<Op, false, kCount>(x + at, a + at, y + at, n, state);
+  for (int64_t done = 0; done < n; done += kBlock) {
+    const int64_t length = n - done < kBlock ? n - done : kBlock;
+    const int64_t begin = reverse ? n - done - length : done;
+    T in[kCount][kBlock], factors[kCount][kBlock], out[kCount][kBlock];
+    for (int r = 0; r < kCount; ++r) {
+      __builtin_memcpy(in[r], x + r * n + begin, static_cast<std::size_t>(length) * sizeof(T));
+      if (Op::kReadsA) __builtin_memcpy(factors[r], a + r * n + begin, static_cast<std::size_t>(length) * sizeof(T));
+    }
+    int64_t at = reverse ? length - 1 : 0, j = 0;
+    const int64_t by = reverse ? -1 : 1;
+    if (done == 0) {
+      step<Op, true, kCount>(in[0] + at, factors[0] + at, out[0] + at, apart, state);
+      at += by, j = 1;
+    }
+    for (; j < length; ++j, at += by) step<Op, false, kCount>(in[0] + at, factors[0] + at, out[0] + at, apart, state);
+    for (int r = 0; r < kCount; ++r)
+      __builtin_memcpy(y + r * n + begin, out[r], static_cast<std::size_t>(length) * sizeof(T));
   }
 }
 
