@@ -86,11 +86,12 @@ class Family:
         g = [torch.zeros_like(p) if t is None else t for p, t in zip(parameters, g)]
         for i, t in zip(floating, g):
             self.put(name, f"g{i}", t)
-        if not second or not any(t.requires_grad for t in g):
+        if not second:
             return
         w = [draw(*t.shape, low=-1, high=1) for t in g]
         total = sum((t * v.double()).sum() for t, v in zip(g, w))
-        h = torch.autograd.grad(total, parameters, allow_unused=True)
+        # Gradients of linear operations are constants: their own are 0.
+        h = torch.autograd.grad(total, parameters, allow_unused=True) if total.requires_grad else [None] * len(g)
         for i, v, p, t in zip(floating, w, parameters, h):
             self.put(name, f"w{i}", v)
             self.put(name, f"h{i}", torch.zeros_like(p) if t is None else t)

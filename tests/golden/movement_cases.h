@@ -76,6 +76,26 @@ inline Cases movement_cases() {
       "windows", {"strided"}, [](const Tensors& x) { return windows(x[0], 3, 2, 2, 1); }, kSums);
   cases(
       "windows", {"dilated"}, [](const Tensors& x) { return windows(x[0], 2, 2, 1, 2, 2, 1); }, kSums);
+  cases("flip", {"rows"}, [](const Tensors& x) { return flip(x[0], 0); });
+  cases("flip", {"last"}, [](const Tensors& x) { return flip(x[0], -1); });
+  cases("roll", {"right"}, [](const Tensors& x) { return roll(x[0], 2, 1); });
+  cases("roll", {"left"}, [](const Tensors& x) { return roll(x[0], -1, 0); });
+  cases("roll", {"around"}, [](const Tensors& x) { return roll(x[0], 12, -1); });
+  cases(
+      "repeat", {"both"},
+      [](const Tensors& x) {
+        return repeat(x[0], {2, 3});
+      },
+      kSums);
+  cases(
+      "repeat", {"more_axes"},
+      [](const Tensors& x) {
+        return repeat(x[0], {2, 1, 2});
+      },
+      kSums);
+  cases("repeat", {"i32"}, [](const Tensors& x) { return repeat(x[0], {3}); });
+  cases("update", {"columns"}, [](const Tensors& x) { return update(x[0], 1, 2, x[1]); });
+  cases("update", {"row"}, [](const Tensors& x) { return update(x[0], 0, 1, x[1]); });
 
   auto cast_to = [](DType dtype) { return [dtype](const Tensors& x) { return cast(x[0], dtype); }; };
   cases("cast", {"f64", "from_bool", "from_i64"}, cast_to(f64));
