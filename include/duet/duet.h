@@ -30,5 +30,6 @@
 #include "duet/optim/adam.h"     // optimisers
 #include "duet/optim/sgd.h"
 #include "duet/data/idx.h"       // digits, MNIST
+#include "duet/data/csv.h"       // tables
 #include "duet/data/progress.h"  // a bar on a terminal
 #include "duet/io/checkpoint.h"  // trees in files
