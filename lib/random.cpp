@@ -8,6 +8,7 @@
 #include "cpu/tiles.h"
 #include "duet/core/debug.h"
 #include "duet/ops/pointwise.h"
+#include "duet/ops/reduce.h"
 #include "ops/records.h"
 
 namespace duet {
@@ -172,6 +173,17 @@ Tensor bernoulli(const Key& key, double p, const Shape& shape, Here line) {
   note_use(key, "bernoulli", line);
   check<Error>(p >= 0 && p <= 1, "bernoulli: {} is no probability; give a number in 0 to 1", p);
   return lt(Tensor(call_op<Uniform>(dims(shape), key.data())), p);
+}
+
+Tensor categorical(const Key& key, const Operand& logits, int axis, Here line) {
+  LineScope scope(line);
+  note_use(key, "categorical", line);
+  const Tensor x = logits.tensor();
+  check<DTypeError>(is_float(x.dtype()), "categorical: logits are f32 or f64: {}", x.spec());
+  // A uniform 0 would be noise of -inf: half a step stands for it.
+  const Tensor u = maximum(Tensor(call_op<Uniform>(dims(x.shape()), key.data())), 0x1p-25);
+  const Tensor noise = neg(log(neg(log(u))));
+  return argmax(x + (x.dtype() == f32 ? noise : cast(noise, x.dtype())), axis);
 }
 
 Tensor permutation(const Key& key, int64_t n, Here line) {

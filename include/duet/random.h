@@ -66,6 +66,11 @@ Tensor uniform(const Key& key, const Shape& shape, double low = 0, double high =
 Tensor normal(const Key& key, const Shape& shape, double mean = 0, double deviation = 1, Here line = Here::current());
 /// bool, true with probability p. Error unless 0 ≤ p ≤ 1.
 Tensor bernoulli(const Key& key, double p, const Shape& shape, Here line = Here::current());
+/// Draws an index along `axis` with probabilities softmax(logits), i64 without that axis: the largest of logits plus
+/// Gumbel noise (Gumbel 1954). Logits of -inf are never drawn beside a finite one; as in argmax the first NaN wins, and
+/// among nothing but -inf the index is 0. f32 or f64 (whose noise has 24 bits as well); no gradient. DTypeError for
+/// other dtypes, ShapeError over no elements.
+Tensor categorical(const Key& key, const Operand& logits, int axis = -1, Here line = Here::current());
 /// 0…n−1 in a random order, i64[n]. ShapeError for a negative n.
 Tensor permutation(const Key& key, int64_t n, Here line = Here::current());
 /// n independent keys in place of one. ShapeError for a negative n.
