@@ -8,6 +8,7 @@
 #include "cpu/tiles.h"
 #include "duet/core/debug.h"
 #include "duet/ops/pointwise.h"
+#include "duet/ops/reduce.h"
 #include "ops/operands.h"
 #include "ops/records.h"
 
@@ -182,6 +183,16 @@ Tensor dropout(const Operand& x, double p, const Key& key) {
   const Tensor& t = floating("dropout", x);
   const Tensor kept = lt(Tensor(call_op<Uniform>(dims(t.shape()), key.data())), 1 - p);
   return where(kept, mul(t, 1 / (1 - p)), Operand::constant(0));
+}
+
+Tensor categorical(const Key& key, const Operand& logits, int axis, Here line) {
+  LineScope scope(line);
+  note_use(key, "categorical", line);
+  const Tensor& x = floating("categorical", logits);
+  // A uniform 0 would be noise of -inf: half a step stands for it.
+  const Tensor u = maximum(Tensor(call_op<Uniform>(dims(x.shape()), key.data())), 0x1p-25);
+  const Tensor noise = neg(log(neg(log(u))));
+  return argmax(x + (x.dtype() == f32 ? noise : cast(noise, x.dtype())), axis);
 }
 
 Tensor permutation(const Key& key, int64_t n, Here line) {

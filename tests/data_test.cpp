@@ -210,6 +210,61 @@ TEST(Batches, TheLastOneIsShortOrDropped) {
   EXPECT_EQ(to_string(set.batches(4).at(2).first.spec()), "f32[2,2]");
 }
 
+data::Images rows_to(int n) {
+  std::vector<int32_t> y(static_cast<size_t>(n));
+  std::iota(y.begin(), y.end(), 0);
+  data::Images set;
+  set.x = from_vector(std::vector<float>(y.begin(), y.end()), {n, 1});
+  set.y = from_vector(y, {n});
+  return set;
+}
+
+using Rows = std::vector<std::vector<float>>;
+
+Rows rows_of(const data::Batches& batches) {
+  Rows rows;
+  for (auto [x, y] : batches) rows.push_back(x.to_vector<float>());
+  return rows;
+}
+
+TEST(Batches, PrefetchedOnesAreTheSame) {
+  data::Images set = rows_to(23);
+  const Rows expected = rows_of(set.batches(4, Key(3)));
+  ASSERT_EQ(expected.size(), 6u);
+  for (int64_t ahead : {1, 2, 5, 100}) EXPECT_EQ(rows_of(set.batches(4, Key(3), {.prefetch = ahead})), expected);
+
+  // Left early, before the first use, and between two batches.
+  data::Batches batches = set.batches(4, Key(3), {.prefetch = 2});
+  { auto unused = batches.begin(); }
+  for (auto [x, y] : batches) {
+    EXPECT_EQ(x.to_vector<float>(), expected[0]);
+    break;
+  }
+  // A batch that is read twice, and one that is skipped.
+  auto it = batches.begin();
+  EXPECT_EQ((*it).first.to_vector<float>(), expected[0]);
+  EXPECT_EQ((*it).first.to_vector<float>(), expected[0]);
+  ++it, ++it, ++it;
+  EXPECT_EQ((*it).first.to_vector<float>(), expected[3]);
+  EXPECT_EQ(error_of<Error>([&] { set.batches(4, {.prefetch = -1}); }),
+            "batches: prefetch is a number of batches, not negative: -1");
+}
+
+TEST(Batches, GoOnWhereTheyStopped) {
+  data::Images set = rows_to(23);
+  const Rows expected = rows_of(set.batches(4, Key(3)));
+  for (int64_t ahead : {0, 2}) {
+    data::Batches batches = set.batches(4, Key(3), {.prefetch = ahead});
+    for (int64_t i = 0; i <= batches.size(); ++i) {
+      EXPECT_EQ(rows_of(batches.from(i)), Rows(expected.begin() + i, expected.end())) << i;
+      EXPECT_EQ(batches.from(i).begin().position(), i);
+    }
+    EXPECT_EQ(batches.from(2).size(), 6);
+    EXPECT_EQ(error_of<IndexError>([&] { batches.from(7); }), "batches: cannot go on at batch 7: there are 6");
+    EXPECT_EQ(error_of<IndexError>([&] { batches.from(-1); }), "batches: cannot go on at batch -1: there are 6");
+  }
+}
+
 TEST(Batches, SaysWhatIsWrong) {
   data::Images set = ten_rows();
   EXPECT_EQ(error_of<ShapeError>([&] { set.batches(0); }), "batches: a batch has at least one row: 0");

@@ -104,6 +104,41 @@ TEST(Random, Bernoulli) {
   EXPECT_ERROR(Error, bernoulli(Key(3), NAN, {2}), "bernoulli: nan is no probability; give a number in 0 to 1");
 }
 
+TEST(Random, CategoricalFollowsTheProbabilities) {
+  const std::vector<double> p = {0.05, 0.5, 0, 0.15, 0.3};
+  constexpr int64_t kDraws = 20'000;
+  std::vector<float> logits;
+  for (double v : p) logits.push_back(static_cast<float>(std::log(v)));  // log(0) = -inf
+  const Tensor rows = broadcast_to(from_vector(logits, {1, 5}), {kDraws, 5});
+  const Tensor drawn = categorical(Key(11), rows);
+  EXPECT_EQ(to_string(drawn.spec()), "i64[20000]");
+  std::vector<double> count(5);
+  for (int64_t i : drawn.to_vector<int64_t>()) count.at(static_cast<size_t>(i))++;
+  EXPECT_EQ(count[2], 0);
+  double chi_square = 0;
+  for (size_t i = 0; i < 5; ++i) {
+    const double mean = p[i] * static_cast<double>(kDraws);
+    if (p[i] > 0) chi_square += (count[i] - mean) * (count[i] - mean) / mean;
+  }
+  EXPECT_LT(chi_square, 16.27);  // three degrees of freedom, p = 0.001
+
+  // Along any axis, of doubles, and compiled.
+  const Tensor x = cast(transpose(rows), f64);
+  EXPECT_EQ(to_string(categorical(Key(11), x, 0).spec()), "i64[20000]");
+  auto draw = [](const Tensor& data, const Tensor& l) { return categorical(Key(data), l); };
+  const Tensor key = Key(11).data();
+  EXPECT_EQ(compile(draw)(key, rows).to_vector<int64_t>(), drawn.to_vector<int64_t>());
+}
+
+TEST(Random, CategoricalEdges) {
+  const float inf = HUGE_VALF;
+  EXPECT_EQ(categorical(Key(1), from_vector<float>({-inf, -inf}, {2})).to_vector<int64_t>(), std::vector<int64_t>{0});
+  EXPECT_EQ(categorical(Key(1), from_vector<float>({9, NAN, 9}, {3})).to_vector<int64_t>(), std::vector<int64_t>{1});
+  EXPECT_EQ(categorical(Key(1), from_vector<float>({-inf, -1e30f}, {2})).to_vector<int64_t>(), std::vector<int64_t>{1});
+  EXPECT_ERROR(DTypeError, categorical(Key(1), from_vector<int32_t>({1, 2}, {2})),
+               "categorical: takes f32 or f64: i32[2]; use .to(f32)");
+}
+
 TEST(Random, Permutation) {
   for (int64_t n : {0, 1, 2, 17, 1000}) {
     std::vector<int64_t> p = permutation(Key(9), n).to_vector<int64_t>();

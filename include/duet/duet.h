@@ -55,5 +55,6 @@
 #include "duet/optim/clip.h"
 #include "duet/optim/schedule.h"
 #include "duet/data/idx.h"       // digits, MNIST
+#include "duet/data/csv.h"       // tables
 #include "duet/data/progress.h"  // a bar on a terminal
 #include "duet/io/checkpoint.h"  // trees in files

@@ -112,6 +112,7 @@ TEST(Lines, Random) {
   EXPECT_HERE(normal(key, {-1}));
   EXPECT_HERE(bernoulli(key, 2, {1}));
   EXPECT_HERE(permutation(key, -1));
+  EXPECT_HERE(categorical(key, from_vector<int32_t>({1}, {1})));
   EXPECT_HERE(split(key, -1));
   EXPECT_HERE(fold_in(key, 0.5));
   EXPECT_HERE(Key{x23()});
