@@ -23,7 +23,7 @@ DUET_FN ExpTwo<T> exp_negative_two(const T& a) {
 }
 
 /// x sigmoid(x), from t = e^-|x|: x / (1 + t), and x t / (1 + t) below 0, where the power of two comes last. The
-/// quotient is corrected by its remainder. -0 at -inf. Max 1.05 ULP.
+/// quotient is corrected by its remainder. -0 at -inf. Max 1.1 ULP.
 template <class T>
 DUET_FN T silu(const T& x) {
   if constexpr (T::kIsDouble) {
