@@ -107,7 +107,7 @@ double bound(Fn fn) {
     case Fn::k_round:
       return 0;
     case Fn::k_silu:
-      return 1.05;
+      return 1.1;
     case Fn::k_softplus:
       return 1.6;
     case Fn::k_reciprocal:
