@@ -32,6 +32,7 @@ TEST(RearrangeTest, ViewsShareStorageAndLaunchNothing) {
   EXPECT_EQ(unsqueeze(x, 2).data<float>(), x.data<float>());
   EXPECT_EQ(roll(x, 10, 2).data<float>(), x.data<float>());
   EXPECT_EQ(repeat(x, {1, 1, 1}).data<float>(), x.data<float>());
+  EXPECT_EQ(pad(x, {{0, 0}, {0, 0}, {0, 0}}).data<float>(), x.data<float>());
   const Tensor twice = flip(flip(x, 1), 1), rows = repeat(x, {3, 1, 1});
   EXPECT_EQ(twice.data<float>(), x.data<float>());
   EXPECT_FALSE(flip(x, 2).is_contiguous());

@@ -44,9 +44,9 @@ struct Update : KernelOp<PadOps, 2> {
   static void vjp(VjpContext& c);
 };
 
-/// x with a number around it: for each axis {before, after}, how many elements. Any dtype; the number takes x's.
-/// Gradient: the slice of dy where x was; none for the number. ShapeError for a negative pad (slice cuts), another
-/// number of pairs than axes, or a value that is a tensor.
+/// x with a number around it: for each axis {before, after}, how many elements; x itself where all are 0. Any dtype;
+/// the number takes x's. Gradient: the slice of dy where x was; none for the number. ShapeError for a negative pad
+/// (slice cuts), another number of pairs than axes, or a value that is a tensor.
 Tensor pad(const Operand& x, const std::vector<std::pair<int64_t, int64_t>>& pairs,
            const Operand& value = Operand::constant(0));
 /// x with zeros above the k-th diagonal of its last two axes [R,C] (NumPy's tril): element [i,j] is kept where
