@@ -71,7 +71,8 @@ Tensor max_pool2d(const Operand& x, Size2 kernel, const PoolOptions& options = {
 Tensor avg_pool2d(const Operand& x, Size2 kernel, const PoolOptions& options = {});
 
 /// The columns that conv2d multiplies: x f32[N,C,H,W] to f32[C,kh,kw,N,OH,OW], 0 beyond the edges; groups do not
-/// matter. Gradient: dy added where it came from. ShapeError when the windows do not fit.
+/// matter. What pad, windows and a copy give, in one pass. Gradient: dy added where it came from. ShapeError when the
+/// windows do not fit.
 Tensor unfold(const Operand& x, Size2 kernel, const Conv2dOptions& options = {});
 #endif
 
