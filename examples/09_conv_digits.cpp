@@ -4,8 +4,6 @@
 #include <duet/duet.h>
 #include <fmt/core.h>
 
-#include <cmath>
-
 #include "lesson.h"
 
 using namespace duet;
@@ -67,8 +65,7 @@ double accuracy(const Net& m, const data::Images& images) {
 }
 
 int main() try {
-  const char* size = std::getenv("DUET_TEST_SIZE");
-  const bool small = size != nullptr && std::string_view(size) == "small";
+  const bool small = small_size();
   data::TrainTest digits = data::load_idx(DUET_DIGITS);
   for (data::Images* part : {&digits.train, &digits.test}) part->x = part->x.reshape({-1, 1, 8, 8});
   auto [init_key, data_key, step_key] = split<3>(Key(1));
@@ -99,8 +96,7 @@ int main() try {
   for (int64_t epoch = 0; epoch < epochs; ++epoch) {
     double sum = 0;
     for (const auto& [x, y] : digits.train.batches(32, fold_in(data_key, epoch))) {
-      const float lr =
-          3e-3f * 0.5f * (1 + std::cos(3.14159265f * static_cast<float>(done) / static_cast<float>(steps)));
+      const float lr = optim::warmup_cosine(done, 3e-3f, 0, steps);
       sum += step(m, adam, x, y, fold_in(step_key, done++), lr).item<double>() * static_cast<double>(x.shape(0));
     }
     fmt::print("epoch {:2}: loss {:.4f}, test accuracy {:.4f}\n", epoch + 1,
