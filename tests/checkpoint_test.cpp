@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "duet/ops/create.h"
 #include "duet/optim/adam.h"
 #include "duet/random.h"
 #include "files.h"
@@ -262,6 +263,34 @@ TEST(Checkpoint, ADamagedStateIsNamedAndNothingIsSkipped) {
   io::save(path, s);
   EXPECT_EQ(error_of<ParseError>([&] { checkpoint.restore(s, 20); }),
             at + "no checkpoint, or damaged: it has no checksum");
+}
+
+TEST(Checkpoint, ASaveThatFailsHalfWayLeavesTheOldFile) {
+  TempFolder folder;
+  const io::Checkpoint checkpoint{folder / "states"};
+  checkpoint.save(1, model(1));
+  const std::string state = checkpoint.path(1), old_state = file_bytes(state);
+  Model big = model(2);
+  big.mean.value = zeros({1000});
+  for (const char* file : {"m.safetensors", "m.npz"}) {
+    const std::string path = folder / file;
+    io::save(path, model(1));
+    const std::string old = file_bytes(path);
+    ASSERT_LT(old.size(), 4000u);
+    std::string message;
+    with_file_limit(4000, [&] { message = error_of<Error>([&] { io::save(path, big); }); });
+    EXPECT_EQ(message, "save: " + path + ": cannot be written: File too large; the old file, if any, is untouched");
+    EXPECT_EQ(file_bytes(path), old);
+  }
+  EXPECT_EQ(folder.files(), 3);
+  for (int64_t step : {1, 2}) {
+    std::string message;
+    with_file_limit(4000, [&] { message = error_of<Error>([&] { checkpoint.save(step, big); }); });
+    EXPECT_EQ(message, "save: " + checkpoint.path(step) +
+                           ": cannot be written: File too large; the old file, if any, is untouched");
+  }
+  EXPECT_EQ(checkpoint.steps(), (std::vector<int64_t>{1}));
+  EXPECT_EQ(file_bytes(state), old_state);
 }
 
 TEST(Checkpoint, SurvivesEveryCutAndFlippedBit) {
