@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "duet/ops/create.h"
 #include "duet/optim/adam.h"
 #include "duet/random.h"
 #include "files.h"
@@ -64,10 +65,10 @@ TEST(Checkpoint, NpyHoldsATreeOfOneTensor) {
   io::load(path, t);
   EXPECT_EQ(t.to_vector(), (std::vector<float>{1, 2}));
   EXPECT_EQ(error_of<Error>([&] { io::save(path, model(1)); }),
-            "save: " + path + ": a .npy file holds one tensor, the tree has 8; use .safetensors");
+            "save: " + path + ": a .npy file holds one tensor, the tree has 8; use .safetensors or .npz");
   Model m = model(1);
   EXPECT_EQ(error_of<ParseError>([&] { io::load(path, m); }),
-            "load: " + path + ": a .npy file holds one tensor, the tree has 8; use .safetensors");
+            "load: " + path + ": a .npy file holds one tensor, the tree has 8; use .safetensors or .npz");
   Tensor other = from_vector<float>({1, 2, 3}, {3});
   EXPECT_EQ(error_of<ParseError>([&] { io::load(path, other); }),
             "load: " + path + ": tensor '' is f32[2] in the file, f32[3] in the tree");
@@ -111,9 +112,9 @@ TEST(Checkpoint, AFailedLoadSaysWhichLeafAndChangesNothing) {
     EXPECT_TRUE(unchanged());
   }
   EXPECT_EQ(error_of<ParseError>([&] { io::load("weights.bin", m); }),
-            "load: weights.bin: unknown kind of file; use .safetensors or .npy");
+            "load: weights.bin: unknown kind of file; use .safetensors, .npz or .npy");
   EXPECT_EQ(error_of<Error>([&] { io::save("weights.bin", m); }),
-            "save: weights.bin: unknown kind of file; use .safetensors or .npy");
+            "save: weights.bin: unknown kind of file; use .safetensors, .npz or .npy");
   EXPECT_EQ(error_of<Error>([&] { io::save(path, Model()); }),
             "save: " + path + ": tensor 'hidden.weight' is empty: default-constructed or moved from");
   EXPECT_EQ(file_bytes(path), good.substr(0, good.size() - 1));
@@ -262,6 +263,65 @@ TEST(Checkpoint, ADamagedStateIsNamedAndNothingIsSkipped) {
   io::save(path, s);
   EXPECT_EQ(error_of<ParseError>([&] { checkpoint.restore(s, 20); }),
             at + "no checkpoint, or damaged: it has no checksum");
+}
+
+TEST(Checkpoint, ASaveThatFailsHalfWayLeavesTheOldFile) {
+  TempFolder folder;
+  const io::Checkpoint checkpoint{folder / "states"};
+  checkpoint.save(1, model(1));
+  const std::string state = checkpoint.path(1), old_state = file_bytes(state);
+  Model big = model(2);
+  big.mean.value = zeros({1000});
+  for (const char* file : {"m.safetensors", "m.npz"}) {
+    const std::string path = folder / file;
+    io::save(path, model(1));
+    const std::string old = file_bytes(path);
+    ASSERT_LT(old.size(), 4000u);
+    std::string message;
+    with_file_limit(4000, [&] { message = error_of<Error>([&] { io::save(path, big); }); });
+    EXPECT_EQ(message, "save: " + path + ": cannot be written: File too large; the old file, if any, is untouched");
+    EXPECT_EQ(file_bytes(path), old);
+  }
+  EXPECT_EQ(folder.files(), 3);
+  for (int64_t step : {1, 2}) {
+    std::string message;
+    with_file_limit(4000, [&] { message = error_of<Error>([&] { checkpoint.save(step, big); }); });
+    EXPECT_EQ(message, "save: " + checkpoint.path(step) +
+                           ": cannot be written: File too large; the old file, if any, is untouched");
+  }
+  EXPECT_EQ(checkpoint.steps(), (std::vector<int64_t>{1}));
+  EXPECT_EQ(file_bytes(state), old_state);
+}
+
+TEST(Checkpoint, SurvivesEveryCutAndFlippedBit) {
+  TempFolder folder;
+  const io::Checkpoint checkpoint{folder.path()};
+  checkpoint.save(1, state(1));
+  State s = state(2);
+  const std::string path = checkpoint.path(1), whole = file_bytes(path), untouched = text(s);
+  const size_t header = whole.rfind('}') + 1;
+  abuse(path, whole, header, 1, [&] {
+    State loaded = s;
+    checkpoint.restore(loaded);
+    if (file_bytes(path) != whole) ADD_FAILURE() << "a damaged state was restored";
+  });
+  EXPECT_EQ(text(s), untouched);
+
+  // io::load of a tree.
+  const std::string model_path = folder / "m.safetensors";
+  io::save(model_path, model(1));
+  Model m = model(2);
+  const std::string model_file = file_bytes(model_path);
+  abuse(model_path, model_file, model_file.rfind('}') + 1, 1, [&] {
+    try {
+      io::load(model_path, m);
+      m = model(2);
+    } catch (const ParseError&) {
+      EXPECT_EQ(m.hidden.weight.to_vector()[0], 2);
+      EXPECT_EQ(m.scale->to_vector()[0], 2);
+      throw;
+    }
+  });
 }
 
 struct Wide {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -63,6 +65,20 @@ std::string error_of(F&& f, std::source_location line = std::source_location::cu
     return std::string(message.substr(0, at));
   }
   return "nothing was thrown";
+}
+
+/// Calls f while no file may grow beyond `bytes`: write() then fails half-way, as on a full disk.
+template <class F>
+void with_file_limit(size_t bytes, F&& f) {
+  rlimit saved;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &saved), 0);
+  auto* old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit small = saved;
+  small.rlim_cur = bytes;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  f();
+  setrlimit(RLIMIT_FSIZE, &saved);
+  std::signal(SIGXFSZ, old_handler);
 }
 
 /// Loads `good` cut at every byte, grown by a byte and with every one of its first `header` bytes' bits flipped. Only

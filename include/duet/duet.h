@@ -57,4 +57,5 @@
 #include "duet/data/idx.h"       // digits, MNIST
 #include "duet/data/csv.h"       // tables
 #include "duet/data/progress.h"  // a bar on a terminal
+#include "duet/io/npz.h"         // arrays of NumPy
 #include "duet/io/checkpoint.h"  // trees in files

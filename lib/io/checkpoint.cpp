@@ -13,19 +13,20 @@
 namespace duet::io {
 namespace {
 
-enum class Format { npy, safetensors };
+enum class Format { npy, npz, safetensors };
 
 template <class E>
 Format format_of(const char* action, const std::string& path) {
   if (path.ends_with(".npy")) return Format::npy;
+  if (path.ends_with(".npz")) return Format::npz;
   if (path.ends_with(".safetensors")) return Format::safetensors;
-  fail<E>("{}: {}: unknown kind of file; use .safetensors or .npy", action, path);
+  fail<E>("{}: {}: unknown kind of file; use .safetensors, .npz or .npy", action, path);
 }
 
 template <class E>
 void check_single(const char* action, const std::string& path, size_t tensors) {
-  check<E>(tensors == 1, "{}: {}: a .npy file holds one tensor, the tree has {}; use .safetensors", action, path,
-           tensors);
+  check<E>(tensors == 1, "{}: {}: a .npy file holds one tensor, the tree has {}; use .safetensors or .npz", action,
+           path, tensors);
 }
 
 void check_spec(const std::string& where, const std::string& name, const Spec& in_file, const Tensor& in_tree) {
@@ -172,7 +173,9 @@ void make_folder(const std::string& folder) {
 
 void save_named(const std::string& path, const NamedTensors& tensors, std::source_location line) {
   LineScope scope(line);
-  if (format_of<Error>("save", path) == Format::safetensors) return save_safetensors(path, tensors, line);
+  const Format format = format_of<Error>("save", path);
+  if (format == Format::safetensors) return save_safetensors(path, tensors, line);
+  if (format == Format::npz) return save_npz(path, tensors, line);
   check_single<Error>("save", path, tensors.size());
   save_npy(path, tensors[0].second, line);
 }
@@ -180,14 +183,15 @@ void save_named(const std::string& path, const NamedTensors& tensors, std::sourc
 void load_named(const std::string& path, const Slots& slots, std::source_location line) {
   LineScope scope(line);
   std::string where = "load: " + path;
-  if (format_of<ParseError>("load", path) == Format::npy) {
+  const Format format = format_of<ParseError>("load", path);
+  if (format == Format::npy) {
     check_single<ParseError>("load", path, slots.size());
     Tensor t = load_npy(path, line);
     check_spec(where, slots[0].first, t.spec(), *slots[0].second);
     *slots[0].second = std::move(t);
     return;
   }
-  NamedTensors loaded = load_safetensors(path, line);
+  NamedTensors loaded = format == Format::npz ? load_npz(path, line) : load_safetensors(path, line);
   std::vector<Tensor> fitting = match(where, std::move(loaded), slots);
   // Nothing below can fail: the tree changes whole or not at all.
   for (size_t i = 0; i < slots.size(); ++i) *slots[i].second = std::move(fitting[i]);

@@ -22,6 +22,10 @@ inline constexpr size_t kNpyPreamble = 12;
 inline constexpr size_t kNpyLongestHeader = 10'000;
 /// `start`: the first bytes of the file, as many as there are up to preamble and longest header.
 NpyHeader parse_npy_header(std::string_view where, std::span<const uint8_t> start, uint64_t file_bytes);
+/// The tensor whose elements `read` holds in the byte order and the order of axes of the file.
+Tensor npy_tensor(std::string_view where, const NpyHeader& header, Tensor read);
+/// What stands before the elements: version 1, little-endian, C order.
+std::string npy_header(const Spec& spec);
 
 struct SafetensorsEntry {
   std::string name;

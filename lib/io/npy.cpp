@@ -181,6 +181,27 @@ NpyHeader parse_npy_header(std::string_view where, std::span<const uint8_t> star
   return header;
 }
 
+Tensor npy_tensor(std::string_view where, const NpyHeader& header, Tensor read) {
+  if (header.swap_bytes) swap_bytes(storage(read), size_bytes(read.dtype()));
+  if (header.fortran_order && read.rank() > 1) read = from_fortran_order(header.spec, elements(read));
+  check_elements(where, read);
+  return read;
+}
+
+std::string npy_header(const Spec& spec) {
+  std::string shape;
+  for (int64_t extent : spec.shape) shape += fmt::format("{}{}", extent, spec.shape.rank() == 1 ? "," : ", ");
+  if (spec.shape.rank() > 1) shape.resize(shape.size() - 2);
+  std::string dict = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
+                                 size_bytes(spec.dtype) == 1 ? '|' : '<', kCodes[static_cast<int>(spec.dtype)], shape);
+  // Padded, as NumPy does it, so that the elements begin at a multiple of 64.
+  const size_t length = (10 + dict.size() + 1 + 63) / 64 * 64 - 10;
+  dict.resize(length - 1, ' ');
+  std::string header(kMagic);
+  header += {1, 0, static_cast<char>(length), static_cast<char>(length >> 8)};
+  return header + dict + '\n';
+}
+
 Tensor load_npy(const std::string& path, std::source_location line) {
   LineScope scope(line);
   InputFile file("load: " + path, path);
@@ -189,10 +210,7 @@ Tensor load_npy(const std::string& path, std::source_location line) {
   NpyHeader header = parse_npy_header(file.where(), start, file.size());
   Tensor t = uninitialized(header.spec);
   file.read(header.data_offset, storage(t));
-  if (header.swap_bytes) swap_bytes(storage(t), size_bytes(t.dtype()));
-  if (header.fortran_order && t.rank() > 1) t = from_fortran_order(header.spec, elements(t));
-  check_elements(file.where(), t);
-  return t;
+  return npy_tensor(file.where(), header, std::move(t));
 }
 
 void save_npy(const std::string& path, const Tensor& t, std::source_location line) {
@@ -201,20 +219,8 @@ void save_npy(const std::string& path, const Tensor& t, std::source_location lin
   check<Error>(t.defined(), "{}: the tensor is empty: default-constructed or moved from", where);
   Tensor dense = t.contiguous();
   materialize(dense, "save");
-  std::string shape;
-  for (int64_t extent : t.shape()) shape += fmt::format("{}{}", extent, t.rank() == 1 ? "," : ", ");
-  if (t.rank() > 1) shape.resize(shape.size() - 2);
-  std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
-                                   size_bytes(t.dtype()) == 1 ? '|' : '<', kCodes[static_cast<int>(t.dtype())], shape);
-  // Padded, as NumPy does it, so that the elements begin at a multiple of 64.
-  size_t length = (10 + header.size() + 1 + 63) / 64 * 64 - 10;
-  header.resize(length - 1, ' ');
-  header += '\n';
   OutputFile file(where, path);
-  file.write(kMagic);
-  const uint8_t preamble[4] = {1, 0, static_cast<uint8_t>(length), static_cast<uint8_t>(length >> 8)};
-  file.write(preamble);
-  file.write(header);
+  file.write(npy_header(dense.spec()));
   file.write(elements(dense));
   file.commit();
 }

@@ -12,7 +12,7 @@ NamedTensors load_safetensors(const std::string& path, std::source_location line
 void save_safetensors(const std::string& path, const NamedTensors&, std::source_location line) {
   LineScope scope(line);
   fail<Error>(
-      "save: {}: duet was built without nlohmann-json, which .safetensors files need; build duet with it, or use .npy",
+      "save: {}: duet was built without nlohmann-json, which .safetensors files need; build duet with it, or use .npz",
       path);
 }
 

@@ -11,6 +11,7 @@ for name in train t10k; do
   cp "$work/labels.gz" "$work/data/$name-labels-idx1-ubyte.gz"
   gzip -n9 <"$source/examples/data/digits/t10k-images-idx3-ubyte" >"$work/data/$name-images-idx3-ubyte.gz"
 done
+cp "$source/tests/interchange/fixtures/zeros.npz" "$work/data/packed.npz"
 
 # consumer DIR CMAKE_ARGS…: configures and builds the program in DIR.
 consumer() {
@@ -31,7 +32,9 @@ expect() {
 whole='bits: equal
 gz: ok
 save: ok
-load: ok'
+load: ok
+npz: ok
+packed: ok'
 case $kind in
   package)
     cmake --install "$build" --prefix "$work/prefix" >"$work/install.log"
@@ -48,8 +51,10 @@ case $kind in
     consumer "$work/build" "$@" -DDUET_SOURCE="$source" -DDUET_ZLIB=OFF -DDUET_JSON=OFF
     expect "$work/build" "bits: equal
 gz: load_idx: $work/data/train-images-idx3-ubyte.gz: gzip data, and duet was built without zlib; unpack the file, or build duet with zlib
-save: save: $work/data/m.safetensors: duet was built without nlohmann-json, which .safetensors files need; build duet with it, or use .npy
-load: load: $work/data/m.safetensors: duet was built without nlohmann-json, which .safetensors files need; build duet with it"
+save: save: $work/data/m.safetensors: duet was built without nlohmann-json, which .safetensors files need; build duet with it, or use .npz
+load: load: $work/data/m.safetensors: duet was built without nlohmann-json, which .safetensors files need; build duet with it
+npz: ok
+packed: load: $work/data/packed.npz: member 'zeros.npy': compressed, and duet was built without zlib; save it with numpy.savez, or build duet with zlib"
     ;;
 esac
 rm -rf "$work"

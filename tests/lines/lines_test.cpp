@@ -141,6 +141,9 @@ TEST(Lines, DataAndFiles) {
   EXPECT_HERE(io::load("/nowhere/x.safetensors", t));
   EXPECT_HERE(io::save_npy("/nowhere/x.npy", t));
   EXPECT_HERE(io::load_npy("/nowhere/x.npy"));
+  EXPECT_HERE(io::save_npz("/nowhere/x.npz", {{"x", t}}));
+  EXPECT_HERE(io::load_npz("/nowhere/x.npz"));
+  EXPECT_HERE(io::save("/nowhere/x.npz", t));
 }
 
 TEST(Lines, Gradients) {

@@ -1,11 +1,12 @@
-// save and load of trees, by file extension: .safetensors for any tree, .npy for a tree of one tensor; and checkpoints:
-// a folder of saved states that training goes on from after a stop at any moment.
+// save and load of trees, by file extension: .safetensors and .npz for any tree, .npy for a tree of one tensor; and
+// checkpoints: a folder of saved states that training goes on from after a stop at any moment.
 #pragma once
 
 #include <optional>
 #include <string>
 
 #include "duet/io/npy.h"
+#include "duet/io/npz.h"
 #include "duet/io/safetensors.h"
 #include "duet/tree.h"
 

@@ -51,4 +51,10 @@ int main(int, char** argv) {
   Model m{duet::nn::Linear::init(2, 2, duet::Key(1)), duet::nn::Linear::init(2, 2, duet::Key(2))};
   std::printf("save: %s\n", message_of([&] { duet::io::save(folder + "/m.safetensors", m); }).c_str());
   std::printf("load: %s\n", message_of([&] { duet::io::load(folder + "/m.safetensors", m); }).c_str());
+  // .npz needs neither zlib nor nlohmann-json while nothing is compressed.
+  std::printf("npz: %s\n", message_of([&] {
+                duet::io::save(folder + "/m.npz", m);
+                duet::io::load(folder + "/m.npz", m);
+              }).c_str());
+  std::printf("packed: %s\n", message_of([&] { duet::io::load_npz(folder + "/packed.npz"); }).c_str());
 }
