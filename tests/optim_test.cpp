@@ -181,28 +181,29 @@ TEST(Optim, AllModesGiveTheSameBits) {
   expect_same_bits(optim::Sgd::init(start(), 0, {.weight_decay = 0.1f}));
 }
 
-// A rate may be a tensor, in the parameters' dtype or f32.
+// A rate may be a tensor, in the parameters' dtype or f32, and a temporary, though it is used more than once.
 TEST(Optim, RateAsTensor) {
-  auto all = [](const auto& lr, DType dtype) {
+  auto all = [](const auto& rate, DType dtype) {
     Two m{start().a.to(dtype), start().b.to(dtype)};
     const Two g{ones({7}, dtype), ones({2, 3}, dtype)};
     optim::Adam adam = optim::Adam::init(m);
     optim::AdamW adamw = optim::AdamW::init(m);
     optim::Lion lion = optim::Lion::init(m, {.weight_decay = 0.1f});
     optim::Sgd sgd = optim::Sgd::init(m, 0.9f);
-    adam.update(m, g, lr);
-    adamw.update(m, g, lr);
-    lion.update(m, g, lr);
-    sgd.update(m, g, lr);
+    adam.update(m, g, rate());
+    adamw.update(m, g, rate());
+    lion.update(m, g, rate());
+    sgd.update(m, g, rate());
     return values(Two{m.a.to(f32), m.b.to(f32)});
   };
-  EXPECT_EQ(all(full({}, 0.25f), f32), all(0.25f, f32));
-  const std::vector<double> wide = all(0.25, f64), narrow_rate = all(full({}, 0.25f), f64),
-                            rate64 = all(full({}, 0.25, f64), f64);
-  for (size_t i = 0; i < wide.size(); ++i) {
-    EXPECT_NEAR(narrow_rate[i], wide[i], 1e-6);
-    EXPECT_NEAR(rate64[i], wide[i], 1e-6);
-  }
+  auto temporary = [](double lr, DType dtype) { return [=] { return full({}, lr, dtype); }; };
+  const std::vector<double> narrow = all([] { return 0.25f; }, f32), wide = all([] { return 0.25; }, f64);
+  const Tensor rate = full({}, 0.25f);
+  EXPECT_EQ(all([&]() -> const Tensor& { return rate; }, f32), narrow);
+  EXPECT_EQ(all(temporary(0.25, f32), f32), narrow);
+  EXPECT_EQ(all([&]() -> const Tensor& { return rate; }, f64), wide);
+  EXPECT_EQ(all(temporary(0.25, f32), f64), wide);
+  EXPECT_EQ(all(temporary(0.25, f64), f64), wide);
 }
 
 TEST(Optim, Clip) {
@@ -288,10 +289,15 @@ TEST(Optim, DoublePrecision) {
   optim::Sgd sgd = optim::Sgd::init(m, 0.9f);
   const Two g{ones({7}, f64), ones({2, 3}, f64)};
   const double before = m.a[0].item<double>();
-  adam.update(m, g, 0.5);
-  EXPECT_NEAR(m.a[0].item<double>(), before - 0.5, 1e-6);
+  // The rate and the corrections for the young moments are f64 as well.
+  adam.update(m, g, 0.3);
+  const double after = before - 0.3 / (1 + double{1e-8f});
+  EXPECT_NEAR(m.a[0].item<double>(), after, 1e-15);
   sgd.update(m, g, 0.25);
-  EXPECT_NEAR(m.a[0].item<double>(), before - 0.75, 1e-6);
+  EXPECT_NEAR(m.a[0].item<double>(), after - 0.25, 1e-15);
+  optim::AdamW adamw = optim::AdamW::init(m, {.weight_decay = 0.1f});
+  adamw.update(m, g, 0.3);
+  EXPECT_NEAR(m.a[0].item<double>(), (after - 0.25) * (1 - 0.3 * double{0.1f}) - 0.3 / (1 + double{1e-8f}), 1e-15);
   Two f = start();
   optim::Adam state = optim::Adam::init(f);
   EXPECT_THROW(state.update(f, f, Tensor(0.1)), DTypeError);

@@ -6,7 +6,7 @@ source_root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root="$work/a folder/duet"
-mkdir -p "$root" "$work/stubs" "$work/elsewhere"
+mkdir -p "$root/docs" "$work/stubs" "$work/elsewhere"
 cp "$source_root/run" "$root/run"
 cp -r "$source_root/.ci" "$root/.ci"
 log=$work/log failures=0
@@ -49,7 +49,8 @@ case $1 in
     echo "build $2 ${*:5}" >>"$STUB_LOG"
     [[ -z ${STUB_BUILD_FAILS-} ]] || { echo "x.cpp:1: error: stub" && exit 1; }
     printf '#!/bin/bash\necho "cwd $PWD"; printf "[%%s]" "$@"; exit ${STUB_DEMO-0}\n' >"$2/examples/04_mlp"
-    chmod +x "$2/examples/04_mlp" ;;
+    mkdir -p "$2/tests/docs" && printf '#!/bin/bash\necho "${STUB_PAGE-new}"; exit ${STUB_DOCS-0}\n' >"$2/tests/docs/ops_table"
+    chmod +x "$2/examples/04_mlp" "$2/tests/docs/ops_table" ;;
 esac
 END
 stub ctest <<'END'
@@ -153,6 +154,12 @@ go demo
 expect "demo after test configures nothing" 0 "Building (build/release)
 cwd $work/elsewhere
 []" "$built"
+go docs
+expect "docs" 0 "Building (build/release)" "build build/release --target tests/docs/ops_table"
+STUB_DOCS=1 STUB_PAGE=half go docs
+expect "docs fail" 1 "Building (build/release)
+run: docs/ops.md stays as it was" "build build/release --target tests/docs/ops_table"
+[[ $(cat "$root/docs/ops.md") == new ]] || { failures=$((failures + 1)) && echo "--- docs/ops.md is not what the program printed"; }
 go bench
 expect "bench keeps the tests" 1 "$(steps release)
 run: no benchmark was built" "configure release tests bench

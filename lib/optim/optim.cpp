@@ -37,8 +37,9 @@ void check_rate(const char* who, const std::vector<Tensor*>& parameters, const O
 
 namespace {
 
-// Rates are computed once, in f32 or the given rate's dtype; a parameter of another one has its own copy.
-Tensor beside(const Tensor& p, const Tensor& t) { return t.dtype() == p.dtype() ? t : cast(t, p.dtype()); }
+// Rates are computed once, in f64 where all parameters are, else in f32; a parameter of another dtype has its own copy.
+Tensor beside(DType dtype, const Tensor& t) { return t.dtype() == dtype ? t : cast(t, dtype); }
+Tensor beside(const Tensor& p, const Tensor& t) { return beside(p.dtype(), t); }
 
 // 1 − β^step, exactly enough for small steps: −expm1(step·log β).
 Tensor bias_correction(const Tensor& step, double beta) {
@@ -49,6 +50,22 @@ void check_decays(const char* who, const std::vector<uint8_t>& decays, size_t pa
   check<ShapeError>(decays.size() == parameters,
                     "{}: the trees differ: {} parameters, decay said of {}; init the optimiser from this model", who,
                     parameters, decays.size());
+}
+
+bool all_are_f64(const std::vector<Tensor*>& parameters) {
+  for (const Tensor* p : parameters)
+    if (p->dtype() != DType::f64) return false;
+  return !parameters.empty();
+}
+// A rate that may be used several times is no temporary, whose storage its first use may take; and f64 where all
+// parameters are, so that what is made of it has their precision.
+bool is_steady(const Operand& lr, const std::vector<Tensor*>& parameters) {
+  return lr.kind() != Operand::Kind::rvalue &&
+         (!all_are_f64(parameters) || (lr.is_tensor() && lr.tensor().dtype() == DType::f64));
+}
+Tensor steady(const Operand& lr, const std::vector<Tensor*>& parameters) {
+  if (!lr.is_tensor()) return mul(ones({}, DType::f64), lr);
+  return all_are_f64(parameters) ? beside(DType::f64, lr.tensor()) : lr.tensor();
 }
 
 // What a parameter that decays is multiplied by: 1 − lr·weight_decay.
@@ -89,6 +106,10 @@ void adam_update(const char* who, const std::vector<Tensor*>& parameters, const 
   check_trees(who, parameters, gradients, state_of(state.v));
   if (state.decays != nullptr) check_decays(who, *state.decays, parameters.size());
   check_rate(who, parameters, lr);
+  if (!is_steady(lr, parameters)) {
+    const Tensor rate = steady(lr, parameters);
+    return adam_update(who, parameters, gradients, state, rate);
+  }
   const double beta1 = static_cast<double>(state.beta1), beta2 = static_cast<double>(state.beta2),
                epsilon = static_cast<double>(state.epsilon);
   auto decays = [&](size_t i) { return state.decays != nullptr && state.weight_decay != 0 && (*state.decays)[i] != 0; };
@@ -96,9 +117,8 @@ void adam_update(const char* who, const std::vector<Tensor*>& parameters, const 
   for (size_t i = 0; i < parameters.size(); ++i) any = any || decays(i);
   // What all elements share is computed once: lr / c1, 1 / sqrt(c2) and 1 − lr·decay.
   Tensor next = state.step + 1;
-  const Tensor correction = bias_correction(next, beta1);
-  const Tensor rate = lr.is_tensor() ? div(lr, beside(lr.tensor(), correction)) : div(lr, correction),
-               scale = rsqrt(bias_correction(next, beta2)), keep = any ? kept_part(lr, state.weight_decay) : Tensor();
+  const Tensor count = lr.is_tensor() ? beside(lr.tensor(), next) : next, rate = div(lr, bias_correction(count, beta1)),
+               scale = rsqrt(bias_correction(count, beta2)), keep = any ? kept_part(lr, state.weight_decay) : Tensor();
   state.step = std::move(next);  // nothing can fail from here on
   for (size_t i = 0; i < parameters.size(); ++i) {
     Tensor &p = *parameters[i], &m = state.m[i].value, &v = state.v[i].value;
@@ -122,6 +142,10 @@ void lion_update(Lion& lion, const std::vector<Tensor*>& parameters, const std::
   check_trees("Lion", parameters, gradients, state_of(lion.m));
   check_decays("Lion", lion.decays, parameters.size());
   check_rate("Lion", parameters, lr);
+  if (!is_steady(lr, parameters)) {
+    const Tensor rate = steady(lr, parameters);
+    return lion_update(lion, parameters, gradients, rate);
+  }
   const double beta1 = static_cast<double>(lion.beta1), beta2 = static_cast<double>(lion.beta2);
   auto decays = [&](size_t i) { return lion.weight_decay != 0 && lion.decays[i] != 0; };
   bool any = false;

@@ -2,38 +2,39 @@
 // and gradients from the samples of the op tests and from the records, PyTorch's part from the golden cases,
 // descriptions from the headers. What is missing needs a reason here, and a reason for what is not missing is an error
 // too.
-#include <filesystem>
-#include <fstream>
-#include <regex>
-#include <sstream>
-
+#include "docs/documented.h"
 #include "golden/index_cases.h"
+#include "golden/layers_cases.h"
 #include "golden/matmul_cases.h"
 #include "golden/movement_cases.h"
 #include "golden/neural_cases.h"
+#include "golden/optim_cases.h"
 #include "golden/pointwise_cases.h"
 #include "golden/reduce_cases.h"
 #include "ops/along_cases.h"
+#include "ops/basic_composites.h"
+#include "ops/conv_cases.h"
 #include "ops/create_cases.h"
 #include "ops/index_cases.h"
 #include "ops/matmul_cases.h"
 #include "ops/movement_cases.h"
+#include "ops/neural_composites.h"
 #include "ops/pad_cases.h"
 #include "ops/pointwise_cases.h"
 #include "ops/rearrange_cases.h"
 #include "ops/reduce_cases.h"
 #include "ops/scan_cases.h"
 #include "ops/sort_cases.h"
+#include "ops/stats_composites.h"
 #include "ops/windows_cases.h"
 
 namespace duet::docs {
 namespace {
 
-namespace fs = std::filesystem;
-using Texts = std::map<std::string, std::string>;
-
 const Texts kNoGolden = {
     {"adam_update", "part of optim::Adam"},
+    {"adamw_update", "part of optim::AdamW"},
+    {"lion_update", "part of optim::Lion"},
     {"alias", "only tapes see it"},
     {"copy", "contiguous has"},
     {"exclusive_prod", "part of prod's gradient"},
@@ -41,77 +42,39 @@ const Texts kNoGolden = {
     {"unsort", "part of sort's gradient"},
     {"resort", "part of sort's gradient"},
     {"unwindows", "part of windows' gradient"},
+    {"fold", "part of unfold's gradient"},
+    {"max_pool_index", "part of max_pool2d"},
     {"uniform", "random numbers by key"},
     {"normal", "random numbers by key"},
     {"bernoulli", "random numbers by key"},
+    {"categorical", "random numbers by key"},
+    {"dropout", "random numbers by key"},
     {"permutation", "random numbers by key"},
     {"split", "random numbers by key"},
     {"fold_in", "random numbers by key"},
+    {"Dropout", "random numbers by key"},
+    {"Lion", "PyTorch has none"},
 };
 const Texts kNoGradient = {
     {"adam_update", "optimisers are not differentiated"},
+    {"adamw_update", "optimisers are not differentiated"},
+    {"lion_update", "optimisers are not differentiated"},
+    {"Adam", "optimisers are not differentiated"},
+    {"AdamW", "optimisers are not differentiated"},
+    {"Lion", "optimisers are not differentiated"},
+    {"Sgd", "optimisers are not differentiated"},
+    {"clip_by_global_norm", "optimisers are not differentiated"},
     {"zeros", "nothing to differentiate"},
     {"ones", "nothing to differentiate"},
     {"eye", "nothing to differentiate"},
     {"argsort", "integers or bool"},
     {"bernoulli", "integers or bool"},
+    {"categorical", "integers or bool"},
 };
 /// Functions that are an operation of a list under another name.
 const Texts kOperation = {{"slice_axis", "slice"}};
-const Texts kNoSample = {};
-
-/// What the headers say of each name: the first sentence of its docstring.
-struct Documented {
-  Texts sentences;
-  std::vector<std::string> functions;  // in reading order
-  std::set<std::string> lists;
-};
-
-std::string first_sentence(const std::string& text) {
-  std::smatch end;
-  const bool found = std::regex_search(text, end, std::regex(R"(( \(attribute|\b(?!al\.)\w*\S?(\.|;|:)( |$)))"));
-  std::string s = found ? text.substr(0, static_cast<size_t>(end.position())) + end.str() : text;
-  s = std::regex_replace(s, std::regex(R"(( \(attribute|\.|;|:) ?$)"), "");
-  return std::regex_replace(s, std::regex(R"(\|)"), "\\|");
-}
-
-Documented read_headers() {
-  Documented d;
-  std::vector<fs::path> headers{DUET_SOURCE_DIR "/include/duet/random.h"};
-  for (const auto& file : fs::directory_iterator(DUET_SOURCE_DIR "/include/duet/ops")) headers.push_back(file.path());
-  std::sort(headers.begin(), headers.end());
-  static const std::regex function(
-      R"(^(?:inline )?(?!Outputs)[A-Z]\w* ([a-z]\w*)\((?:const (?:Operand|Tensor|Shape|Key|std)|int|double).*)");
-  static const std::regex name_of_struct(R"re(.*string_view name = "(\w+)";)re");
-  static const std::regex list(R"(struct\s+(\w+)\s*:\s*OpList<)");
-  for (const fs::path& path : headers) {
-    std::ifstream in(path);
-    std::stringstream text;
-    text << in.rdbuf();
-    const std::string all = text.str();
-    for (std::sregex_iterator i(all.begin(), all.end(), list), end; i != end; ++i) d.lists.insert((*i)[1]);
-    std::string line, doc, doc_of_struct;
-    bool docs_before = false;
-    while (std::getline(text, line)) {
-      std::smatch m;
-      if (line.rfind("///", 0) == 0) {
-        doc = (docs_before ? doc + " " : "") + (line.size() > 4 ? line.substr(4) : "");
-        docs_before = true;
-        continue;
-      }
-      if (std::regex_match(line, m, name_of_struct)) {
-        d.sentences.emplace(m[1], first_sentence(doc_of_struct));
-      } else if (line.rfind("struct ", 0) == 0) {
-        doc_of_struct = docs_before ? doc : "";
-      } else if (line.find("= delete") == std::string::npos && std::regex_match(line, m, function)) {
-        if (docs_before) d.sentences[m[1]] = first_sentence(doc);
-        if (std::find(d.functions.begin(), d.functions.end(), m[1]) == d.functions.end()) d.functions.push_back(m[1]);
-      }
-      docs_before = false;
-    }
-  }
-  return d;
-}
+/// What has neither samples nor golden cases: the test that checks it in all modes.
+const Texts kTestedIn = {{"categorical", "random_test"}, {"Dropout", "nn_test"}, {"Lion", "optim_test"}};
 
 /// What the golden files hold of an operation.
 struct Golden {
@@ -123,7 +86,8 @@ std::map<std::string, Golden> read_golden() {
   for (auto [family, cases] :
        {std::pair("pointwise", golden::pointwise_cases()), std::pair("reduce", golden::reduce_cases()),
         std::pair("movement", golden::movement_cases()), std::pair("index", golden::index_cases()),
-        std::pair("matmul", golden::matmul_cases()), std::pair("neural", golden::neural_cases())}) {
+        std::pair("matmul", golden::matmul_cases()), std::pair("neural", golden::neural_cases()),
+        std::pair("layers", golden::layers_cases()), std::pair("optim", golden::optim_cases(Mode::eager))}) {
     const golden::File file = golden::load(family);
     for (const golden::Case& c : cases) {
       Golden& g = all[c.op()];
@@ -133,20 +97,6 @@ std::map<std::string, Golden> read_golden() {
     }
   }
   return all;
-}
-
-/// The names that tests of samples mention: `composite_samples("softmax", …)`.
-std::set<std::string> read_sampled() {
-  std::set<std::string> names;
-  static const std::regex mention(R"re(_samples\(\s*"(\w+))re");
-  for (const auto& file : fs::directory_iterator(DUET_SOURCE_DIR "/tests/ops")) {
-    std::ifstream in(file.path());
-    std::stringstream text;
-    text << in.rdbuf();
-    const std::string all = text.str();
-    for (std::sregex_iterator i(all.begin(), all.end(), mention), end; i != end; ++i) names.insert((*i)[1]);
-  }
-  return names;
 }
 
 /// "yes" or "no: why"; notes where a reason is missing or stale.
@@ -169,15 +119,41 @@ std::string dtypes(DTypeSet set) {
   return s;
 }
 
-class Table {
+/// What an operation's samples show.
+struct Shown {
+  DTypeSet in = 0, out = 0;
+  bool sampled = false, smooth = false, same = true;
+  size_t arity = 0;
+  void add(const std::vector<testing::Sample>& samples) {
+    for (const testing::Sample& s : samples) {
+      sampled = true;
+      smooth |= s.smooth;
+      const DType y = s.f(s.inputs, testing::kNumber).dtype();
+      out |= set_of(y);
+      arity = std::max(arity, s.inputs.size());
+      for (const Tensor& x : s.inputs) in |= set_of(x.dtype()), same &= x.dtype() == y;
+    }
+  }
+};
+
+/// The three tables. What is in golden cases, headers or lists and in no table is a problem.
+class Tables {
  public:
   template <class Family>
-  void family(const char* list) {
+  void operations(const char* list) {
     lists_.insert(list);
     testing::for_each_op<Family>([&]<class Op>() { row(op<Op>(), testing::Generator<Op>::samples()); });
   }
+  /// Samples of functions; of "name.part" for each part of several results.
+  template <class List>
+  void composites() {
+    testing::for_each_op<List>([&]<class Op>() {
+      const std::string name(Op::name);
+      composites_[name.substr(0, name.find('.'))].add(testing::Generator<Op>::samples());
+    });
+  }
 
-  std::string text() {
+  std::string operation_rows() {
     if (lists_ != documented_.lists)
       throw std::runtime_error(
           fmt::format("{} op lists are here, the headers have {}", lists_.size(), documented_.lists.size()));
@@ -185,94 +161,131 @@ class Table {
   }
 
   /// Functions that are no operation of a list: made of those that are.
-  std::string composites() {
-    const std::set<std::string> sampled = read_sampled();
+  std::string composite_rows() {
     std::string rows;
     for (const std::string& name : documented_.functions) {
-      if (ops_.count(name) || kOperation.count(name)) continue;
-      const Golden g = golden_[name];
-      const bool tested = sampled.count(name) || g.cases > 0;
-      const std::string values = answer(tested, name, "values", kNoSample);
-      rows += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", name, documented_.sentences[name], values,
-                          answer(g.gradient, name, "gradient", kNoGradient),
-                          answer(g.second, name, "second gradient", kNoGradient), values,
-                          g.cases ? fmt::format("{} case{}", g.cases, g.cases == 1 ? "" : "s")
-                                  : answer(false, name, "golden", kNoGolden));
+      if (operations_.count(name) || kOperation.count(name)) continue;
+      seen_.insert(name);
+      rows += composite_row(name, name, composites_[name]);
+    }
+    return rows;
+  }
+  std::string layer_rows() {
+    std::string rows;
+    for (const std::string& name : documented_.layers) {
+      seen_.insert(name);
+      rows += composite_row(name, "nn::" + name, {});
     }
     return rows;
   }
 
+  void check_that_all_were_seen() const {
+    for (const auto& [name, golden] : golden_)
+      if (golden.cases > 0 && !seen_.count(name)) problems.push_back(name + ": golden cases of no operation");
+    for (const auto& [name, shown] : composites_)
+      if (!seen_.count(name)) problems.push_back(name + ": samples of no function");
+  }
+
  private:
+  std::string described(const std::string& name) {
+    const std::string text = documented_.sentences[name];
+    if (text.empty()) problems.push_back(name + ": no docstring");
+    return text;
+  }
+  std::string golden_cases(const std::string& name) {
+    const int n = golden_[name].cases;
+    const std::string text = answer(n > 0, name, "golden", kNoGolden);
+    return n == 0 ? text : fmt::format("{} case{}", n, n == 1 ? "" : "s");
+  }
+
   void row(const OpRecord& op, const std::vector<testing::Sample>& samples) {
     const std::string name(op.name);
-    ops_.insert(name);
-    DTypeSet in = op.kind == OpClass::pointwise ? op.accepts : 0, out = 0;
-    bool smooth = false, same = true;
-    size_t arity = 0;
-    for (const testing::Sample& s : samples) {
-      smooth |= s.smooth;
-      const DType y = s.f(s.inputs, testing::kNumber).dtype();
-      out |= set_of(y);
-      arity = std::max(arity, s.inputs.size());
-      for (const Tensor& x : s.inputs) in |= set_of(x.dtype()), same &= x.dtype() == y;
-    }
+    operations_.insert(name), seen_.insert(name);
+    Shown shown;
+    if (op.kind == OpClass::pointwise) shown.in = op.accepts;
+    shown.add(samples);
     const Golden g = golden_[name];
-    const bool floats = (out & kFloats) != 0 && (in & kFloats) != 0;
     std::string gradient, second;
-    if (op.vjp == nullptr && !floats) {
-      gradient = in == 0 ? "no: nothing to differentiate" : "no: integers or bool";
-      second = gradient;
+    if (op.vjp == nullptr && ((shown.out & kFloats) == 0 || (shown.in & kFloats) == 0)) {
+      gradient = second = shown.in == 0 ? "no: nothing to differentiate" : "no: integers or bool";
     } else if (op.vjp == nullptr && g.gradient) {
       gradient = second = "zero, as PyTorch's";
     } else {
-      gradient = answer(op.vjp != nullptr && (smooth || g.gradient), name, "gradient", kNoGradient);
-      second = answer(op.vjp != nullptr && (smooth || g.second), name, "second gradient", kNoGradient);
+      gradient = answer(op.vjp != nullptr && (shown.smooth || g.gradient), name, "gradient", kNoGradient);
+      second = answer(op.vjp != nullptr && (shown.smooth || g.second), name, "second gradient", kNoGradient);
     }
-    const bool sampled = !samples.empty();
-    rows_ += fmt::format("| `{}` | {} | {} → {} | {} | {} | {} | {} | {} |\n", name, documented_.sentences[name],
-                         op.inputs < 0                ? dtypes(in) + " …"
-                         : op.inputs > 1 && arity > 1 ? fmt::format("{} ×{}", dtypes(in), op.inputs)
-                                                      : dtypes(in),
-                         same && out == in ? "the same" : dtypes(out), answer(sampled, name, "values", kNoSample),
-                         gradient, second, answer(sampled, name, "compiled", kNoSample),
-                         g.cases ? fmt::format("{} case{}", g.cases, g.cases == 1 ? "" : "s")
-                                 : answer(false, name, "golden", kNoGolden));
+    const std::string in = dtypes(shown.in);
+    rows_ += fmt::format("| `{}` | {} | {} → {} | {} | {} | {} | {} | {} |\n", name, described(name),
+                         op.inputs < 0                      ? in + " …"
+                         : op.inputs > 1 && shown.arity > 1 ? fmt::format("{} ×{}", in, op.inputs)
+                                                            : in,
+                         shown.same && shown.out == shown.in ? "the same" : dtypes(shown.out),
+                         answer(shown.sampled, name, "values", {}), gradient, second,
+                         answer(shown.sampled, name, "compiled", {}), golden_cases(name));
+  }
+
+  /// Golden cases run in all modes, as samples do.
+  std::string composite_row(const std::string& name, const std::string& key, const Shown& shown) {
+    const Golden g = golden_[name];
+    const auto elsewhere = kTestedIn.find(name);
+    const bool tested = shown.sampled || g.cases > 0;
+    if (tested == (elsewhere != kTestedIn.end()))
+      problems.push_back(name + (tested ? ": tested, and said to be tested elsewhere" : ": tested nowhere"));
+    if (elsewhere != kTestedIn.end() &&
+        read(fs::path(DUET_SOURCE_DIR "/tests") / (elsewhere->second + ".cpp")).find(name) == std::string::npos)
+      problems.push_back(fmt::format("{}: {} does not mention it", name, elsewhere->second));
+    const std::string values = elsewhere == kTestedIn.end() ? "yes" : "`" + elsewhere->second + "`";
+    auto differentiated = [&](bool yes, const char* which) {
+      return elsewhere != kTestedIn.end() && !kNoGradient.count(name)
+                 ? values
+                 : answer(yes || shown.smooth, name, which, kNoGradient);
+    };
+    return fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", name, described(key), values,
+                       differentiated(g.gradient, "gradient"), differentiated(g.second, "second gradient"), values,
+                       golden_cases(name));
   }
 
   Documented documented_ = read_headers();
   std::map<std::string, Golden> golden_ = read_golden();
-  std::set<std::string> lists_, ops_;
+  std::map<std::string, Shown> composites_;
+  std::set<std::string> lists_, operations_, seen_;
   std::string rows_;
 };
 
 constexpr const char* kHeading = R"(# Operations
 
 What each operation takes and gives, and which tests look at it. `tests/docs/ops_table.cpp` derives this page from the lists
-of operations, their samples and the golden cases; a test compares the two.
+of operations, their samples and the golden cases; a test compares the two, `./run docs` writes it anew.
 
-- **values**: against an independent reference in f64, over shapes, dtypes, layouts in memory, instruction sets and threads
+- **values**: against an independent reference in f64, over shapes, dtypes, layouts in memory, instruction sets and threads,
+  or against PyTorch; else the test that looks at it
 - **gradient**, **second**: against central differences in f64, or PyTorch's
-- **compiled**: eager, compiled and frozen give the same bits, gradients included
-- **PyTorch**: cases in `tests/golden`, values and gradients, each eagerly and compiled
+- **modes**: eager, compiled and frozen give the same bits, gradients included
+- **PyTorch**: cases in `tests/golden`, values and gradients, each in the three modes
 
 ## Operations of the lists
 
-| operation | what | takes → gives | values | gradient | second | compiled | PyTorch |
+| operation | what | takes → gives | values | gradient | second | modes | PyTorch |
 |---|---|---|---|---|---|---|---|
 )";
 constexpr const char* kCompositeHeading = R"(
 ## Made of others
 
-| function | what | values | gradient | second | compiled | PyTorch |
+| function | what | values | gradient | second | modes | PyTorch |
 |---|---|---|---|---|---|---|
 )";
-constexpr const char* kFooting = R"(
-Written by `build/dev/tests/docs/ops_table > docs/ops.md`.
+constexpr const char* kLayerHeading = R"(
+## Layers and optimisers
+
+Gradients are those of inputs and parameters.
+
+| name | what | values | gradient | second | modes | PyTorch |
+|---|---|---|---|---|---|---|
 )";
 
 void print() {
-  Table t;
-#define DUET_FAMILY(Family) t.family<Family>(#Family)
+  Tables t;
+#define DUET_FAMILY(Family) t.operations<Family>(#Family)
   DUET_FAMILY(PointwiseOps);
   DUET_FAMILY(ReduceOps);
   DUET_FAMILY(ScanOps);
@@ -282,13 +295,21 @@ void print() {
   DUET_FAMILY(PadOps);
   DUET_FAMILY(WindowOps);
   DUET_FAMILY(MatmulOps);
+  DUET_FAMILY(ConvOps);
   DUET_FAMILY(IndexOps);
   DUET_FAMILY(AlongOps);
   DUET_FAMILY(CreateOps);
   DUET_FAMILY(RandomOps);
 #undef DUET_FAMILY
-  const std::string operations = t.text();
-  fmt::print("{}{}{}{}{}", kHeading, operations, kCompositeHeading, t.composites(), kFooting);
+  t.composites<testing::Composites>();
+  t.composites<testing::NeuralOps>();
+  t.composites<testing::ConvComposites>();
+  t.composites<testing::Statistics>();
+  t.composites<testing::RearrangeComposites>();
+  fmt::print("{}{}", kHeading, t.operation_rows());
+  fmt::print("{}{}", kCompositeHeading, t.composite_rows());
+  fmt::print("{}{}", kLayerHeading, t.layer_rows());
+  t.check_that_all_were_seen();
 }
 
 }  // namespace

@@ -52,7 +52,8 @@ class Draw:
     def distinct(self, *shape, step=0.25):
         """Numbers no two of which are equal, so that an order is an order."""
         n = int(np.prod(shape))
-        return torch.from_numpy(np.asarray((self.generator.permutation(n) - n // 2) * step, dtype=np.float32)).reshape(shape)
+        values = np.asarray((self.generator.permutation(n) - n // 2) * step, dtype=np.float32)
+        return torch.from_numpy(values).reshape(shape)
 
 
 class Family:
@@ -62,8 +63,8 @@ class Family:
         self.name, self.tensors = name, {}
 
     def case(self, name, f, inputs, gradients=True, second=True):
-        """Evaluates f on inputs(draw), a list of tensors. f gets floating inputs in f64 and returns a tensor or a tuple,
-        of which the first is differentiated."""
+        """Evaluates f on inputs(draw), a list of tensors. f gets floating inputs in f64 and returns a tensor or a
+        tuple, of which the first is differentiated."""
         draw = Draw(name)
         x = inputs(draw) if callable(inputs) else inputs
         wide = [t.double() if t.is_floating_point() else t for t in x]
@@ -102,9 +103,10 @@ class Family:
         self.tensors[key] = np.array(value.detach().numpy(force=True), order="C")
 
     def write(self):
-        options = {"torch": torch.__version__, "numpy": np.__version__, "threads": "1", "truth": "f64 of f32 inputs"}
+        # One entry: several have another order each time, and the same values should make the same file.
+        by = f"torch {torch.__version__}, numpy {np.__version__}; 1 thread, f64 of f32 inputs"
         path = HERE / f"{self.name}.safetensors"
-        save_file(self.tensors, path, metadata=options)
+        save_file(self.tensors, path, metadata={"made_by": by})
         cases = {key.split("/")[0] for key in self.tensors}
         print(f"{path.name}: {len(cases)} cases, {path.stat().st_size:,} bytes")
 

@@ -33,7 +33,7 @@ inline Cases movement_cases() {
   cases("slice", {"step"}, [](const Tensors& x) { return slice_axis(x[0], 1, 1, 6, 2); });
   cases("slice", {"negative"}, [](const Tensors& x) { return slice_axis(x[0], 0, -3, -1); });
   cases("slice", {"empty"}, [](const Tensors& x) { return slice_axis(x[0], 1, 3, 3); });
-  cases("row", {"last"}, [](const Tensors& x) { return x[0][-1]; });
+  cases("slice", {"row"}, [](const Tensors& x) { return x[0][-1]; });
   cases("unslice", {"step"}, [](const Tensors& x) {
     return Tensor(call_op<Unslice>(std::array<int64_t, 4>{1, 1, 7, 2}, x[0]));
   });

@@ -47,6 +47,10 @@ inline Cases pointwise_cases() {
   }
   cases("leaky_relu", {"smooth", "special", "kink"}, [](const Tensors& x) { return leaky_relu(x[0]); });
   cases("leaky_relu", {"slope"}, [](const Tensors& x) { return leaky_relu(x[0], 0.2); });
+  cases("silu", plain, call(silu));
+  cases("silu", {"far"}, call(silu));
+  cases("softplus", plain, call(softplus));
+  cases("softplus", {"far"}, call(softplus));
   cases("isnan", {"special"}, call(isnan));
   cases("isinf", {"special"}, call(isinf));
   cases("logical_not", {"bool"}, call(logical_not));
@@ -74,6 +78,10 @@ inline Cases pointwise_cases() {
   cases("where", {"same", "broadcast", "i32", "special"}, call(where), kSums);
   cases("logical_and", {"bool", "outer"}, call(logical_and));
   cases("logical_or", {"bool", "outer"}, call(logical_or));
+  cases("pow", {"positive", "outer", "special"}, call(pow), kSums);
+  cases("pow", {"whole"}, [](const Tensors& x) { return pow(x[0], arange(-3, 4, 1, x[0].dtype())); });
+  cases("pow", {"zero"}, [](const Tensors& x) { return pow(x[0], arange(4, x[0].dtype())); });
+  cases("pow", {"number"}, [](const Tensors& x) { return pow(x[0], 3); });
   cases("clamp", {"number", "special"}, [](const Tensors& x) { return clamp(x[0], -0.75, 1.25); });
   cases("clamp", {"i32"}, [](const Tensors& x) { return clamp(x[0], -3, 4); });
   cases("clamp", {"tensors"}, [](const Tensors& x) { return clamp(x[0], x[1], x[2]); });

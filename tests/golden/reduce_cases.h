@@ -53,6 +53,7 @@ inline Cases reduce_cases() {
   cases("prod", {"nothing", "bool"}, reduced(prod, rows));
   cases("prod", {"i64"}, reduced(prod, {}));
   cases("logsumexp", {"special", "large", "infinite"}, reduced(logsumexp, columns));
+  cases("logsumexp", {"masked"}, reduced(logsumexp, columns), kSums);
   for (const bool deviation : {false, true}) {
     const std::string op = deviation ? "stddev" : "var";
     auto f = [=](const Operand& x, const ReduceOver& over, int64_t ddof = 0) {
@@ -66,6 +67,8 @@ inline Cases reduce_cases() {
     cases(
         op, {"shifted"}, [=](const Tensors& x) { return f(x[0], columns); }, kSums);
   }
+  cases(
+      "stddev", {"equal"}, [](const Tensors& x) { return stddev(x[0], 1); }, kSums);
   cases("reduce_any", {"all"}, reduced(reduce_any, {}));
   cases("reduce_any", {"axis1", "numbers"}, reduced(reduce_any, columns));
   cases("reduce_any", {"kept"}, reduced(reduce_any, {.axis = 0, .keepdims = true}));
@@ -98,6 +101,7 @@ inline Cases reduce_cases() {
     };
   };
   cases("topk", {"last"}, largest(3, -1));
+  cases("topk", {"nan"}, largest(3, 1));
   cases("topk", {"first"}, largest(2, 0));
   cases("topk", {"i64"}, [](const Tensors& x) { return topk(x[0], 2).values; });
   cases("argmin", {"last"}, [](const Tensors& x) { return argmin(x[0]); });

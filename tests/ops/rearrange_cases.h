@@ -5,6 +5,24 @@
 
 namespace duet::testing {
 
+// The composites of ops/rearrange.h and index.h: as a list, so that the harness is the same.
+struct RearrangeComposites : OpList<struct Roll, struct Repeat, struct Stack, struct Squeeze, struct Take> {};
+struct Roll {
+  static constexpr std::string_view name = "roll";
+};
+struct Repeat {
+  static constexpr std::string_view name = "repeat";
+};
+struct Stack {
+  static constexpr std::string_view name = "stack";
+};
+struct Squeeze {
+  static constexpr std::string_view name = "squeeze";
+};
+struct Take {
+  static constexpr std::string_view name = "take";
+};
+
 template <>
 struct Generator<Flip> {
   static std::vector<Sample> samples() {
@@ -116,5 +134,26 @@ inline std::vector<Sample> take_samples() {
     };
   });
 }
+
+template <>
+struct Generator<Roll> {
+  static std::vector<Sample> samples() { return roll_samples(); }
+};
+template <>
+struct Generator<Repeat> {
+  static std::vector<Sample> samples() { return repeat_samples(); }
+};
+template <>
+struct Generator<Stack> {
+  static std::vector<Sample> samples() { return stack_samples(); }
+};
+template <>
+struct Generator<Squeeze> {
+  static std::vector<Sample> samples() { return squeeze_samples(); }
+};
+template <>
+struct Generator<Take> {
+  static std::vector<Sample> samples() { return take_samples(); }
+};
 
 }  // namespace duet::testing

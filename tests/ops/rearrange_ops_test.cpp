@@ -10,19 +10,8 @@ namespace {
 
 void fail(const std::string& wrong) { ADD_FAILURE() << wrong; }
 
-/// The samples, or with DUET_TEST_SIZE=small some of them.
-void check_all(std::vector<Sample> samples) {
-  ASSERT_GT(samples.size(), 20u);
-  if (small_size()) samples.resize(samples.size() / 4);
-  check_samples(samples, fail);
-}
-
 TEST(RearrangeOpsTest, EveryOpOfTheList) { check_samples(family_samples<RearrangeOps>(), fail); }
-TEST(RearrangeTest, Roll) { check_all(roll_samples()); }
-TEST(RearrangeTest, Repeat) { check_all(repeat_samples()); }
-TEST(RearrangeTest, Stack) { check_all(stack_samples()); }
-TEST(RearrangeTest, SqueezeAndUnsqueeze) { check_all(squeeze_samples()); }
-TEST(RearrangeTest, Take) { check_all(take_samples()); }
+TEST(RearrangeTest, EveryComposite) { check_samples(family_samples<RearrangeComposites>(), fail); }
 
 TEST(RearrangeTest, ViewsShareStorageAndLaunchNothing) {
   const Tensor x = normal(Key(1), {1, 4, 5});

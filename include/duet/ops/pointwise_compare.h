@@ -10,6 +10,7 @@ struct Comparison : Pointwise<2> {
   static constexpr DTypeSet kAccepts = kAnyDType;
   static constexpr bool kBoolOut = true;
 };
+/// Whether a equals b; −0 and +0 do, NaN equals nothing.
 struct Eq : Comparison {
   static constexpr std::string_view name = "eq";
   template <class T>
@@ -17,6 +18,7 @@ struct Eq : Comparison {
     return a == b;
   }
 };
+/// Whether a differs from b; NaN differs from everything.
 struct Ne : Comparison {
   static constexpr std::string_view name = "ne";
   template <class T>
@@ -24,6 +26,7 @@ struct Ne : Comparison {
     return a != b;
   }
 };
+/// Whether a is smaller than b; false beside NaN.
 struct Lt : Comparison {
   static constexpr std::string_view name = "lt";
   template <class T>
@@ -31,6 +34,7 @@ struct Lt : Comparison {
     return a < b;
   }
 };
+/// Whether a is no larger than b; false beside NaN.
 struct Le : Comparison {
   static constexpr std::string_view name = "le";
   template <class T>
@@ -38,6 +42,7 @@ struct Le : Comparison {
     return a <= b;
   }
 };
+/// Whether a is larger than b; false beside NaN.
 struct Gt : Comparison {
   static constexpr std::string_view name = "gt";
   template <class T>
@@ -45,6 +50,7 @@ struct Gt : Comparison {
     return a > b;
   }
 };
+/// Whether a is no smaller than b; false beside NaN.
 struct Ge : Comparison {
   static constexpr std::string_view name = "ge";
   template <class T>

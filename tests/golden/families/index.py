@@ -36,10 +36,12 @@ def add_cases(family):
     case("take.flat", lambda x, i: torch.take(x, i), lambda draw: [draw(3, 4), draw.integers(2, 5, high=12)])
     case("take.repeated", lambda x, i: torch.take(x, i), lambda draw: [draw(5), torch.tensor([0, 4, 4, 0, -1])])
     for how, axis in {"first": 0, "last": -1}.items():
-        case(f"take_along_axis.{how}", lambda x, i, a=axis: torch.gather(x, a, i), lambda draw: [draw(3, 4), draw.integers(3, 4, high=3)])
+        case(f"take_along_axis.{how}", lambda x, i, a=axis: torch.gather(x, a, i),
+             lambda draw: [draw(3, 4), draw.integers(3, 4, high=3)])
         case(f"scatter_add_along_axis.{how}", lambda b, i, u, a=axis: torch.scatter_add(b, a, i, u),
              lambda draw: [draw(3, 4), draw.integers(3, 4, high=3), draw(3, 4)])
-    case("take_along_axis.longer", lambda x, i: torch.gather(x, 1, i), lambda draw: [draw(2, 3), draw.integers(2, 6, high=3)])
+    case("take_along_axis.longer", lambda x, i: torch.gather(x, 1, i),
+         lambda draw: [draw(2, 3), draw.integers(2, 6, high=3)])
     case("scatter_add_along_axis.longer", lambda b, i, u: torch.scatter_add(b, 1, i, u),
          lambda draw: [draw(2, 3), draw.integers(2, 6, high=3), draw(2, 6)])
     case("embedding.vector", lambda t, i: F.embedding(i, t), lambda draw: [draw(6, 3), draw.integers(4, high=6)])

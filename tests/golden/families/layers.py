@@ -49,20 +49,27 @@ def gru_cell(x, h, wi, bi, wh, bh):
 def add_cases(family):
     case = family.case
     f64 = {"dtype": torch.float64}
-    case("Linear.batch", module(lambda: torch.nn.Linear(4, 3, **f64), ["weight.T", "bias"]), lambda draw: [draw(2, 4), draw(4, 3), draw(3)])
-    case("LayerNorm.default", module(lambda: torch.nn.LayerNorm(5, **f64), ["weight", "bias"]), lambda draw: [draw(2, 3, 5), draw(5), draw(5)])
-    case("RMSNorm.default", module(lambda: torch.nn.RMSNorm(5, eps=1e-6, **f64), ["weight"]), lambda draw: [draw(2, 3, 5), draw(5)])
-    case("GroupNorm.two", module(lambda: torch.nn.GroupNorm(2, 4, **f64), ["weight", "bias"]), lambda draw: [draw(2, 4, 3), draw(4), draw(4)])
+    case("Linear.batch", module(lambda: torch.nn.Linear(4, 3, **f64), ["weight.T", "bias"]),
+         lambda draw: [draw(2, 4), draw(4, 3), draw(3)])
+    case("LayerNorm.default", module(lambda: torch.nn.LayerNorm(5, **f64), ["weight", "bias"]),
+         lambda draw: [draw(2, 3, 5), draw(5), draw(5)])
+    case("RMSNorm.default", module(lambda: torch.nn.RMSNorm(5, eps=1e-6, **f64), ["weight"]),
+         lambda draw: [draw(2, 3, 5), draw(5)])
+    case("GroupNorm.two", module(lambda: torch.nn.GroupNorm(2, 4, **f64), ["weight", "bias"]),
+         lambda draw: [draw(2, 4, 3), draw(4), draw(4)])
     statistics = lambda draw, *shape: [draw(*shape), draw(3), draw(3), draw(3), draw(3, low=0.5)]
     for how, shape in {"features": (5, 3), "images": (2, 3, 2, 2)}.items():
         case(f"BatchNorm.train_{how}", batch_norm_train, lambda draw: statistics(draw, *shape))
         case(f"BatchNorm.eval_{how}", batch_norm_eval, lambda draw: statistics(draw, *shape))
     conv = lambda **options: module(lambda: torch.nn.Conv2d(2, 4, 3, **options, **f64), ["weight", "bias"])
     case("Conv2d.plain", conv(), lambda draw: [draw(1, 2, 4, 5), draw(4, 2, 3, 3), draw(4)])
-    case("Conv2d.options", conv(stride=2, padding=2, dilation=2, groups=2), lambda draw: [draw(1, 2, 6, 5), draw(4, 1, 3, 3), draw(4)])
+    case("Conv2d.options", conv(stride=2, padding=2, dilation=2, groups=2),
+         lambda draw: [draw(1, 2, 6, 5), draw(4, 1, 3, 3), draw(4)])
     projections = lambda draw, width: [t for _ in range(4) for t in (draw(width, width, low=-1, high=1), draw(width))]
     case("MultiHeadAttention.two_heads", multi_head_attention(2), lambda draw: [draw(2, 3, 4), *projections(draw, 4)])
-    case("MultiHeadAttention.causal", multi_head_attention(2, causal=True), lambda draw: [draw(1, 4, 4), *projections(draw, 4)])
-    case("MultiHeadAttention.to_memory", multi_head_attention(2, to_memory=True), lambda draw: [draw(2, 2, 4), draw(2, 3, 4), *projections(draw, 4)])
+    case("MultiHeadAttention.causal", multi_head_attention(2, causal=True),
+         lambda draw: [draw(1, 4, 4), *projections(draw, 4)])
+    case("MultiHeadAttention.to_memory", multi_head_attention(2, to_memory=True),
+         lambda draw: [draw(2, 2, 4), draw(2, 3, 4), *projections(draw, 4)])
     case("Embedding.batch", lambda t, i: F.embedding(i, t), lambda draw: [draw(5, 3), draw.integers(2, 4, high=5)])
     case("GruCell.batch", gru_cell, lambda draw: [draw(2, 3), draw(2, 4), draw(3, 12), draw(12), draw(4, 12), draw(12)])

@@ -26,8 +26,9 @@ def add_cases(family):
     case("slice.step", lambda x: x[:, 1:6:2], lambda draw: [draw(2, 7)])
     case("slice.negative", lambda x: x[-3:-1], lambda draw: [draw(5, 2)])
     case("slice.empty", lambda x: x[:, 3:3], lambda draw: [draw(2, 5)])
-    case("row.last", lambda x: x[-1], lambda draw: [draw(3, 4)])
-    case("unslice.step", lambda x: torch.slice_scatter(torch.zeros(2, 7, dtype=x.dtype), x, 1, 1, 6, 2), lambda draw: [draw(2, 3)])
+    case("slice.row", lambda x: x[-1], lambda draw: [draw(3, 4)])
+    case("unslice.step", lambda x: torch.slice_scatter(torch.zeros(2, 7, dtype=x.dtype), x, 1, 1, 6, 2),
+         lambda draw: [draw(2, 3)])
     case("concat.rows", lambda a, b: torch.cat([a, b]), lambda draw: [draw(2, 3), draw(4, 3)])
     case("concat.columns", lambda a, b, c: torch.cat([a, b, c], 1), lambda draw: [draw(2, 3), draw(2, 1), draw(2, 2)])
     case("concat.same", lambda a: torch.cat([a, a], -1), lambda draw: [draw(2, 3)])
@@ -42,7 +43,8 @@ def add_cases(family):
     case("cast.to_i32", lambda x: x.to(torch.int32), [whole], gradients=False)
     case("cast.to_i64", lambda x: x.to(torch.int64), [torch.tensor([0.5, -3.7, 9.2e18, -9.2e18])], gradients=False)
     case("cast.to_u8", lambda x: x.to(torch.uint8), [torch.tensor([0.5, 3.7, 255.9])], gradients=False)
-    case("cast.to_bool", lambda x: x.to(torch.bool), [torch.tensor([0.0, -0.0, float("nan"), 1e-45, 3])], gradients=False)
+    case("cast.to_bool", lambda x: x.to(torch.bool), [torch.tensor([0.0, -0.0, float("nan"), 1e-45, 3])],
+         gradients=False)
     case("cast.from_bool", lambda x: x.double(), lambda draw: [draw.bools(5)])
     case("cast.from_i64", lambda x: x.double(), [torch.tensor([0, -5, 16777216, 2**40])])
     case("cast.i64_to_i32", lambda x: x.to(torch.int32), [torch.tensor([0, -5, 2**31 - 1, -2**31])])

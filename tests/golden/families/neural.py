@@ -24,14 +24,18 @@ def add_cases(family):
         case(f"{name}.first", lambda x, f=f: f(x, 0), lambda draw: [draw(4, 3)])
         case(f"{name}.middle", lambda x, f=f: f(x, 1), lambda draw: [draw(2, 3, 4)])
         case(f"{name}.large", lambda x, f=f: f(x, -1), [torch.tensor([[1000.0, 999, 998], [-1000, -1001, -1002.5]])])
-        case(f"{name}.masked", lambda x, f=f: f(x, -1), [torch.tensor([[0.5, -float("inf"), 1], [2, 1, -float("inf")]])], gradients=False)
+        case(f"{name}.masked", lambda x, f=f: f(x, -1),
+             [torch.tensor([[0.5, -float("inf"), 1], [2, 1, -float("inf")]])], gradients=False)
     case("cross_entropy.batch", F.cross_entropy, lambda draw: [draw(4, 5), draw.integers(4, high=5)])
-    case("cross_entropy.sequence", lambda x, y: F.cross_entropy(x.reshape(-1, 5), y.reshape(-1)), lambda draw: [draw(2, 3, 5), draw.integers(2, 3, high=5)])
+    case("cross_entropy.sequence", lambda x, y: F.cross_entropy(x.reshape(-1, 5), y.reshape(-1)),
+         lambda draw: [draw(2, 3, 5), draw.integers(2, 3, high=5)])
     case("cross_entropy.sure", F.cross_entropy, [torch.tensor([[100.0, -100, 0], [3, 80, 1]]), torch.tensor([1, 1])])
     case("mse.same", F.mse_loss, lambda draw: [draw(3, 4), draw(3, 4)])
     case("mse.broadcast", lambda a, b: F.mse_loss(a, b.expand_as(a)), lambda draw: [draw(3, 4), draw(4)])
-    case("binary_cross_entropy.soft", F.binary_cross_entropy_with_logits, lambda draw: [draw(3, 4), draw(3, 4, low=0, high=1)])
-    case("binary_cross_entropy.hard", F.binary_cross_entropy_with_logits, lambda draw: [draw(5, low=-6, high=6), draw.bools(5).float()])
+    case("binary_cross_entropy.soft", F.binary_cross_entropy_with_logits,
+         lambda draw: [draw(3, 4), draw(3, 4, low=0, high=1)])
+    case("binary_cross_entropy.hard", F.binary_cross_entropy_with_logits,
+         lambda draw: [draw(5, low=-6, high=6), draw.bools(5).float()])
     case("binary_cross_entropy.far", F.binary_cross_entropy_with_logits,
          [torch.tensor([90.0, -90, 30, -30, 0]), torch.tensor([1.0, 0, 0, 1, 0.5])], second=False)
     for name, delta in {"one": 1.0, "half": 0.5}.items():
@@ -49,9 +53,15 @@ def add_cases(family):
     case("group_norm.each", group_norm(3, 1e-5), lambda draw: [draw(2, 3, 5), draw(3), draw(3)])
     for how, shape in {"features": (4, 3), "images": (2, 3, 2, 2)}.items():
         case(f"batch_norm.{how}", batch_norm, lambda draw: [draw(*shape), draw(3), draw(3), draw(3), draw(3, low=0.5)])
-    case("batch_norm.eps", lambda *t: batch_norm(*t, eps=0.01), lambda draw: [draw(4, 2), draw(2), draw(2), draw(2), draw(2, low=0.5)])
+    case("batch_norm.eps", lambda *t: batch_norm(*t, eps=0.01),
+         lambda draw: [draw(4, 2), draw(2), draw(2), draw(2), draw(2, low=0.5)])
 
-    statistics = lambda x: tuple(f(x, [0, *range(2, x.dim())]) for f in (torch.mean, lambda *a: torch.var(*a, correction=0)))
+    trained = lambda x, gamma, beta: F.batch_norm(x, None, None, gamma, beta, training=True)
+    case("batch_norm.training", trained, lambda draw: [draw(2, 3, 2, 2), draw(3), draw(3)])
+
+    def statistics(x):
+        axes = [0, *range(2, x.dim())]
+        return torch.mean(x, axes), torch.var(x, axes, correction=0)
     case("batch_statistics.images", statistics, lambda draw: [draw(2, 3, 2, 2)])
     case("batch_statistics.variance", lambda x: statistics(x)[1], lambda draw: [draw(4, 3)])
 
@@ -67,9 +77,11 @@ def add_cases(family):
     for how, (x, weight, options) in convolutions.items():
         case(f"conv2d.{how}", lambda x, w: F.conv2d(x, w, **options), lambda draw: [draw(*x), draw(*weight)])
     # To [C,kh,kw,N,OH,OW] from PyTorch's [N,C·kh·kw,OH·OW].
-    case("unfold.padded", lambda x: F.unfold(x, (2, 3), padding=1).reshape(2, 2, 2, 3, 4, 4).permute(1, 2, 3, 0, 4, 5), lambda draw: [draw(2, 2, 3, 4)])
+    case("unfold.padded", lambda x: F.unfold(x, (2, 3), padding=1).reshape(2, 2, 2, 3, 4, 4).permute(1, 2, 3, 0, 4, 5),
+         lambda draw: [draw(2, 2, 3, 4)])
     case("max_pool2d.two", lambda x: F.max_pool2d(x, 2), lambda draw: [draw.distinct(1, 2, 4, 5)])
-    case("max_pool2d.overlapping", lambda x: F.max_pool2d(x, 3, stride=2, padding=1), lambda draw: [draw.distinct(1, 1, 5, 6)])
+    case("max_pool2d.overlapping", lambda x: F.max_pool2d(x, 3, stride=2, padding=1),
+         lambda draw: [draw.distinct(1, 1, 5, 6)])
     case("avg_pool2d.two", lambda x: F.avg_pool2d(x, 2), lambda draw: [draw(1, 2, 4, 5)])
     case("avg_pool2d.overlapping", lambda x: F.avg_pool2d(x, 3, stride=2), lambda draw: [draw(1, 1, 5, 7)])
     # Zeros of the padding count, which is PyTorch's default.
@@ -83,7 +95,8 @@ def add_cases(family):
     case("attention.wide_values", attention(), lambda draw: [draw(3, 2), draw(4, 2), draw(4, 5)])
     # A mask is true where a query may look.
     case("attention.mask", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m),
-         lambda draw: [draw(2, 3, 4), draw(2, 3, 4), draw(2, 3, 4), torch.tensor([[True, False, True], [False, True, True], [True, True, True]])])
+         lambda draw: [*(draw(2, 3, 4) for _ in "qkv"),
+                       torch.tensor([[True, False, True], [False, True, True], [True, True, True]])])
     case("attention.added_mask", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m),
          lambda draw: [draw(2, 3, 4), draw(2, 3, 4), draw(2, 3, 4), draw(3, 3)])
     # The second query may look at nothing.

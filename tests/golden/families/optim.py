@@ -14,15 +14,19 @@ def f32(x):
     return float(np.float32(x))
 
 
+# What duet's options hold where PyTorch's defaults are f64 numbers.
+ADAM = {"betas": (f32(0.9), f32(0.999)), "eps": f32(1e-8)}
+
 OPTIMISERS = {
     "Sgd.plain": lambda p: torch.optim.SGD(p, lr=f32(0.05)),
     "Sgd.momentum": lambda p: torch.optim.SGD(p, lr=f32(0.02), momentum=f32(0.9)),
     "Sgd.nesterov": lambda p: torch.optim.SGD(p, lr=f32(0.02), momentum=f32(0.9), nesterov=True),
     "Sgd.weight_decay": lambda p: torch.optim.SGD(p, lr=f32(0.02), momentum=f32(0.5), weight_decay=f32(0.1)),
-    "Adam.default": lambda p: torch.optim.Adam(p, lr=f32(0.01)),
+    "Adam.default": lambda p: torch.optim.Adam(p, lr=f32(0.01), **ADAM),
     "Adam.betas": lambda p: torch.optim.Adam(p, lr=f32(0.03), betas=(f32(0.8), f32(0.95)), eps=f32(1e-4)),
-    "AdamW.default": lambda p: torch.optim.AdamW(p, lr=f32(0.01), weight_decay=f32(0.01)),
-    "AdamW.some": lambda p: torch.optim.AdamW([{"params": p[:1]}, {"params": p[1:], "weight_decay": f32(0.0)}], lr=f32(0.02), weight_decay=f32(0.2)),
+    "AdamW.default": lambda p: torch.optim.AdamW(p, lr=f32(0.01), weight_decay=f32(0.01), **ADAM),
+    "AdamW.some": lambda p: torch.optim.AdamW(
+        [{"params": p[:1]}, {"params": p[1:], "weight_decay": 0.0}], lr=f32(0.02), weight_decay=f32(0.2), **ADAM),
 }
 
 
