@@ -20,18 +20,19 @@ consumer() {
     { cat "$dir.log" && return 1; }
 }
 
-# expect DIR TEXT: the program in DIR prints TEXT, source lines left out.
+# expect DIR TEXT: the programs in DIR print TEXT, source lines left out.
 expect() {
   local got
   rm -f "$work/data/m.safetensors"
-  got=$("$1/consumer" "$work/data" | sed 's/ \[main.cpp:[0-9]*\]$//')
+  got=$({ "$1/consumer" "$work/data" && "$1/with_eigen"; } | sed 's/ \[main.cpp:[0-9]*\]$//')
   [[ $got == "$2" ]] || { printf 'expected:\n%s\ngot:\n%s\n' "$2" "$got" && return 1; }
 }
 
 whole='bits: equal
 gz: ok
 save: ok
-load: ok'
+load: ok
+eigen: the same'
 case $kind in
   package)
     cmake --install "$build" --prefix "$work/prefix" >"$work/install.log"
@@ -49,7 +50,8 @@ case $kind in
     expect "$work/build" "bits: equal
 gz: load_idx: $work/data/train-images-idx3-ubyte.gz: gzip data, and duet was built without zlib; unpack the file, or build duet with zlib
 save: save: $work/data/m.safetensors: duet was built without nlohmann-json, which .safetensors files need; build duet with it, or use .npy
-load: load: $work/data/m.safetensors: duet was built without nlohmann-json, which .safetensors files need; build duet with it"
+load: load: $work/data/m.safetensors: duet was built without nlohmann-json, which .safetensors files need; build duet with it
+eigen: the same"
     ;;
 esac
 rm -rf "$work"
