@@ -121,7 +121,8 @@ constexpr bool is_tree() {
 }
 
 /// Walks a tree in order. The visitor has leaf(Tensor&), buffer(Tensor&), key(Tensor&), config(value), size(n) for what
-/// can vary, and, if it asks for names, enter(name) and leave().
+/// can vary, and, if it asks for names, enter(name) and leave(). It may have object(x), called with a struct before its
+/// fields.
 template <class T, class V>
 void walk(T& x, V& v);
 
@@ -163,6 +164,7 @@ void walk(T& x, V& v) {
     }
     (std::make_index_sequence<std::tuple_size_v<U>>());
   } else if constexpr (Aggregate<U> || HasTreeFields<U>) {
+    if constexpr (requires { v.object(x); }) v.object(x);
     auto all = fields(x);
     [&]<size_t... I>(std::index_sequence<I...>) {
       (inside(

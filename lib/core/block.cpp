@@ -62,7 +62,10 @@ void adopt(Block* b, Block* of, void* data) {
 
 void destroy(Block* b) noexcept {
   if (b->root != nullptr) release(b->root);
-  if (b->owned != nullptr) memory::deallocate(b->owned, b->owned_bytes);
+  if (b->give_back != nullptr)
+    b->give_back(b->owned);
+  else if (b->owned != nullptr)
+    memory::deallocate(b->owned, b->owned_bytes);
   memory::deallocate(b, b->header_bytes);
 }
 

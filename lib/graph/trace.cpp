@@ -107,6 +107,7 @@ Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spe
     Block* b = block::make(specs[k].dtype, specs[k].shape, false);
     b->refs.store(2, std::memory_order_relaxed);  // the handle's and the trace's
     b->trace = this;
+    b->dense = op.view == nullptr;  // how a view lies is known when it runs: contiguous() has to record a copy
     b->node_output = static_cast<int>(pending_.size());
     pending_.push_back(b);
     y.values[k] = Tensor::adopt(b, id + static_cast<uint64_t>(k));

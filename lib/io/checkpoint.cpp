@@ -35,14 +35,49 @@ void check_spec(const std::string& where, const std::string& name, const Spec& i
                     in_file, in_tree.spec());
 }
 
+Spec transposed(Spec spec) {
+  const int rank = spec.shape.rank();
+  if (rank >= 2) std::swap(spec.shape[rank - 2], spec.shape[rank - 1]);
+  return spec;
+}
+
+// The weight of an nn::Linear as the tree has it, from what the file has.
+Tensor fitting_weight(const std::string& where, const std::string& name, const Tensor& in_file, const Tensor& in_tree,
+                      Layout layout) {
+  const bool swap = layout == Layout::out_in;
+  const Spec file = in_file.spec(), loaded = swap ? transposed(file) : file;
+  check<ParseError>(!swap || file.shape.rank() >= 2, "{}: tensor {} is {} in the file; [out,in] has two axes", where,
+                    quote(name), file);
+  if (in_tree.defined() && loaded != in_tree.spec()) {
+    const Spec tree = in_tree.spec();
+    std::string hint;
+    if (transposed(loaded) == tree)
+      hint = swap ? "; it looks like [in,out]: load without {.linear = Layout::out_in}"
+                  : "; it looks like [out,in]: load with {.linear = Layout::out_in}";
+    else if (swap)
+      hint = fmt::format(", {} as [out,in]", transposed(tree));
+    fail<ParseError>("{}: tensor {} is {} in the file, {} in the tree{}", where, quote(name), file, tree, hint);
+  }
+  const std::source_location inside;
+  return swap ? in_file.transpose(inside).contiguous(inside) : in_file;
+}
+
 // The loaded tensors in the order of the slots, all of which they fit.
-std::vector<Tensor> match(const std::string& where, NamedTensors loaded, const Slots& slots) {
+std::vector<Tensor> match(const std::string& where, NamedTensors loaded, const Slots& slots,
+                          const LinearWeights& linear = {}) {
   std::unordered_map<std::string_view, Tensor*> by_name;
   for (auto& [name, t] : loaded) by_name.emplace(name, &t);
+  auto next_weight = linear.all.begin();
   for (const auto& [name, slot] : slots) {
     auto it = by_name.find(name);
     check<ParseError>(it != by_name.end(), "{}: the file has no tensor {}", where, quote(name));
-    check_spec(where, name, it->second->spec(), *slot);
+    Tensor& t = *it->second;
+    if (next_weight != linear.all.end() && *next_weight == slot) {
+      t = fitting_weight(where, name, t, *slot, linear.in_file);
+      ++next_weight;
+    } else {
+      check_spec(where, name, t.spec(), *slot);
+    }
   }
   std::vector<Tensor> fitting;
   for (const auto& [name, slot] : slots) fitting.push_back(std::move(*by_name.find(name)->second));
@@ -180,7 +215,7 @@ void save_named(const std::string& path, const NamedTensors& tensors, std::sourc
   save_npy(path, tensors[0].second, line);
 }
 
-void load_named(const std::string& path, const Slots& slots, std::source_location line) {
+void load_named(const std::string& path, const Slots& slots, const LinearWeights& linear, std::source_location line) {
   LineScope scope(line);
   std::string where = "load: " + path;
   const Format format = format_of<ParseError>("load", path);
@@ -192,7 +227,7 @@ void load_named(const std::string& path, const Slots& slots, std::source_locatio
     return;
   }
   NamedTensors loaded = format == Format::npz ? load_npz(path, line) : load_safetensors(path, line);
-  std::vector<Tensor> fitting = match(where, std::move(loaded), slots);
+  std::vector<Tensor> fitting = match(where, std::move(loaded), slots, linear);
   // Nothing below can fail: the tree changes whole or not at all.
   for (size_t i = 0; i < slots.size(); ++i) *slots[i].second = std::move(fitting[i]);
 }

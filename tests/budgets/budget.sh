@@ -40,12 +40,17 @@ umbrella() {
   time "$cxx" -std=c++20 -O0 -I"$source/include" -c "$work/umbrella.cpp" -o "$work/umbrella.o"
 }
 
-# headers_alone SOURCE CXX: each public header compiles on its own, twice over, and with the warnings on.
+# headers_alone SOURCE CXX EIGEN…: each public header compiles on its own, twice over, and with the warnings on. Only
+# eigen.h finds Eigen, in the folders EIGEN.
 headers_alone() {
-  local cxx=$1 header count=0
+  local cxx=$1 header count=0 folder eigen
+  shift
   for header in $(headers); do
+    eigen=()
+    [[ $header != duet/eigen.h ]] || for folder in "$@"; do eigen+=(-isystem "$folder"); done
     printf '#include "%s"\n#include "%s"\n' "$header" "$header" >"$work/alone.cpp"
-    "$cxx" -std=c++20 "${warnings[@]}" -I"$source/include" -fsyntax-only "$work/alone.cpp" || fail "$header does not stand alone"
+    "$cxx" -std=c++20 "${warnings[@]}" -I"$source/include" "${eigen[@]}" -fsyntax-only "$work/alone.cpp" ||
+      fail "$header does not stand alone"
     count=$((count + 1))
   done
   echo "$count headers stand alone"

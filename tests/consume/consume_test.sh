@@ -21,11 +21,11 @@ consumer() {
     { cat "$dir.log" && return 1; }
 }
 
-# expect DIR TEXT: the program in DIR prints TEXT, source lines left out.
+# expect DIR TEXT: the programs in DIR print TEXT, source lines left out.
 expect() {
   local got
   rm -f "$work/data/m.safetensors"
-  got=$("$1/consumer" "$work/data" | sed 's/ \[main.cpp:[0-9]*\]$//')
+  got=$({ "$1/consumer" "$work/data" && "$1/with_eigen"; } | sed 's/ \[main.cpp:[0-9]*\]$//')
   [[ $got == "$2" ]] || { printf 'expected:\n%s\ngot:\n%s\n' "$2" "$got" && return 1; }
 }
 
@@ -34,7 +34,8 @@ gz: ok
 save: ok
 load: ok
 npz: ok
-packed: ok'
+packed: ok
+eigen: the same'
 case $kind in
   package)
     cmake --install "$build" --prefix "$work/prefix" >"$work/install.log"
@@ -54,7 +55,8 @@ gz: load_idx: $work/data/train-images-idx3-ubyte.gz: gzip data, and duet was bui
 save: save: $work/data/m.safetensors: duet was built without nlohmann-json, which .safetensors files need; build duet with it, or use .npz
 load: load: $work/data/m.safetensors: duet was built without nlohmann-json, which .safetensors files need; build duet with it
 npz: ok
-packed: load: $work/data/packed.npz: member 'zeros.npy': compressed, and duet was built without zlib; save it with numpy.savez, or build duet with zlib"
+packed: load: $work/data/packed.npz: member 'zeros.npy': compressed, and duet was built without zlib; save it with numpy.savez, or build duet with zlib
+eigen: the same"
     ;;
 esac
 rm -rf "$work"

@@ -31,6 +31,27 @@ TEST(FootgunSplits, BranchOnAValue) {
                "use compile");
 }
 
+// eager: a copy of the view. compiled: the same; a recorded view is not taken for a dense value. frozen: refused.
+TEST(FootgunSplits, ElementsOfAViewMadeContiguous) {
+  std::vector<float> seen;
+  auto f = [&](const Tensor& x) {
+    const Tensor view = (x * 2).transpose(), dense = view.contiguous();
+    seen.assign(dense.data(), dense.data() + dense.numel());
+    return dense + view;
+  };
+  const Tensor x = tensor({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}});
+  const std::string eager = bits(f(x));
+  auto run = compile(f);
+  for (int i = 0; i < 2; ++i) {
+    seen.clear();
+    EXPECT_EQ(bits(run(x)), eager);
+    EXPECT_EQ(seen, (std::vector<float>{2, 8, 4, 10, 6, 12}));
+  }
+  EXPECT_ERROR(TraceError, freeze(f)(x),
+               "data: a frozen function has no values while it is traced; compute with tensors (where, maximum), or "
+               "use compile");
+}
+
 // `if (tensor)` has no line of its own: the line of the operation that made the value is named.
 TEST(FootgunSplits, BranchOnATensor) {
   auto f = [](const Tensor& x) {

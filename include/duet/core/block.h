@@ -23,6 +23,8 @@ struct Block {
   int64_t numel = 0;
   Shape shape;
   Strides strides = {};
+  /// Of storage that is not duet's: called with `owned` when the last use of it ends. Nobody writes to such storage.
+  void (*give_back)(void* owned) = nullptr;
 
   bool pending() const { return data == nullptr && numel != 0 ? true : trace != nullptr; }
   size_t data_bytes() const { return static_cast<size_t>(numel) * size_bytes(dtype); }
@@ -45,10 +47,12 @@ inline void release(Block* b) noexcept {
   // A sole owner needs no read-modify-write: nobody else can copy the handle meanwhile.
   if (b->refs.load(std::memory_order_acquire) == 1 || b->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(b);
 }
-/// Whether only the holder of `b` can reach its storage, apart from `extra` known handles.
+/// Whether only the holder of `b` can reach its storage, apart from `extra` known handles. Storage that is not duet's
+/// has another owner, who may look at it at any time.
 inline bool sole_owner(const Block* b, int extra = 0) {
-  return b->refs.load(std::memory_order_acquire) == 1 + extra &&
-         (b->root == nullptr || b->root->refs.load(std::memory_order_acquire) == 1);
+  const Block* root = b->root != nullptr ? b->root : b;
+  return b->refs.load(std::memory_order_acquire) == 1 + extra && root->give_back == nullptr &&
+         (root == b || root->refs.load(std::memory_order_acquire) == 1);
 }
 
 }  // namespace block

@@ -8,33 +8,91 @@
 #include "duet/io/npy.h"
 #include "duet/io/npz.h"
 #include "duet/io/safetensors.h"
+#include "duet/nn/linear.h"
 #include "duet/tree.h"
 
+namespace duet {
+
+/// How the weights of nn::Linear lie in a file: as duet multiplies by them, or as PyTorch keeps them.
+enum class Layout : uint8_t { in_out, out_in };
+
+}  // namespace duet
+
 namespace duet::io {
+
+/// How a tree and its file differ.
+struct FileOptions {
+  Layout linear = Layout::in_out;
+};
 
 /// A tensor of a tree that a file is to fill.
 using Slots = std::vector<std::pair<std::string, Tensor*>>;
 
+/// Which tensors of a tree are weights of nn::Linear, in the order of the slots, and how these lie in the file.
+struct LinearWeights {
+  Layout in_file = Layout::in_out;
+  std::vector<const Tensor*> all = {};
+};
+
 /// save and load without the tree: what the templates below come down to.
 void save_named(const std::string& path, const NamedTensors& tensors, std::source_location line);
-void load_named(const std::string& path, const Slots& slots, std::source_location line);
+void load_named(const std::string& path, const Slots& slots, const LinearWeights& linear, std::source_location line);
+
+namespace detail {
+
+/// Walks the named tensors of a tree: f(name, tensor, whether it is the weight of an nn::Linear).
+template <class F>
+struct LinearVisitor : tree::NamedVisitor<F> {
+  const Tensor* weight = nullptr;
+  void object(const auto& x) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(x)>, nn::Linear>) weight = &x.weight;
+  }
+  void leaf(auto& t) { this->f(std::string_view(this->path), t, &t == weight); }
+  void buffer(auto& t) { this->f(std::string_view(this->path), t, false); }
+  void key(auto& t) { buffer(t); }
+};
+template <class T, class F>
+void for_each_file_leaf(T& tree, F&& f) {
+  LinearVisitor<F> v{{f}};
+  tree::walk(tree, v);
+}
+
+}  // namespace detail
 
 /// Writes every tensor of a tree under its leaf name ("hidden.weight"), buffers and keys included.
+/// With {.linear = Layout::out_in} the weights of nn::Linear are transposed, as PyTorch's nn.Linear has them.
 /// Error when a tensor is empty or the file cannot be written; an old file is then left whole.
 template <class T>
-void save(const std::string& path, const T& tree, std::source_location line = std::source_location::current()) {
+void save(const std::string& path, const T& tree, const FileOptions& options = {},
+          std::source_location line = std::source_location::current()) {
   NamedTensors tensors;
-  for_each_named_leaf(tree, [&](std::string_view name, const Tensor& t) { tensors.emplace_back(name, t); });
+  detail::for_each_file_leaf(tree, [&](std::string_view name, const Tensor& t, bool linear_weight) {
+    const bool transposed = linear_weight && t.defined() && options.linear == Layout::out_in;
+    tensors.emplace_back(name, transposed ? t.transpose(line) : t);
+  });
   save_named(path, tensors, line);
 }
 
 /// Fills the tensors of a tree from a file that holds exactly its leaves, with the dtypes and shapes they have; an
 /// empty tensor takes any. ParseError says which leaf does not fit; the tree is then as it was.
+///
+/// PyTorch keeps the weight of nn.Linear as [out,in], duet as [in,out]. So a state_dict of modules of the same names
+/// loads with
+///
+///   io::load("torch_mlp.safetensors", mlp, {.linear = Layout::out_in});
+///
+/// which transposes the weights of nn::Linear, wherever they stand in the tree, and nothing else. A square weight fits
+/// either way: nothing can notice that the option was forgotten.
 template <class T>
-void load(const std::string& path, T& tree, std::source_location line = std::source_location::current()) {
+void load(const std::string& path, T& tree, const FileOptions& options = {},
+          std::source_location line = std::source_location::current()) {
   Slots slots;
-  for_each_named_leaf(tree, [&](std::string_view name, Tensor& t) { slots.emplace_back(name, &t); });
-  load_named(path, slots, line);
+  LinearWeights linear{options.linear};
+  detail::for_each_file_leaf(tree, [&](std::string_view name, Tensor& t, bool linear_weight) {
+    slots.emplace_back(name, &t);
+    if (linear_weight) linear.all.push_back(&t);
+  });
+  load_named(path, slots, linear, line);
 }
 
 /// The kinds of plain values that a checkpoint holds beside tensors.
