@@ -13,18 +13,7 @@
 #include "golden/neural_cases.h"
 #include "golden/pointwise_cases.h"
 #include "golden/reduce_cases.h"
-#include "ops/along_cases.h"
-#include "ops/create_cases.h"
-#include "ops/index_cases.h"
-#include "ops/matmul_cases.h"
-#include "ops/movement_cases.h"
-#include "ops/pad_cases.h"
-#include "ops/pointwise_cases.h"
-#include "ops/rearrange_cases.h"
-#include "ops/reduce_cases.h"
-#include "ops/scan_cases.h"
-#include "ops/sort_cases.h"
-#include "ops/windows_cases.h"
+#include "ops/families.h"
 
 namespace duet::docs {
 namespace {
@@ -272,21 +261,7 @@ Written by `build/dev/tests/docs/ops_table > docs/ops.md`.
 
 void print() {
   Table t;
-#define DUET_FAMILY(Family) t.family<Family>(#Family)
-  DUET_FAMILY(PointwiseOps);
-  DUET_FAMILY(ReduceOps);
-  DUET_FAMILY(ScanOps);
-  DUET_FAMILY(SortOps);
-  DUET_FAMILY(MovementOps);
-  DUET_FAMILY(RearrangeOps);
-  DUET_FAMILY(PadOps);
-  DUET_FAMILY(WindowOps);
-  DUET_FAMILY(MatmulOps);
-  DUET_FAMILY(IndexOps);
-  DUET_FAMILY(AlongOps);
-  DUET_FAMILY(CreateOps);
-  DUET_FAMILY(RandomOps);
-#undef DUET_FAMILY
+  testing::for_each_family([&]<class Family>(const char* list) { t.family<Family>(list); });
   const std::string operations = t.text();
   fmt::print("{}{}{}{}{}", kHeading, operations, kCompositeHeading, t.composites(), kFooting);
 }
