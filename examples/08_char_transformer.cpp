@@ -134,11 +134,8 @@ int main() {
              duel({.max_calls = small ? 5 : 20}, &train_step, m, adamw, x, y, 1e-3f));
 
   fmt::print("-- and what it has to say\n");
-  // The largest of logits with Gumbel noise is a draw from their softmax (Gumbel 1954).
-  auto next = freeze([m](const Tensor& text, const Key& key) {
-    const Tensor logits = m(text)[0][kLongest - 1];
-    return argmax(logits / 0.7f - log(-log(uniform(key, logits.shape()))), -1);
-  });
+  auto next =
+      freeze([m](const Tensor& text, const Key& key) { return categorical(key, m(text)[0][kLongest - 1] / 0.7f); });
   Tensor text = sonnets.letters.slice(0, 0, kLongest);
   for (int64_t i = 0; i < (small ? 40 : 300); ++i) {
     const Tensor letter = next(text.reshape({1, kLongest}), fold_in(Key(5), i)).to(i32);

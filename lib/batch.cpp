@@ -141,11 +141,11 @@ Tensor BatchCall::aligned(int i, int rank) const {
   return reshape(whole(i), shape);
 }
 
-void BatchCall::fail_without_rule(std::string_view which) const {
+void BatchCall::fail_without_rule() const {
   std::string operands;
   for (int i = 0; i < in.size(); ++i) operands += (i > 0 ? ", " : "") + in.text(i) + (is_batch(i) ? " of a batch" : "");
-  fail<Error>("{}: vmap has no rule for this operation{}{}: {}; compute it outside of vmap, or call it in a loop",
-              op.name, which.empty() ? "" : " ", which, operands);
+  fail<Error>("{}: vmap has no rule for this operation: {}; compute it outside of vmap, or call it in a loop", op.name,
+              operands);
 }
 
 namespace {

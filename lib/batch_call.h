@@ -24,8 +24,8 @@ struct BatchCall {
   /// whole(i), with axes of extent 1 after the batch so that `rank` axes follow it.
   Tensor aligned(int i, int rank) const;
   Shape with_batch(const Shape& example) const;
-  /// Throws the Error for an operation without a rule; `which` says which case of it.
-  [[noreturn]] void fail_without_rule(std::string_view which = "") const;
+  /// Throws the Error for an operation without a rule.
+  [[noreturn]] void fail_without_rule() const;
 };
 
 }  // namespace duet

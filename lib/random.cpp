@@ -4,21 +4,20 @@
 #include <numeric>
 
 #include "cpu/kernels.h"
-#include "cpu/threads.h"
 #include "cpu/tiles.h"
 #include "duet/core/debug.h"
 #include "duet/ops/pointwise.h"
 #include "duet/ops/reduce.h"
 #include "ops/operands.h"
+#include "ops/parts.h"
 #include "ops/records.h"
+#include "recomputation.h"
 
 namespace duet {
 
 DUET_DEFINE_FAMILY(RandomOps)
 
 namespace {
-
-constexpr int64_t kParallelElements = 16 * 1024;
 
 void check_key(std::string_view op, const Args& in) {
   check<DTypeError>(in[0].dtype == DType::i32 && *in[0].shape == Shape{2},
@@ -51,10 +50,8 @@ void fill(cpu::Distribution d, const KernelCall& call) {
   Words key = words(call.in[0]);
   auto* y = static_cast<float*>(call.out[0].data);
   const int64_t n = call.out[0].shape->numel();
-  const int64_t parts = n < kParallelElements ? 1 : cpu::threads();
-  if (parts == 1) return cpu::kernels().random(d, key.k0, key.k1, 0, n, y);
-  cpu::parallel_for(parts, [&](int64_t p) {
-    int64_t begin = n * p / parts, end = n * (p + 1) / parts;
+  constexpr int64_t kCost = 4;  // of an element, beside one that is only moved
+  in_parts(n, kCost * n, [&](int64_t begin, int64_t end) {
     cpu::kernels().random(d, key.k0, key.k1, begin, end - begin, y + begin);
   });
 }
@@ -64,6 +61,7 @@ void note_use(const Key& key, const char* op, const Line& line) {
 #ifdef NDEBUG
   if (debug_level() < 1) return;
 #endif
+  if (Recomputation::active()) return;
   struct Use {
     uint64_t id = 0;
     Line line;

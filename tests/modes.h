@@ -18,6 +18,16 @@ std::string in_every_mode(const F& f, const A&... args) {
   return eager;
 }
 
+/// vmap(f)(x…)[i] == f(x…[i]) for all i, in every mode.
+template <class F, class... A>
+void expect_rows(const F& f, const A&... x) {
+  const auto y = vmap(f)(x...);
+  in_every_mode(vmap(f), x...);
+  const int64_t n = std::get<0>(std::tie(x...)).shape(0);
+  EXPECT_EQ(y.shape(0), n);
+  for (int64_t i = 0; i < n; ++i) EXPECT_EQ(bits(y[i]), bits(f(x[i]...))) << i;
+}
+
 /// Nothing of a transform is left behind in the thread.
 inline void clean_thread() {
   EXPECT_EQ(thread_state.tape, nullptr);

@@ -121,6 +121,10 @@ TEST(Checkpoint, RandomNumbersAreDrawnAgain) {
   set_debug(1);
   set_debug_sink([](std::string_view line) { said.emplace_back(line); });
   EXPECT_EQ(bits(grad(loss(checkpoint(noisy)))(x, Key(3))), expected);
+  const Key captured(4);  // an argument of no call: it is the same key that is drawn from again
+  grad([&](const Tensor& t) {
+    return sum(checkpoint([&](const Tensor& v) { return exp(v) * normal(captured, {4}); })(t));
+  })(x);
   set_debug(0);
   set_debug_sink(nullptr);
   for (const std::string& line : said) EXPECT_EQ(line.find("used before"), std::string::npos) << line;

@@ -7,19 +7,10 @@ namespace duet {
 namespace {
 
 using expect::bits;
+using expect::expect_rows;
 using expect::floats;
 using expect::in_every_mode;
 using expect::tree_bits;
-
-// vmap(f)(x…)[i] == f(x…[i]) for all i, in every mode.
-template <class F, class... A>
-void expect_rows(const F& f, const A&... x) {
-  const auto y = vmap(f)(x...);
-  in_every_mode(vmap(f), x...);
-  const int64_t n = std::get<0>(std::tie(x...)).shape(0);
-  EXPECT_EQ(y.shape(0), n);
-  for (int64_t i = 0; i < n; ++i) EXPECT_EQ(bits(y[i]), bits(f(x[i]...))) << i;
-}
 
 Tensor special(const Shape& shape) {
   const Tensor x = expect::numbers(shape) * 3.0f;
@@ -249,9 +240,6 @@ TEST(Vmap, Errors) {
       Error, vmap([](const Tensor& k) { return uniform(Key(k), {2}); })(tensor({{1, 2}, {3, 4}})),
       "uniform: vmap has no rule for this operation: i32[2] of a batch; compute it outside of vmap, or call it "
       "in a loop");
-  EXPECT_ERROR(Error, vmap([](const Tensor& t, const Tensor& i) { return gather(t, i); })(x, tensor({{0}, {1}, {0}})),
-               "gather: vmap has no rule for this operation of indices into a batch: f32[2] of a batch, i32[1] of a "
-               "batch; compute it outside of vmap, or call it in a loop");
   EXPECT_ERROR(ShapeError, vmap([](const Tensor& t) {
                  return reshape(t, {1, 1, 1, 1, 1, 2}) * 2;
                })(x),

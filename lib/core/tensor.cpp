@@ -7,6 +7,7 @@
 #include "duet/ops/movement.h"
 #include "duet/ops/pointwise.h"
 #include "cpu/tiles.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 
 namespace duet {
@@ -91,9 +92,9 @@ const T* Tensor::data(std::source_location line) const {
   return static_cast<const T*>(b.data);
 }
 
-#define DUET_FOR_ELEMENT(T)                                                             \
-  template T Tensor::item<T>(std::source_location) const;                               \
-  template std::vector<T> Tensor::to_vector<T>(std::source_location) const;             \
+#define DUET_FOR_ELEMENT(T)                                                 \
+  template T Tensor::item<T>(std::source_location) const;                   \
+  template std::vector<T> Tensor::to_vector<T>(std::source_location) const; \
   template const T* Tensor::data<T>(std::source_location) const;
 DUET_FOR_ELEMENT(float)
 DUET_FOR_ELEMENT(double)

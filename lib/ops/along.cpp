@@ -6,6 +6,7 @@
 #include "duet/grad.h"
 #include "ops/axis.h"
 #include "ops/indices.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 
 namespace duet {
@@ -33,7 +34,7 @@ void TakeAlongAxis::run(const KernelCall& call) {
   const int64_t row = (*y.shape)[last], along = x.strides[axis], beside = axis == last ? 0 : x.strides[last];
   visit_width(x.dtype, [&](auto zero) {
     using T = decltype(zero);
-    share_rows(n / row, n, [&](int64_t begin, int64_t end) {
+    in_parts(n / row, n, [&](int64_t begin, int64_t end) {
       T* to = static_cast<T*>(y.data) + begin * row;
       const int64_t* k = index.data() + begin * row;
       for (int64_t r = begin; r < end; ++r) {
@@ -80,7 +81,7 @@ void ScatterAddAlongAxis::run(const KernelCall& call) {
   visit(base.dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (!std::is_same_v<T, bool>) {
-      share_rows(n / (row * together), n, [&](int64_t begin, int64_t end) {
+      in_parts(n / (row * together), n, [&](int64_t begin, int64_t end) {
         const int64_t* k = index.data() + begin * together * row;
         for (int64_t r = begin * together; r < end * together; ++r) {
           const T* from = static_cast<const T*>(updates.data) + row_offset(space, updates.strides, r);

@@ -1,10 +1,8 @@
 // Positions around an axis, and rows: what kernels that move elements count with.
 #pragma once
 
-#include <algorithm>
-
-#include "cpu/threads.h"
 #include "duet/core/shape.h"
+#include "ops/parts.h"
 
 namespace duet {
 
@@ -25,15 +23,6 @@ inline int64_t row_offset(const Shape& space, const int64_t* strides, int64_t ro
     row /= space[a];
   }
   return offset;
-}
-
-/// body(begin, end) for parts of [0, rows), on several threads where moving `elements` in all is worth it.
-template <class F>
-void share_rows(int64_t rows, int64_t elements, F body) {
-  constexpr int64_t kParallelElements = 64 * 1024;
-  const int64_t parts = elements < kParallelElements ? 1 : std::min<int64_t>(cpu::threads(), rows);
-  if (parts <= 1) return body(int64_t{0}, rows);
-  cpu::parallel_for(parts, [&](int64_t p) { body(rows * p / parts, rows * (p + 1) / parts); });
 }
 
 /// Calls f with a zero of the unsigned integer as wide as an element: moving one needs no more of its type.

@@ -56,13 +56,13 @@ Tensor conv2d(const Operand& x, const Operand& weight, const Conv2dOptions& opti
                     t.spec(), w.spec(), channels, k[1] * groups, groups, k[1]);
   const Tensor columns =
       call_op<Unfold>(window_attrs({k[2], k[3]}, options.stride, options.padding, options.dilation), t);
-  const Shape& s = columns.shape();  // [C,kh,kw,N,OH,OW]
-  const int64_t depth = k[1] * k[2] * k[3], places = s[3] * s[4] * s[5];
+  const Shape& s = columns.shape();  // [C,kh·kw,N,OH,OW]
+  const int64_t depth = k[1] * k[2] * k[3], places = s[2] * s[3] * s[4];
   if (groups == 1)
     return batch_first(
-        reshape(matmul(reshape(w, {k[0], depth}), reshape(columns, {depth, places})), {k[0], s[3], s[4], s[5]}));
+        reshape(matmul(reshape(w, {k[0], depth}), reshape(columns, {depth, places})), {k[0], s[2], s[3], s[4]}));
   const Tensor y = matmul(reshape(w, {groups, k[0] / groups, depth}), reshape(columns, {groups, depth, places}));
-  return batch_first(reshape(y, {k[0], s[3], s[4], s[5]}));
+  return batch_first(reshape(y, {k[0], s[2], s[3], s[4]}));
 }
 
 Tensor max_pool2d(const Operand& x, Size2 kernel, const PoolOptions& options) {
@@ -75,7 +75,7 @@ Tensor max_pool2d(const Operand& x, Size2 kernel, const PoolOptions& options) {
 Tensor avg_pool2d(const Operand& x, Size2 kernel, const PoolOptions& options) {
   LineScope scope(x.line());
   const Tensor columns = call_op<Unfold>(pool_attrs("avg_pool2d", kernel, options), images("avg_pool2d", x));
-  return batch_first(mean(columns, {.axis = {1, 2}}));
+  return batch_first(mean(columns, 1));
 }
 
 }  // namespace duet

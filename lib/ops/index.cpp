@@ -5,9 +5,10 @@
 #include "batch_call.h"
 #include "cpu/tiles.h"
 #include "duet/grad.h"
+#include "duet/ops/movement.h"
 #include "ops/axis.h"
 #include "ops/indices.h"
-#include "duet/ops/movement.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 
 namespace duet {
@@ -16,43 +17,47 @@ DUET_DEFINE_FAMILY(IndexOps)
 
 namespace {
 
-Shape gathered_shape(const Shape& x, const Shape& index, int64_t axis) {
+// x's shape with the index's own axes in place of the axis that attrs name.
+Shape gathered_shape(const Shape& x, const Shape& index, Attrs attrs) {
   Shape y;
   for (int i = 0; i < x.rank(); ++i) {
-    if (i == axis)
-      for (int64_t d : index) y.push_back(d);
+    if (i == attrs[0])
+      for (int k = static_cast<int>(attrs[1]); k < index.rank(); ++k) y.push_back(index[k]);
     else
       y.push_back(x[i]);
   }
   return y;
 }
 
-int index_axis(std::string_view op, const Operand& x, int axis) {
-  check<ShapeError>(x.is_tensor(), "{}: the operand is a number; give a tensor", op);
-  check<Error>(x.tensor().defined(), "{}: operand 1 is an empty Tensor; give it a value first", op);
-  return checked_axis(op, axis, x.tensor());
-}
+// Where the indices of part o of `outer` begin, of those before the axis: one run of indices a position of the batch.
+struct IndexRuns {
+  int64_t length, parts;  // indices of a position, parts before the axis that share them
+  IndexRuns(const Shape& x, size_t indices, Attrs attrs) : length(static_cast<int64_t>(indices)), parts(1) {
+    for (int i = 0; i < attrs[0]; ++i) i < attrs[1] ? length /= std::max<int64_t>(x[i], 1) : parts *= x[i];
+  }
+  std::span<const int64_t> of(const std::vector<int64_t>& index, int64_t o) const {
+    return {index.data() + o / parts * length, static_cast<size_t>(length)};
+  }
+};
 
-}  // namespace
-
-void Gather::infer(const Args& in, Attrs attrs, Spec* out) {
-  check_index_dtype("gather", in, 1);
-  check<ShapeError>(in[0].shape->rank() - 1 + in[1].shape->rank() <= kMaxRank,
-                    "gather: the result of {} at {} has too many axes; at most {}", in.text(0), in.text(1), kMaxRank);
-  out[0] = {in[0].dtype, gathered_shape(*in[0].shape, *in[1].shape, attrs[0])};
+void infer_gather(std::string_view op, const Args& in, Attrs attrs, Spec* out) {
+  check_index_dtype(op, in, 1);
+  check<ShapeError>(in[0].shape->rank() - 1 + in[1].shape->rank() - static_cast<int>(attrs[1]) <= kMaxRank,
+                    "{}: the result of {} at {} has too many axes; at most {}", op, in.text(0), in.text(1), kMaxRank);
+  out[0] = {in[0].dtype, gathered_shape(*in[0].shape, *in[1].shape, attrs)};
   checked_numel(out[0].shape, out[0].dtype);
 }
 
-namespace {
-
-void pick_slices(const KernelCall& call, int64_t axis, const std::vector<int64_t>& index) {
+void pick_slices(const KernelCall& call, bool negative_allowed) {
   const Strided &x = call.in[0], &y = call.out[0];
-  const AroundAxis e(*x.shape, axis);
+  const AroundAxis e(*x.shape, call.attrs[0]);
+  const std::vector<int64_t> index = checked_indices(call.op.name, call.in[1], e.axis, negative_allowed, "index");
+  const IndexRuns runs(*x.shape, index.size(), call.attrs);
   const auto size = static_cast<int64_t>(size_bytes(x.dtype));
   cpu::Source source = cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape);
   auto* to = static_cast<char*>(y.data);
   for (int64_t o = 0; o < e.outer && e.inner > 0; ++o)
-    for (int64_t k : index) {
+    for (int64_t k : runs.of(index, o)) {
       const int64_t from = (o * e.axis + k) * e.inner;
       if (source.dense)
         std::memcpy(to, static_cast<const char*>(x.data) + from * size, static_cast<size_t>(e.inner * size));
@@ -64,19 +69,22 @@ void pick_slices(const KernelCall& call, int64_t axis, const std::vector<int64_t
 
 }  // namespace
 
-void Gather::run(const KernelCall& call) {
-  const int64_t extent = (*call.in[0].shape)[static_cast<int>(call.attrs[0])];
-  pick_slices(call, call.attrs[0], checked_indices("gather", call.in[1], extent, true, "index"));
-}
+void Gather::infer(const Args& in, Attrs attrs, Spec* out) { infer_gather(name, in, attrs, out); }
+void Gather::run(const KernelCall& call) { pick_slices(call, true); }
 
 Outputs Gather::batch(const BatchCall& c) {
-  const int64_t axis[] = {c.attrs[0] + (c.is_batch(0) ? 1 : 0)};
-  if (!c.is_batch(1)) return call_op<Gather>(axis, c.whole(0), *c.in[1].tensor);
-  if (c.is_batch(0)) c.fail_without_rule("of indices into a batch");
+  auto gather_at = [&](int64_t axis, int64_t batch_axes, const Tensor& x, const Tensor& index) {
+    const int64_t attrs[] = {axis, batch_axes};
+    return dispatch(c.op, {Operand(x), Operand(index)}, attrs);
+  };
+  const int64_t axis = c.attrs[0], batch_axes = c.attrs[1];
+  if (c.is_batch(1) && c.is_batch(0)) return gather_at(axis + 1, batch_axes + 1, c.whole(0), c.whole(1));
+  if (batch_axes > 0) return gather_at(axis + 1, batch_axes + 1, c.leading(0), c.leading(1));
+  if (c.is_batch(0)) return gather_at(axis + 1, 0, c.whole(0), *c.in[1].tensor);
   // The index's axes, the batch first, stand in place of the axis: the batch goes to the front.
-  const Tensor y = call_op<Gather>(axis, *c.in[0].tensor, c.whole(1));
-  int64_t order[kMaxRank] = {axis[0]};
-  for (int i = 1; i < y.rank(); ++i) order[i] = i <= axis[0] ? i - 1 : i;
+  const Tensor y = gather_at(axis, 0, *c.in[0].tensor, c.whole(1));
+  int64_t order[kMaxRank] = {axis};
+  for (int i = 1; i < y.rank(); ++i) order[i] = i <= axis ? i - 1 : i;
   return call_op<Transpose>(Attrs(order, static_cast<size_t>(y.rank())), y);
 }
 
@@ -84,31 +92,28 @@ void Gather::vjp(VjpContext& c) {
   c.set(0, call_op<ScatterAdd>(c.attrs(), zeros(c.in_shape(0), c.in_dtype(0)), c.input(1).tensor, c.dy()));
 }
 
-void Embedding::infer(const Args& in, Attrs, Spec* out) {
+void Take::infer(const Args& in, Attrs attrs, Spec* out) { infer_gather(name, in, attrs, out); }
+
+void Embedding::infer(const Args& in, Attrs attrs, Spec* out) {
   check_index_dtype("embedding", in, 1);
-  check<ShapeError>(in[0].shape->rank() == 2, "embedding: the table has not two axes: {}; give f32[V,D]", in.text(0));
-  check<ShapeError>(in[1].shape->rank() < kMaxRank, "embedding: the rows at {} have too many axes; at most {}",
-                    in.text(1), kMaxRank);
-  out[0] = {in[0].dtype, gathered_shape(*in[0].shape, *in[1].shape, 0)};
+  check<ShapeError>(in[0].shape->rank() == 2 + attrs[0], "embedding: the table has not two axes: {}; give f32[V,D]",
+                    in.text(0));
+  check<ShapeError>(attrs[0] - attrs[1] + in[1].shape->rank() < kMaxRank,
+                    "embedding: the rows at {} have too many axes; at most {}", in.text(1), kMaxRank);
+  out[0] = {in[0].dtype, gathered_shape(*in[0].shape, *in[1].shape, attrs)};
   checked_numel(out[0].shape, out[0].dtype);
 }
 
-void Embedding::run(const KernelCall& call) {
-  pick_slices(call, 0, checked_indices("embedding", call.in[1], (*call.in[0].shape)[0], false, "index"));
-}
-
-void Embedding::vjp(VjpContext& c) {
-  c.set(0, scatter_add(zeros(c.in_shape(0), c.in_dtype(0)), c.input(1).tensor, c.dy()));
-}
+void Embedding::run(const KernelCall& call) { pick_slices(call, false); }
 
 void ScatterAdd::infer(const Args& in, Attrs attrs, Spec* out) {
   check_index_dtype("scatter_add", in, 1);
   check<DTypeError>(in[0].dtype == in[2].dtype && in[0].dtype != DType::boolean,
                     "scatter_add: takes numbers of one type: {} and {}", in.text(0), in.text(2));
-  check<ShapeError>(in[0].shape->rank() - 1 + in[1].shape->rank() <= kMaxRank,
+  check<ShapeError>(in[0].shape->rank() - 1 + in[1].shape->rank() - static_cast<int>(attrs[1]) <= kMaxRank,
                     "scatter_add: the updates of {} at {} have too many axes; at most {}", in.text(0), in.text(1),
                     kMaxRank);
-  Shape wanted = gathered_shape(*in[0].shape, *in[1].shape, attrs[0]);
+  Shape wanted = gathered_shape(*in[0].shape, *in[1].shape, attrs);
   check<ShapeError>(*in[2].shape == wanted, "scatter_add: updates do not fit: {} into {} at {}; they must be {}",
                     in.text(2), in.text(0), in.text(1), wanted);
   out[0] = in.spec(0);
@@ -117,7 +122,8 @@ void ScatterAdd::infer(const Args& in, Attrs attrs, Spec* out) {
 void ScatterAdd::run(const KernelCall& call) {
   const Strided &base = call.in[0], &updates = call.in[2], &y = call.out[0];
   const AroundAxis e(*base.shape, call.attrs[0]);
-  std::vector<int64_t> index = checked_indices("scatter_add", call.in[1], e.axis, true, "index");
+  const std::vector<int64_t> index = checked_indices("scatter_add", call.in[1], e.axis, true, "index");
+  const IndexRuns runs(*base.shape, index.size(), call.attrs);
   cpu::gather(cpu::make_source(base.dtype, *base.shape, base.strides, *base.shape), base.data, 0, base.shape->numel(),
               y.data);
   cpu::Source source = cpu::make_source(updates.dtype, *updates.shape, updates.strides, *updates.shape);
@@ -127,7 +133,7 @@ void ScatterAdd::run(const KernelCall& call) {
       T tile[cpu::kTile];
       int64_t at = 0;
       for (int64_t o = 0; o < e.outer; ++o)
-        for (int64_t k : index) {  // ascending: the order of the bit contract
+        for (int64_t k : runs.of(index, o)) {  // ascending: the order of the bit contract
           T* to = static_cast<T*>(y.data) + (o * e.axis + k) * e.inner;
           for (int64_t i = 0; i < e.inner; i += cpu::kTile) {
             int64_t count = std::min(cpu::kTile, e.inner - i);
@@ -141,9 +147,9 @@ void ScatterAdd::run(const KernelCall& call) {
 }
 
 Outputs ScatterAdd::batch(const BatchCall& c) {
-  if (c.is_batch(1)) c.fail_without_rule("at a batch of indices");
-  const int64_t axis[] = {c.attrs[0] + 1};
-  return call_op<ScatterAdd>(axis, c.leading(0), *c.in[1].tensor, c.leading(2));
+  const bool together = c.is_batch(1) || c.attrs[1] > 0;
+  const int64_t attrs[] = {c.attrs[0] + 1, together ? c.attrs[1] + 1 : 0};
+  return call_op<ScatterAdd>(attrs, c.leading(0), together ? c.leading(1) : *c.in[1].tensor, c.leading(2));
 }
 
 void ScatterAdd::vjp(VjpContext& c) {
@@ -179,22 +185,27 @@ void OneHot::run(const KernelCall& call) {
 
 Tensor gather(const Operand& x, const Operand& index, int axis) {
   LineScope scope(x.line());
-  int64_t attrs[] = {index_axis("gather", x, axis)};
+  const int64_t attrs[] = {checked_axis("gather", axis, checked_tensor("gather", x)), 0};
   return dispatch(op<Gather>(), {x, index}, attrs);
 }
 
 Tensor scatter_add(const Operand& base, const Operand& index, const Operand& updates, int axis) {
   LineScope scope(base.line());
-  int64_t attrs[] = {index_axis("scatter_add", base, axis)};
+  const int64_t attrs[] = {checked_axis("scatter_add", axis, checked_tensor("scatter_add", base)), 0};
   return dispatch(op<ScatterAdd>(), {base, index, updates}, attrs);
 }
 
+// Along axis 0, without batch axes.
+static constexpr int64_t kFromTheFirst[] = {0, 0};
+
 Tensor take(const Operand& x, const Operand& index) {
   LineScope scope(x.line());
-  return gather(reshape(checked_tensor("take", x), {-1}), index);
+  return dispatch(op<Take>(), {Operand(reshape(checked_tensor("take", x), {-1})), index}, kFromTheFirst);
 }
 
-Tensor embedding(const Operand& table, const Operand& index) { return dispatch(op<Embedding>(), {table, index}); }
+Tensor embedding(const Operand& table, const Operand& index) {
+  return dispatch(op<Embedding>(), {table, index}, kFromTheFirst);
+}
 
 Tensor one_hot(const Operand& labels, int64_t classes, DType dtype) {
   int64_t attrs[] = {static_cast<int64_t>(dtype), classes};

@@ -1,32 +1,15 @@
 #include "duet/ops/movement.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <limits>
 
 #include "batch_call.h"
-#include "cpu/tiles.h"
 #include "duet/grad.h"
-#include "ops/axis.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 
 namespace duet {
 
 DUET_DEFINE_FAMILY(MovementOps)
-
-int checked_axis(std::string_view op, int64_t axis, const Tensor& x) {
-  const int rank = x.rank();
-  if (axis < -rank || axis >= rank)
-    fail<ShapeError>("{}: there is no axis {}: {}; axes go from {} to {}", op, axis, x.spec(), -rank, rank - 1);
-  return static_cast<int>(axis < 0 ? axis + rank : axis);
-}
-
-const Tensor& checked_tensor(std::string_view op, const Operand& x) {
-  check<ShapeError>(x.is_tensor(), "{}: the operand is a number; give a tensor", op);
-  check<Error>(x.tensor().defined(), "{}: the operand is an empty Tensor; give it a value first", op);
-  return x.tensor();
-}
 
 namespace {
 
@@ -174,7 +157,7 @@ Outputs BroadcastTo::batch(const BatchCall& c) {
 
 void BroadcastTo::vjp(VjpContext& c) { c.set(0, sum_to(c.dy(), c.in_shape(0))); }
 
-// --- slice and its gradient ---
+// --- slice ---
 
 void Slice::infer(const Args& in, Attrs attrs, Spec* out) {
   Shape y = *in[0].shape;
@@ -194,143 +177,7 @@ void Slice::vjp(VjpContext& c) {
   c.set(0, call_op<Unslice>(attrs, c.dy()));
 }
 
-void Unslice::infer(const Args& in, Attrs attrs, Spec* out) {
-  Shape y = *in[0].shape;
-  y[static_cast<int>(attrs[0])] = attrs[2];
-  out[0] = {in[0].dtype, y};
-}
-
-void Unslice::run(const KernelCall& call) {
-  const Strided& x = call.in[0];
-  const Strided& y = call.out[0];
-  const auto size = static_cast<int64_t>(size_bytes(x.dtype));
-  const int64_t axis = call.attrs[0], start = call.attrs[1], step = call.attrs[3];
-  AroundAxis around(*y.shape, axis);
-  const int64_t rows = (*x.shape)[static_cast<int>(axis)], all = (*y.shape)[static_cast<int>(axis)];
-  if (y.shape->numel() == 0) return;  // storage of nothing has no address
-  std::memset(y.data, 0, static_cast<size_t>(y.shape->numel() * size));
-  cpu::Source source = cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape);
-  for (int64_t o = 0; o < around.outer; ++o)
-    for (int64_t r = 0; r < rows; ++r)
-      cpu::gather(source, x.data, (o * rows + r) * around.inner, around.inner,
-                  static_cast<char*>(y.data) + ((o * all + start + r * step) * around.inner) * size);
-}
-
-void Unslice::vjp(VjpContext& c) {
-  int64_t axis = c.attrs()[0];
-  int64_t attrs[] = {axis, c.attrs()[1], c.in_shape(0)[static_cast<int>(axis)], c.attrs()[3]};
-  c.set(0, call_op<Slice>(attrs, c.dy()));
-}
-
-// --- concat ---
-
-void Concat::infer(const Args& in, Attrs attrs, Spec* out) {
-  check<ShapeError>(in.size() > 0, "concat: there are no tensors; give at least one");
-  int axis = static_cast<int>(attrs[0]);
-  Shape y = *in[0].shape;
-  for (int i = 1; i < in.size(); ++i) {
-    Shape x = *in[i].shape;
-    check<DTypeError>(in[i].dtype == in[0].dtype, "concat: element types differ: {} and {}; convert one with .to({})",
-                      in.text(0), in.text(i), in[0].dtype);
-    bool same = x.rank() == y.rank();
-    for (int a = 0; same && a < x.rank(); ++a) same = a == axis || x[a] == y[a];
-    check<ShapeError>(same, "concat: shapes differ beside axis {}: {} and {}; only that axis may", axis, in.text(0),
-                      in.text(i));
-    y[axis] += x[axis];
-  }
-  checked_numel(y, in[0].dtype);
-  out[0] = {in[0].dtype, y};
-}
-
-void Concat::run(const KernelCall& call) {
-  const Strided& y = call.out[0];
-  const auto size = static_cast<int64_t>(size_bytes(y.dtype));
-  const auto axis = static_cast<int>(call.attrs[0]);
-  AroundAxis around(*y.shape, axis);
-  int64_t at = 0;
-  for (const Strided& x : call.in) {
-    const int64_t run = (*x.shape)[axis] * around.inner;
-    cpu::Source source = cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape);
-    for (int64_t o = 0; o < around.outer && run > 0; ++o)
-      cpu::gather(source, x.data, o * run, run,
-                  static_cast<char*>(y.data) + (o * (*y.shape)[axis] * around.inner + at) * size);
-    at += run;
-  }
-}
-
-void Concat::vjp(VjpContext& c) {
-  int axis = static_cast<int>(c.attrs()[0]);
-  int64_t start = 0;
-  for (int i = 0; i < c.inputs(); ++i) {
-    int64_t extent = c.in_shape(i)[axis];
-    if (c.wants(i)) c.set(i, slice_axis(c.dy(), axis, start, start + extent));
-    start += extent;
-  }
-}
-
-// --- copy, cast, alias ---
-
-void Copy::infer(const Args& in, Attrs, Spec* out) { out[0] = in.spec(0); }
-
-void Copy::run(const KernelCall& call) {
-  const Strided& x = call.in[0];
-  const cpu::Source source = cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape);
-  const int64_t n = x.shape->numel();
-  share_rows(n, n, [&](int64_t begin, int64_t end) {
-    cpu::gather(source, x.data, begin, end - begin,
-                static_cast<char*>(call.out[0].data) + begin * static_cast<int64_t>(source.bytes));
-  });
-}
-
-void Copy::vjp(VjpContext& c) { c.set(0, c.dy()); }
-
-void Cast::infer(const Args& in, Attrs attrs, Spec* out) { out[0] = {static_cast<DType>(attrs[0]), *in[0].shape}; }
-
-namespace {
-
-// C++ leaves an out-of-range conversion undefined; here it saturates, and NaN gives 0.
-template <class To, class From>
-To convert(From v) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return v != From(0);
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    constexpr auto kLow = std::numeric_limits<To>::min();
-    constexpr auto kHigh = std::numeric_limits<To>::max();
-    if (!(v == v)) return To(0);
-    if (v <= static_cast<From>(kLow)) return kLow;
-    if (v >= static_cast<From>(kHigh)) return kHigh;
-    return static_cast<To>(v);
-  } else {
-    return static_cast<To>(v);
-  }
-}
-
-}  // namespace
-
-void Cast::run(const KernelCall& call) {
-  const Strided& x = call.in[0];
-  cpu::Source source = cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape);
-  const int64_t n = x.shape->numel();
-  visit(x.dtype, [&](auto from) {
-    visit(call.out[0].dtype, [&](auto to) {
-      using From = decltype(from);
-      using To = decltype(to);
-      alignas(64) From tile[cpu::kTile];
-      To* y = static_cast<To*>(call.out[0].data);
-      for (int64_t i = 0; i < n; i += cpu::kTile) {
-        int64_t count = std::min(cpu::kTile, n - i);
-        const From* v = static_cast<const From*>(x.data) + i;
-        if (!source.dense) {
-          cpu::gather(source, x.data, i, count, tile);
-          v = tile;
-        }
-        for (int64_t k = 0; k < count; ++k) y[i + k] = convert<To>(v[k]);
-      }
-    });
-  });
-}
-
-void Cast::vjp(VjpContext& c) { c.set(0, cast(c.dy(), c.in_dtype(0))); }
+// --- alias ---
 
 void Alias::infer(const Args& in, Attrs, Spec* out) { out[0] = in.spec(0); }
 void Alias::vjp(VjpContext& c) { c.set(0, c.dy()); }

@@ -3,9 +3,11 @@
 #include <array>
 #include <cstring>
 
+#include "batch_call.h"
 #include "cpu/tiles.h"
 #include "duet/grad.h"
 #include "ops/axis.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 
 namespace duet {
@@ -44,7 +46,7 @@ void Pad::run(const KernelCall& call) {
   visit_width(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     const T value = *static_cast<const T*>(call.in[1].data);
-    share_rows(n / row, n, [&](int64_t begin, int64_t end) {
+    in_parts(n / row, n, [&](int64_t begin, int64_t end) {
       T* to = static_cast<T*>(y.data) + begin * row;
       for (int64_t r = begin; r < end; ++r, to += row) {
         int64_t rest = r, from = 0, step = 1;  // x's row that lies here
@@ -66,6 +68,16 @@ void Pad::run(const KernelCall& call) {
       }
     });
   });
+}
+
+Outputs Pad::batch(const BatchCall& c) {
+  std::vector<int64_t> attrs{0, 0};  // nothing around the batch
+  attrs.insert(attrs.end(), c.attrs.begin(), c.attrs.end());
+  const Tensor x = c.whole(0);
+  OperandList operands;
+  operands.add(x);
+  operands.add(c.in[1]);
+  return dispatch(c.op, operands.inputs(), attrs);
 }
 
 void Pad::vjp(VjpContext& c) {
@@ -96,7 +108,7 @@ void keep_runs(const KernelCall& call, F kept) {
   if (n == 0) return;
   const cpu::Source source = cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape);
   const auto size = static_cast<int64_t>(size_bytes(x.dtype));
-  share_rows(n / row, n, [&](int64_t begin, int64_t end) {
+  in_parts(n / row, n, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       auto [first, stop] = kept(r % height, row);
       char* to = static_cast<char*>(y.data) + r * row * size;

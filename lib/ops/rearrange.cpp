@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "duet/grad.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 
 namespace duet {

@@ -20,12 +20,6 @@ constexpr KernelRecords<Ops...> kernel_records(const OpList<Ops...>*) {
     return decltype(kernel_records(static_cast<const Family*>(nullptr)))::table[i]; \
   }
 
-/// The operand of a function that needs a tensor: neither a number nor empty.
-const Tensor& checked_tensor(std::string_view op, const Operand& x);
-
-/// An axis counted from either end; ShapeError outside of the rank.
-int checked_axis(std::string_view op, int64_t axis, const Tensor& x);
-
 /// x with two of its axes exchanged; a view.
 Tensor swap_axes(const Tensor& x, int a, int b);
 

@@ -3,6 +3,7 @@
 #include "cpu/reduce_int.h"
 #include "duet/grad.h"
 #include "duet/ops/scan.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 #include "ops/reduce_axes.h"
 #include "ops/reduce_stages.h"
@@ -18,13 +19,7 @@ Axes::Axes(std::initializer_list<int> list, std::source_location line) : count(s
   for (int a : list) axis[i++] = a;
 }
 
-// --- operands and axes ---
-
-const Tensor& tensor_operand(std::string_view op, const Operand& x) {
-  check<ShapeError>(x.is_tensor(), "{}: the operand is a number; give a tensor", op);
-  check<Error>(x.tensor().defined(), "{}: operand 1 is an empty Tensor; give it a value first", op);
-  return x.tensor();
-}
+// --- axes ---
 
 unsigned axis_mask(std::string_view op, const Tensor& x, const Axes& axes) {
   if (axes.count < 0) return (1u << x.rank()) - 1;
@@ -232,14 +227,14 @@ Tensor product_of_others(const Tensor& x, unsigned axes) {
 template <class Op>
 Tensor over_axes(const Operand& x, const ReduceOver& over) {
   LineScope scope(x.line());
-  int64_t attrs[] = {axis_mask(Op::name, tensor_operand(Op::name, x), over.axis), over.keepdims};
+  int64_t attrs[] = {axis_mask(Op::name, checked_tensor(Op::name, x), over.axis), over.keepdims};
   return dispatch(op<Op>(), {x}, attrs);
 }
 
 template <class Op>
 Tensor over_axis(const Operand& x, int axis, bool keepdims) {
   LineScope scope(x.line());
-  int64_t attrs[] = {checked_axis(Op::name, axis, tensor_operand(Op::name, x)), keepdims};
+  int64_t attrs[] = {checked_axis(Op::name, axis, checked_tensor(Op::name, x)), keepdims};
   return dispatch(op<Op>(), {x}, attrs);
 }
 
@@ -291,7 +286,7 @@ Tensor argmin(const Operand& x, int axis, bool keepdims) { return over_axis<Argm
 
 Tensor mean(const Operand& x, const ReduceOver& over) {
   LineScope scope(x.line());
-  const Tensor& t = tensor_operand("mean", x);
+  const Tensor& t = checked_tensor("mean", x);
   if (!is_float(t.dtype())) return mean(cast(t, DType::f32), over);
   unsigned axes = axis_mask("mean", t, over.axis);
   int64_t attrs[] = {axes, over.keepdims};
@@ -300,7 +295,7 @@ Tensor mean(const Operand& x, const ReduceOver& over) {
 }
 
 Tensor sum_to(const Operand& x, const Shape& shape) {
-  const Tensor& t = tensor_operand("sum_to", x);
+  const Tensor& t = checked_tensor("sum_to", x);
   if (t.shape() == shape) return t;
   int lead = t.rank() - shape.rank();
   unsigned axes = 0;

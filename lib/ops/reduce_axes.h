@@ -5,8 +5,6 @@
 
 namespace duet {
 
-/// The operand, which must be a tensor with a value.
-const Tensor& tensor_operand(std::string_view op, const Operand& x);
 /// A bit for each axis named; ShapeError for one that is not there or is named twice.
 unsigned axis_mask(std::string_view op, const Tensor& x, const Axes& axes);
 /// Elements along the axes.

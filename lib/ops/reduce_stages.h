@@ -60,7 +60,7 @@ const cpu::Reductions<T>& reductions() {
 template <class T>
 void row_stage(cpu::ReduceKind kind, const cpu::Stream<T>& x, int64_t n, int64_t rows, T* y) {
   const auto& k = reductions<T>();
-  if (rows == 1 && n >= kParallelElements && cpu::threads() > 1) {
+  if (rows == 1 && part_count(2, n) > 1) {
     // One long row: its chunks are shared out, and their results are a row reduced by the same rule.
     int64_t chunks = (n + cpu::kReduceChunk - 1) / cpu::kReduceChunk;
     Temporary results(static_cast<size_t>(chunks) * sizeof(T));

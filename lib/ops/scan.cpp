@@ -2,6 +2,7 @@
 
 #include "cpu/scan.h"
 #include "duet/grad.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 #include "ops/reduce_axes.h"
 #include "ops/stream.h"
@@ -125,7 +126,7 @@ void Recurrence::vjp(VjpContext& c) {
 
 Tensor cumsum(const Operand& x, int axis, bool reverse) {
   LineScope scope(x.line());
-  int64_t attrs[] = {checked_axis("cumsum", axis, tensor_operand("cumsum", x)), reverse};
+  int64_t attrs[] = {checked_axis("cumsum", axis, checked_tensor("cumsum", x)), reverse};
   return dispatch(op<Cumsum>(), {x}, attrs);
 }
 

@@ -6,6 +6,7 @@
 #include "cpu/reduce_int.h"
 #include "cpu/sort.h"
 #include "duet/grad.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 #include "ops/reduce_axes.h"
 #include "ops/stream.h"
@@ -118,7 +119,7 @@ Sorted along(const Operand& x, int axis, Attrs attrs) {
 
 Sorted sorted(std::string_view name, const Operand& x, int axis, bool descending) {
   LineScope scope(x.line());
-  axis = checked_axis(name, axis, tensor_operand(name, x));
+  axis = checked_axis(name, axis, checked_tensor(name, x));
   int64_t attrs[] = {descending};
   return along<Sort>(x, axis, attrs);
 }
@@ -225,7 +226,7 @@ Tensor argsort(const Operand& x, int axis, bool descending) { return sorted("arg
 
 Sorted topk(const Operand& x, int64_t k, int axis) {
   LineScope scope(x.line());
-  const Tensor& t = tensor_operand("topk", x);
+  const Tensor& t = checked_tensor("topk", x);
   axis = checked_axis("topk", axis, t);
   check<ShapeError>(k >= 0 && k <= t.shape()[axis], "topk: axis {} has no {} elements: {}; k goes from 0 to {}", axis,
                     k, t.spec(), t.shape()[axis]);

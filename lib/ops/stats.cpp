@@ -4,6 +4,7 @@
 
 #include "duet/ops/movement.h"
 #include "duet/ops/pointwise.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 #include "ops/reduce_axes.h"
 
@@ -25,14 +26,14 @@ Tensor variance(const Tensor& x, unsigned axes, bool keepdims, int64_t ddof) {
 
 Tensor var(const Operand& x, const ReduceOver& over, int64_t ddof) {
   LineScope scope(x.line());
-  const Tensor& t = tensor_operand("var", x);
+  const Tensor& t = checked_tensor("var", x);
   const unsigned axes = axis_mask("var", t, over.axis);
   return variance(is_float(t.dtype()) ? t : cast(t, DType::f32), axes, over.keepdims, ddof);
 }
 
 Tensor stddev(const Operand& x, const ReduceOver& over, int64_t ddof) {
   LineScope scope(x.line());
-  const Tensor& t = tensor_operand("stddev", x);
+  const Tensor& t = checked_tensor("stddev", x);
   const unsigned axes = axis_mask("stddev", t, over.axis);
   const Tensor v = variance(is_float(t.dtype()) ? t : cast(t, DType::f32), axes, over.keepdims, ddof);
   // The square root's gradient at 0 is infinite; there the root is taken of 1, whose gradient goes nowhere.
@@ -42,7 +43,7 @@ Tensor stddev(const Operand& x, const ReduceOver& over, int64_t ddof) {
 
 Tensor logsumexp(const Operand& x, const ReduceOver& over) {
   LineScope scope(x.line());
-  const Tensor& t = tensor_operand("logsumexp", x);
+  const Tensor& t = checked_tensor("logsumexp", x);
   check<DTypeError>(is_float(t.dtype()), "logsumexp: takes f32 or f64: {}; use .to(f32)", t.spec());
   const unsigned axes = axis_mask("logsumexp", t, over.axis);
   int64_t keep[] = {axes, 1}, attrs[] = {axes, over.keepdims};

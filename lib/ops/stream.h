@@ -1,16 +1,12 @@
-// What kernels that read whole rows share: operands as streams, storage for a while, work split over threads.
+// What kernels that read whole rows share: operands as streams, storage for a while.
 #pragma once
 
-#include <algorithm>
-
 #include "cpu/reduce.h"
-#include "cpu/threads.h"
 #include "cpu/tiles.h"
 #include "duet/core/memory.h"
+#include "ops/parts.h"
 
 namespace duet {
-
-inline constexpr int64_t kParallelElements = 64 * 1024;
 
 /// Elements as they lie in memory: a bool is a byte.
 template <class T>
@@ -44,17 +40,5 @@ struct Temporary {
   ~Temporary() { memory::deallocate(data, bytes); }
   Temporary(const Temporary&) = delete;
 };
-
-/// How many threads `total` units are worth that take the time of `work` elements.
-inline int64_t part_count(int64_t total, int64_t work) {
-  return work < kParallelElements ? 1 : std::min<int64_t>(cpu::threads(), total);
-}
-
-/// body(begin, end) for parts of [0, total), on several threads where that pays.
-void in_parts(int64_t total, int64_t work, auto&& body) {
-  const int64_t parts = part_count(total, work);
-  if (parts <= 1) return body(int64_t{0}, total);
-  cpu::parallel_for(parts, [&](int64_t p) { body(total * p / parts, total * (p + 1) / parts); });
-}
 
 }  // namespace duet

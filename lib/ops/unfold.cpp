@@ -1,9 +1,13 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/threads.h"
+#include "batch_call.h"
 #include "duet/grad.h"
 #include "duet/ops/conv.h"
+#include "duet/ops/create.h"
+#include "duet/ops/movement.h"
+#include "duet/ops/pointwise.h"
+#include "ops/parts.h"
 #include "ops/records.h"
 
 namespace duet {
@@ -11,8 +15,6 @@ namespace duet {
 DUET_DEFINE_FAMILY(ConvOps)
 
 namespace {
-
-constexpr int64_t kParallelElements = 16 * 1024;
 
 /// Windows along rows or columns of an image.
 struct Windows {
@@ -60,17 +62,22 @@ Geometry geometry(std::string_view op, const Args& in, Attrs attrs) {
   return {op, in.spec(0), attrs};
 }
 
+Shape columns_shape(const Geometry& g) { return {g.c, g.h.kernel * g.w.kernel, g.n, g.h.count, g.w.count}; }
+
+// Images of a batch are more images: [B,N,C,H,W] as [B·N,C,H,W].
+Tensor all_images(const BatchCall& c) {
+  const Tensor x = c.whole(0);
+  const Shape& s = x.shape();
+  return reshape(x, {s[0] * s[1], s[2], s[3], s[4]});
+}
+
 /// f(plane) for each image of each channel, over threads when there is enough to do.
 template <class F>
 void for_each_plane(int64_t planes, int64_t elements, F f) {
-  const int64_t parts = elements < kParallelElements ? 1 : std::min<int64_t>(planes, cpu::threads());
-  auto run = [&](int64_t p) {
-    for (int64_t i = planes * p / parts; i < planes * (p + 1) / parts; ++i) f(i);
-  };
-  if (parts <= 1)
-    for (int64_t i = 0; i < planes; ++i) f(i);
-  else
-    cpu::parallel_for(parts, run);
+  constexpr int64_t kCost = 4;  // of an element, beside one that is only moved
+  in_parts(planes, kCost * elements, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) f(i);
+  });
 }
 
 template <class T>
@@ -116,7 +123,7 @@ void unfold(const Strided& x, T* y, const Geometry& g) {
 }
 
 template <class T>
-void fold(const Strided& x, T* y, const Geometry& g) {  // x: [C,kh,kw,N,OH,OW]
+void fold(const Strided& x, T* y, const Geometry& g) {  // x: [C,kh·kw,N,OH,OW]
   const int64_t* s = x.strides;
   for_each_plane(g.n * g.c, x.shape->numel(), [&](int64_t plane) {
     const int64_t n = plane % g.n, c = plane / g.n;
@@ -125,14 +132,14 @@ void fold(const Strided& x, T* y, const Geometry& g) {  // x: [C,kh,kw,N,OH,OW]
     for (int64_t i = 0; i < g.h.kernel; ++i)
       for (int64_t j = 0; j < g.w.kernel; ++j) {
         const int64_t low = g.w.first(j), high = std::max(low, g.w.last(j));
-        const T* from = static_cast<const T*>(x.data) + c * s[0] + i * s[1] + j * s[2] + n * s[3] + low * s[5];
+        const T* from = static_cast<const T*>(x.data) + c * s[0] + (i * g.w.kernel + j) * s[1] + n * s[2] + low * s[4];
         for (int64_t o = g.h.first(i); o < g.h.last(i); ++o) {
           T* to = image + g.h.at(o, i) * g.w.extent + g.w.at(low, j);
-          const T* row = from + o * s[4];
-          if (s[5] == 1 && g.w.stride == 1)
+          const T* row = from + o * s[3];
+          if (s[4] == 1 && g.w.stride == 1)
             for (int64_t k = 0; k < high - low; ++k) to[k] += row[k];
           else
-            for (int64_t k = 0; k < high - low; ++k) to[k * g.w.stride] += row[k * s[5]];
+            for (int64_t k = 0; k < high - low; ++k) to[k * g.w.stride] += row[k * s[4]];
         }
       }
   });
@@ -167,7 +174,7 @@ void max_pool_index(const Strided& x, int64_t* y, const Geometry& g) {
 void Unfold::infer(const Args& in, Attrs attrs, Spec* out) {
   check<DTypeError>(is_float(in[0].dtype), "unfold: takes f32 or f64: {}; use .to(f32)", in.text(0));
   const Geometry g = geometry(name, in, attrs);
-  out[0] = {in[0].dtype, Shape{g.c, g.h.kernel, g.w.kernel, g.n, g.h.count, g.w.count}};
+  out[0] = {in[0].dtype, columns_shape(g)};
   checked_numel(out[0].shape, out[0].dtype);
 }
 
@@ -180,6 +187,16 @@ void Unfold::run(const KernelCall& call) {
     unfold(x, static_cast<double*>(call.out[0].data), g);
 }
 
+// [C,K,B·N,OH,OW] to [B,C,K,N,OH,OW]: a view.
+Outputs Unfold::batch(const BatchCall& c) {
+  const Tensor y = call_op<Unfold>(c.attrs, all_images(c));
+  const Shape& s = c.specs[0].shape;
+  Outputs out;
+  out.count = 1;
+  out[0] = transpose(reshape(y, {s[0], s[1], c.size, s[2], s[3], s[4]}), {2, 0, 1, 3, 4, 5});
+  return out;
+}
+
 void Unfold::vjp(VjpContext& c) {
   int64_t attrs[10];
   std::copy_n(c.attrs().begin(), 8, attrs);
@@ -189,11 +206,10 @@ void Unfold::vjp(VjpContext& c) {
 
 void Fold::infer(const Args& in, Attrs attrs, Spec* out) {
   const Shape& s = *in[0].shape;
-  check<ShapeError>(s.rank() == 6 && is_float(in[0].dtype), "fold: takes the columns of unfold: {}", in.text(0));
-  out[0] = {in[0].dtype, Shape{s[3], s[0], attrs[8], attrs[9]}};
-  const Geometry g(name, out[0], attrs);
-  check<ShapeError>(s == Shape{g.c, g.h.kernel, g.w.kernel, g.n, g.h.count, g.w.count},
-                    "fold: takes the columns of unfold: {}", in.text(0));
+  check<ShapeError>(s.rank() == 5 && is_float(in[0].dtype), "fold: takes the columns of unfold: {}", in.text(0));
+  out[0] = {in[0].dtype, Shape{s[2], s[0], attrs[8], attrs[9]}};
+  check<ShapeError>(s == columns_shape(Geometry(name, out[0], attrs)), "fold: takes the columns of unfold: {}",
+                    in.text(0));
 }
 
 void Fold::run(const KernelCall& call) {
@@ -203,6 +219,16 @@ void Fold::run(const KernelCall& call) {
     fold(x, static_cast<float*>(call.out[0].data), g);
   else
     fold(x, static_cast<double*>(call.out[0].data), g);
+}
+
+Outputs Fold::batch(const BatchCall& c) {
+  const Shape& s = *c.in[0].shape;
+  const Tensor columns = reshape(transpose(c.whole(0), {1, 2, 0, 3, 4, 5}), {s[0], s[1], c.size * s[2], s[3], s[4]});
+  const Tensor y = call_op<Fold>(c.attrs, columns);
+  Outputs out;
+  out.count = 1;
+  out[0] = reshape(y, c.with_batch(c.specs[0].shape));
+  return out;
 }
 
 void Fold::vjp(VjpContext& c) { c.set(0, call_op<Unfold>(c.attrs().first(8), c.dy())); }
@@ -221,6 +247,16 @@ void MaxPoolIndex::run(const KernelCall& call) {
   const Strided& x = call.in[0];
   const Geometry g(name, {x.dtype, *x.shape}, call.attrs);
   visit(x.dtype, [&](auto zero) { max_pool_index<decltype(zero)>(x, static_cast<int64_t*>(call.out[0].data), g); });
+}
+
+// Places in all images become places in those of their example.
+Outputs MaxPoolIndex::batch(const BatchCall& c) {
+  const Tensor y = call_op<MaxPoolIndex>(c.attrs, all_images(c));
+  const Tensor first = arange(c.size, DType::i64) * c.in[0].shape->numel();
+  Outputs out;
+  out.count = 1;
+  out[0] = reshape(y, c.with_batch(c.specs[0].shape)) - reshape(first, {c.size, 1, 1, 1, 1});
+  return out;
 }
 
 }  // namespace duet

@@ -93,7 +93,7 @@ void Unwindows::run(const KernelCall& call) {
     using T = decltype(zero);
     if constexpr (!std::is_same_v<T, bool>) {
       // Row by row of the image, so that each element has one thread and its places come in ascending order.
-      share_rows(n / width, x.shape->numel(), [&](int64_t begin, int64_t end) {
+      in_parts(n / width, x.shape->numel(), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
           const T* plane = static_cast<const T*>(x.data) + row_offset(*y.shape, x.strides, r, last - 1);
           T* to = static_cast<T*>(y.data) + r * width;

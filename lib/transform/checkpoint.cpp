@@ -4,6 +4,7 @@
 
 #include "duet/batch.h"
 #include "duet/graph/trace.h"
+#include "recomputation.h"
 
 namespace duet::detail {
 namespace {
@@ -57,6 +58,7 @@ Distinct::Distinct(const std::vector<Tensor>& all) {
 void RecomputeRule::add_gradients(const std::vector<Tensor>& dy, std::vector<Tensor>& sums,
                                   const std::vector<bool>& wanted) {
   const Region region;
+  const Recomputation again;
   TapeImpl tape;
   std::vector<Tensor> inputs;
   std::vector<uint64_t> targets;

@@ -11,22 +11,10 @@
 #include "golden/optim_cases.h"
 #include "golden/pointwise_cases.h"
 #include "golden/reduce_cases.h"
-#include "ops/along_cases.h"
 #include "ops/basic_composites.h"
-#include "ops/conv_cases.h"
-#include "ops/create_cases.h"
-#include "ops/index_cases.h"
-#include "ops/matmul_cases.h"
-#include "ops/movement_cases.h"
+#include "ops/families.h"
 #include "ops/neural_composites.h"
-#include "ops/pad_cases.h"
-#include "ops/pointwise_cases.h"
-#include "ops/rearrange_cases.h"
-#include "ops/reduce_cases.h"
-#include "ops/scan_cases.h"
-#include "ops/sort_cases.h"
 #include "ops/stats_composites.h"
-#include "ops/windows_cases.h"
 
 namespace duet::docs {
 namespace {
@@ -285,22 +273,7 @@ Gradients are those of inputs and parameters.
 
 void print() {
   Tables t;
-#define DUET_FAMILY(Family) t.operations<Family>(#Family)
-  DUET_FAMILY(PointwiseOps);
-  DUET_FAMILY(ReduceOps);
-  DUET_FAMILY(ScanOps);
-  DUET_FAMILY(SortOps);
-  DUET_FAMILY(MovementOps);
-  DUET_FAMILY(RearrangeOps);
-  DUET_FAMILY(PadOps);
-  DUET_FAMILY(WindowOps);
-  DUET_FAMILY(MatmulOps);
-  DUET_FAMILY(ConvOps);
-  DUET_FAMILY(IndexOps);
-  DUET_FAMILY(AlongOps);
-  DUET_FAMILY(CreateOps);
-  DUET_FAMILY(RandomOps);
-#undef DUET_FAMILY
+  testing::for_each_family([&]<class Family>(const char* list) { t.operations<Family>(list); });
   t.composites<testing::Composites>();
   t.composites<testing::NeuralOps>();
   t.composites<testing::ConvComposites>();

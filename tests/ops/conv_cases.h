@@ -196,8 +196,8 @@ struct Generator<Fold> {
   static std::vector<Sample> samples() {
     return conv_samples("fold", true, [](Sample& s, const ConvCase& c, DType dtype, Layout layout, int, Rng& rng) {
       const Shape space{c.x[1], c.kernel.h, c.kernel.w, c.x[0], c.count(0), c.count(1)};
-      if (layout == Layout::row) return false;  // seven axes
-      s.inputs = {laid_out(space, dtype, layout, drawing(rng, Draw::plain, dtype))};
+      s.inputs = {laid_out({space[0], space[1] * space[2], space[3], space[4], space[5]}, dtype, layout,
+                           drawing(rng, Draw::plain, dtype))};
       s.f = [=](const Tensors& x, float) {
         const int64_t attrs[] = {c.kernel.h,  c.kernel.w,   c.stride.h,   c.stride.w, c.padding.h,
                                  c.padding.w, c.dilation.h, c.dilation.w, c.x[2],     c.x[3]};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/movement_cases.h"
+#include "ops/rearrange_cases.h"
 
 namespace duet::testing {
 
@@ -115,6 +116,11 @@ struct Generator<OneHot> {
       };
     });
   }
+};
+
+template <>
+struct Generator<duet::Take> {
+  static std::vector<Sample> samples() { return take_samples(); }
 };
 
 template <>

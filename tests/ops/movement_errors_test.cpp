@@ -147,8 +147,8 @@ TEST_F(MovementErrorsTest, IndicesAlongAnAxis) {
 
 TEST_F(MovementErrorsTest, TakeAndEmbedding) {
   EXPECT_ERROR(IndexError, take(a, tensor({0, 6})),
-               "gather: index 6 is out of range: element 1 of i32[2]; it must be in -6 to 5");
-  EXPECT_ERROR(DTypeError, take(a, v), "gather: indices must be integers: f32[3]; use .to(i64)");
+               "take: index 6 is out of range: element 1 of i32[2]; it must be in -6 to 5");
+  EXPECT_ERROR(DTypeError, take(a, v), "take: indices must be integers: f32[3]; use .to(i64)");
   EXPECT_ERROR(Error, take(empty, n), "take: the operand is an empty Tensor; give it a value first");
   EXPECT_ERROR(IndexError, embedding(a, tensor({0, -1})),
                "embedding: index -1 is out of range: element 1 of i32[2]; it must be in 0 to 1");
@@ -189,7 +189,7 @@ TEST(UnreadIndices, AreCheckedInEveryMode) {
                       "scatter_add_along_axis: " + range + "-4 to 3");
   found_though_unread([](const Tensor& x, const Tensor& k) { return embedding(x, k); },
                       "embedding: " + range + "0 to 3");
-  found_though_unread([](const Tensor& x, const Tensor& k) { return take(x[0], k); }, "gather: " + range + "-4 to 3");
+  found_though_unread([](const Tensor& x, const Tensor& k) { return take(x[0], k); }, "take: " + range + "-4 to 3");
 }
 
 }  // namespace

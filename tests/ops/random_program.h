@@ -69,74 +69,19 @@ class Program {
   size_t at(size_t n) { return static_cast<size_t>(below(rng_, static_cast<int64_t>(n))); }
 
   Tensor unary(const Tensor& x) {
-    switch (below(rng_, 17)) {
-      case 0:
-        return neg(x);
-      case 1:
-        return abs(x);
-      case 2:
-        return exp(x);
-      case 3:
-        return log(x);
-      case 4:
-        return sqrt(x);
-      case 5:
-        return rsqrt(x);
-      case 6:
-        return square(x);
-      case 7:
-        return reciprocal(x);
-      case 8:
-        return sin(x);
-      case 9:
-        return cos(x);
-      case 10:
-        return tanh(x);
-      case 11:
-        return erf(x);
-      case 12:
-        return sigmoid(x);
-      case 13:
-        return relu(x);
-      case 14:
-        return gelu(x);
-      case 15:
-        return gelu_tanh(x);
-      default:
-        return expm1(x);
-    }
+    static constexpr Tensor (*kUnary[])(const Operand&) = {neg,     abs,        exp,  log,       sqrt, rsqrt,
+                                                           square,  reciprocal, sin,  cos,       tanh, erf,
+                                                           sigmoid, relu,       gelu, gelu_tanh, expm1};
+    return kUnary[below(rng_, std::ssize(kUnary))](x);
   }
   Tensor binary(int which, const Operand& a, const Operand& b) {
-    switch (which % 6) {
-      case 0:
-        return a + b;
-      case 1:
-        return a - b;
-      case 2:
-        return a * b;
-      case 3:
-        return maximum(a, b);
-      case 4:
-        return minimum(a, b);
-      default:
-        return duet::add(a, b);
-    }
+    static constexpr Tensor (*kBinary[])(const Operand&, const Operand&) = {duet::add, sub,     mul,
+                                                                            maximum,   minimum, duet::add};
+    return kBinary[which](a, b);
   }
   Tensor compare(const Operand& a, const Operand& b) {
-    switch (below(rng_, 6)) {
-      case 0:
-        return a == b;
-      case 1:
-        return a != b;
-      case 2:
-        return a < b;
-      case 3:
-        return a <= b;
-      case 4:
-        return a > b;
-      default:
-        return a >= b;
-    }
+    static constexpr Tensor (*kCompare[])(const Operand&, const Operand&) = {eq, ne, lt, le, gt, ge};
+    return kCompare[below(rng_, std::ssize(kCompare))](a, b);
   }
   static bool integer(const Tensor& t) { return !is_float(t.dtype()) && t.dtype() != boolean; }
   Tensor scalar_step(const Tensor& x) {

@@ -41,7 +41,7 @@ TEST_F(ReduceErrorsTest, Reductions) {
     wrong<ShapeError>(name + ": axis -1 is named twice: f32[2,3]; name each axis once", [&] {
       word(a, {.axis = {1, -1}});
     });
-    wrong<Error>(name + ": operand 1 is an empty Tensor; give it a value first", [&] { word(empty, {}); });
+    wrong<Error>(name + ": the operand is an empty Tensor; give it a value first", [&] { word(empty, {}); });
     wrong<ShapeError>(name + ": the operand is a number; give a tensor", [&] { word(1.5f, {}); });
   }
   using Moment = Tensor (*)(const Operand&, const ReduceOver&, int64_t);
@@ -50,7 +50,7 @@ TEST_F(ReduceErrorsTest, Reductions) {
     wrong<ShapeError>(name + ": axis 0 is named twice: f32[2,3]; name each axis once", [&] {
       word(a, {.axis = {0, 0}}, 1);
     });
-    wrong<Error>(name + ": operand 1 is an empty Tensor; give it a value first", [&] { word(empty, {}, 0); });
+    wrong<Error>(name + ": the operand is an empty Tensor; give it a value first", [&] { word(empty, {}, 0); });
     wrong<ShapeError>(name + ": the operand is a number; give a tensor", [&] { word(1.5f, {}, 0); });
   }
   wrong<DTypeError>("logsumexp: takes f32 or f64: i32[2,3]; use .to(f32)", [&] { logsumexp(n); });
@@ -64,7 +64,7 @@ TEST_F(ReduceErrorsTest, Reductions) {
     wrong<ShapeError>(name + ": there is no " + what + " of no elements: f32[3,0]", [&] {
       word(zeros({3, 0}), 1, false);
     });
-    wrong<Error>(name + ": operand 1 is an empty Tensor; give it a value first", [&] { word(empty, 0, false); });
+    wrong<Error>(name + ": the operand is an empty Tensor; give it a value first", [&] { word(empty, 0, false); });
     wrong<ShapeError>(name + ": the operand is a number; give a tensor", [&] { word(1.5f, 0, false); });
   }
   expect_all_named<ReduceOps>();
@@ -73,7 +73,7 @@ TEST_F(ReduceErrorsTest, Reductions) {
 TEST_F(ReduceErrorsTest, Scans) {
   wrong<ShapeError>("cumsum: there is no axis 2: f32[2,3]; axes go from -2 to 1", [&] { cumsum(a, 2); });
   wrong<ShapeError>("cumsum: there is no axis 0: f32[]; axes go from 0 to -1", [&] { cumsum(zeros({}), 0); });
-  wrong<Error>("cumsum: operand 1 is an empty Tensor; give it a value first", [&] { cumsum(empty, 0); });
+  wrong<Error>("cumsum: the operand is an empty Tensor; give it a value first", [&] { cumsum(empty, 0); });
   wrong<ShapeError>("cumsum: the operand is a number; give a tensor", [&] { cumsum(1.5f, 0); });
   const int64_t attrs[] = {0, 0};
   auto exclusive_prod = [&](const Operand& x) { dispatch(op<ExclusiveProd>(), {x}, attrs); };
@@ -90,15 +90,15 @@ TEST_F(ReduceErrorsTest, Scans) {
 TEST_F(ReduceErrorsTest, Sorts) {
   wrong<ShapeError>("sort: there is no axis 2: f32[2,3]; axes go from -2 to 1", [&] { sort(a, 2); });
   wrong<ShapeError>("sort: there is no axis -1: f32[]; axes go from 0 to -1", [&] { sort(zeros({})); });
-  wrong<Error>("sort: operand 1 is an empty Tensor; give it a value first", [&] { sort(empty); });
+  wrong<Error>("sort: the operand is an empty Tensor; give it a value first", [&] { sort(empty); });
   wrong<ShapeError>("sort: the operand is a number; give a tensor", [&] { sort(1.5f); });
   wrong<ShapeError>("argsort: there is no axis 2: f32[2,3]; axes go from -2 to 1", [&] { argsort(a, 2); });
-  wrong<Error>("argsort: operand 1 is an empty Tensor; give it a value first", [&] { argsort(empty); });
+  wrong<Error>("argsort: the operand is an empty Tensor; give it a value first", [&] { argsort(empty); });
   wrong<ShapeError>("topk: there is no axis 2: f32[2,3]; axes go from -2 to 1", [&] { topk(a, 1, 2); });
   wrong<ShapeError>("topk: axis 1 has no 4 elements: f32[2,3]; k goes from 0 to 3", [&] { topk(a, 4); });
   wrong<ShapeError>("topk: axis 0 has no 3 elements: f32[2,3]; k goes from 0 to 2", [&] { topk(a, 3, 0); });
   wrong<ShapeError>("topk: axis 1 has no -1 elements: f32[2,3]; k goes from 0 to 3", [&] { topk(a, -1); });
-  wrong<Error>("topk: operand 1 is an empty Tensor; give it a value first", [&] { topk(empty, 1); });
+  wrong<Error>("topk: the operand is an empty Tensor; give it a value first", [&] { topk(empty, 1); });
   wrong<ShapeError>("topk: the operand is a number; give a tensor", [&] { topk(1.5f, 1); });
   const int64_t extent[] = {5};
   auto on = [&](const OpRecord& record, const Operand& x) { dispatch(record, {x}, extent); };

@@ -1,4 +1,4 @@
-// Samples of sorts: std::stable_sort over values in f64 is the reference.
+// Samples of sorts: std::sort over values in f64, and positions where those are equal, is the reference.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,10 @@ inline std::vector<size_t> sorted_places(const Values& x, bool descending) {
   std::vector<size_t> places(x.size());
   std::iota(places.begin(), places.end(), size_t{0});
   auto less = [](double a, double b) { return a < b || (a == a && b != b); };
-  std::stable_sort(places.begin(), places.end(),
-                   [&](size_t a, size_t b) { return descending ? less(x[b], x[a]) : less(x[a], x[b]); });
+  std::sort(places.begin(), places.end(), [&](size_t a, size_t b) {
+    if (less(x[a], x[b]) || less(x[b], x[a])) return descending ? less(x[b], x[a]) : less(x[a], x[b]);
+    return a < b;
+  });
   return places;
 }
 

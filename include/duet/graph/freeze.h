@@ -57,8 +57,8 @@ struct FrozenPlan {
   std::vector<Number8> numbers;
   std::vector<DType> number_dtypes;
   std::vector<LeafSource> arguments, results;
-  bool moves_leaves = false;   // an argument becomes another one's old value
-  std::vector<uint8_t> kept;   // leaves whose old value is returned or put elsewhere: never overwritten
+  bool moves_leaves = false;  // an argument becomes another one's old value
+  std::vector<uint8_t> kept;  // leaves whose old value is returned or put elsewhere: never overwritten
   std::vector<Spec> outputs;
   std::shared_ptr<void> result;  // the function's result with empty tensors
 };
@@ -110,7 +110,8 @@ class Frozen {
   template <class... A>
   auto operator()(A&&... args) const {
     using R = std::remove_cvref_t<decltype(f_(std::forward<A>(args)...))>;
-    // Inside a recording it is part of that graph; under a tape or a vmap its operations are recorded, so that those see them.
+    // Inside a recording it is part of that graph; under a tape or a vmap its operations are recorded, so that those
+    // see them.
     if (thread_state.trace != nullptr) return static_cast<R>(f_(std::forward<A>(args)...));
     if (thread_state.tape != nullptr || thread_state.batch != nullptr)
       return detail::compiled_call(f_, state_->cache, std::forward<A>(args)...);
@@ -324,7 +325,7 @@ class Frozen {
         return true;
       }
     };
-    return std::apply([&](const auto&... a) { return (same(a) & ... & true); }, copies);
+    return std::apply([&](const auto&... a) { return (same(a) && ...); }, copies);
   }
 
   mutable F f_;

@@ -1,6 +1,7 @@
 // Operations with an index an element: along one axis every position of the others picks for itself.
 #pragma once
 
+#include "duet/ops/batch_rules.h"
 #include "duet/ops/op.h"
 
 namespace duet {
@@ -13,6 +14,7 @@ const OpRecord& builtin(const AlongOps*, int i);
 /// y[…,k,…] = x[…,index[…,k,…],…] (attribute: axis); the shapes are equal but for the axis.
 struct TakeAlongAxis : KernelOp<AlongOps, 2> {
   static constexpr std::string_view name = "take_along_axis";
+  static constexpr BatchRule batch = batch_axis;
   static constexpr unsigned kFreeIn = 0b10;
   static constexpr bool kMayThrow = true;
   static void infer(const Args& in, Attrs attrs, Spec* out);
@@ -24,6 +26,7 @@ struct TakeAlongAxis : KernelOp<AlongOps, 2> {
 /// base with update k added at index k along an axis (attribute: axis): ((base + u[k1]) + u[k2]) … in ascending k.
 struct ScatterAddAlongAxis : KernelOp<AlongOps, 3> {
   static constexpr std::string_view name = "scatter_add_along_axis";
+  static constexpr BatchRule batch = batch_axis;
   static constexpr unsigned kFreeIn = 0b010;
   static constexpr bool kMayThrow = true;
   static void infer(const Args& in, Attrs attrs, Spec* out);

@@ -13,12 +13,13 @@ struct ConvOps : OpList<struct Unfold, struct Fold, struct MaxPoolIndex> {};
 #ifndef DUET_FORMULAS_ONLY
 const OpRecord& builtin(const ConvOps*, int i);
 
-/// The windows of images as columns, [N,C,H,W] to [C,kh,kw,N,OH,OW], 0 beyond the edges (attributes: kernel, stride,
+/// The windows of images as columns, [N,C,H,W] to [C,kh·kw,N,OH,OW], 0 beyond the edges (attributes: kernel, stride,
 /// padding, dilation, each for rows and columns).
 struct Unfold : KernelOp<ConvOps, 1> {
   static constexpr std::string_view name = "unfold";
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
+  static Outputs batch(const BatchCall& call);
   static void vjp(VjpContext& c);
 };
 
@@ -28,6 +29,7 @@ struct Fold : KernelOp<ConvOps, 1> {
   static constexpr std::string_view name = "fold";
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
+  static Outputs batch(const BatchCall& call);
   static void vjp(VjpContext& c);
 };
 
@@ -37,6 +39,7 @@ struct MaxPoolIndex : KernelOp<ConvOps, 1> {
   static constexpr std::string_view name = "max_pool_index";
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
+  static Outputs batch(const BatchCall& call);
 };
 
 /// A number for rows and one for columns: `3`, or `{3, 5}`.
@@ -70,7 +73,7 @@ Tensor max_pool2d(const Operand& x, Size2 kernel, const PoolOptions& options = {
 /// dy / (kh·kw), repeated and added. ShapeError as for max_pool2d.
 Tensor avg_pool2d(const Operand& x, Size2 kernel, const PoolOptions& options = {});
 
-/// The columns that conv2d multiplies: x f32[N,C,H,W] to f32[C,kh,kw,N,OH,OW], 0 beyond the edges; groups do not
+/// The columns that conv2d multiplies: x f32[N,C,H,W] to f32[C,kh·kw,N,OH,OW], 0 beyond the edges; groups do not
 /// matter. What pad, windows and a copy give, in one pass. Gradient: dy added where it came from. ShapeError when the
 /// windows do not fit.
 Tensor unfold(const Operand& x, Size2 kernel, const Conv2dOptions& options = {});

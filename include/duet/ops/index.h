@@ -6,12 +6,13 @@
 
 namespace duet {
 
-struct IndexOps : OpList<struct Gather, struct ScatterAdd, struct OneHot, struct Embedding> {};
+struct IndexOps : OpList<struct Gather, struct ScatterAdd, struct OneHot, struct Take, struct Embedding> {};
 
 #ifndef DUET_FORMULAS_ONLY
 const OpRecord& builtin(const IndexOps*, int i);
 
-/// Slices of x along an axis, picked by an integer tensor (attribute: axis); negative indices count from the end.
+/// Slices of x along an axis, picked by an integer tensor (attributes: axis, batch axes); negative indices count from
+/// the end. Batch axes, the first of both operands, go together: each of their positions picks for itself.
 struct Gather : KernelOp<IndexOps, 2> {
   static constexpr std::string_view name = "gather";
   static constexpr unsigned kFreeIn = 0b10;
@@ -23,7 +24,8 @@ struct Gather : KernelOp<IndexOps, 2> {
   static uint64_t needs(unsigned) { return need_input(1); }
 };
 
-/// base with updates added along an axis at the given indices: ((base + u[k1]) + u[k2]) … in ascending k.
+/// base with updates added along an axis at the given indices (attributes: those of gather): ((base + u[k1]) + u[k2]) …
+/// in ascending k.
 struct ScatterAdd : KernelOp<IndexOps, 3> {
   static constexpr std::string_view name = "scatter_add";
   static constexpr unsigned kFreeIn = 0b010;
@@ -44,15 +46,17 @@ struct OneHot : KernelOp<IndexOps, 1> {
   static void run(const KernelCall& call);
 };
 
+/// A gather from a row, under the name that its user wrote.
+struct Take : Gather {
+  static constexpr std::string_view name = "take";
+  static void infer(const Args& in, Attrs attrs, Spec* out);
+};
+
 /// The rows of a table at ids: a gather along axis 0 that takes no negative ids.
-struct Embedding : KernelOp<IndexOps, 2> {
+struct Embedding : Gather {
   static constexpr std::string_view name = "embedding";
-  static constexpr unsigned kFreeIn = 0b10;
-  static constexpr bool kMayThrow = true;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
-  static void vjp(VjpContext& c);
-  static uint64_t needs(unsigned) { return need_input(1); }
 };
 
 /// x's slices along `axis` at `index` (any integer dtype): x[…,index,…], the index's axes in place of the axis.

@@ -1,6 +1,7 @@
 // Operations that put other elements around or in place of some of a tensor's.
 #pragma once
 
+#include "duet/ops/batch_rules.h"
 #include "duet/ops/op.h"
 
 namespace duet {
@@ -15,12 +16,14 @@ struct Pad : KernelOp<PadOps, 2> {
   static constexpr std::string_view name = "pad";
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
+  static Outputs batch(const BatchCall& call);
   static void vjp(VjpContext& c);
 };
 
 /// Zeros above a diagonal of the last two axes (attribute: which one).
 struct Tril : KernelOp<PadOps, 1> {
   static constexpr std::string_view name = "tril";
+  static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -29,6 +32,7 @@ struct Tril : KernelOp<PadOps, 1> {
 /// Zeros below a diagonal of the last two axes (attribute: which one).
 struct Triu : KernelOp<PadOps, 1> {
   static constexpr std::string_view name = "triu";
+  static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -37,6 +41,7 @@ struct Triu : KernelOp<PadOps, 1> {
 /// x with a slice replaced (attributes: axis, start).
 struct Update : KernelOp<PadOps, 2> {
   static constexpr std::string_view name = "update";
+  static constexpr BatchRule batch = batch_axis;
   static constexpr unsigned kFreeIn = 0b10;  // never widened: the result has x's dtype
   static constexpr OpClass kClass = OpClass::update;
   static void infer(const Args& in, Attrs attrs, Spec* out);

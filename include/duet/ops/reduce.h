@@ -43,6 +43,7 @@ struct Argmax : KernelOp<ReduceOps, 1> {
 /// Minimum over axes; NaN propagates; equal minima share the gradient. ShapeError over no elements.
 struct Min : KernelOp<ReduceOps, 1> {
   static constexpr std::string_view name = "min";
+  static constexpr BatchRule batch = batch_axes;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -52,6 +53,7 @@ struct Min : KernelOp<ReduceOps, 1> {
 /// Product over axes. Integers and bool give i64. The product of nothing is 1.
 struct Prod : KernelOp<ReduceOps, 1> {
   static constexpr std::string_view name = "prod";
+  static constexpr BatchRule batch = batch_axes;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -61,6 +63,7 @@ struct Prod : KernelOp<ReduceOps, 1> {
 /// Whether any element over axes is not 0 (NaN is not); bool. Of nothing: false.
 struct Any : KernelOp<ReduceOps, 1> {
   static constexpr std::string_view name = "reduce_any";
+  static constexpr BatchRule batch = batch_axes;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
 };
@@ -68,6 +71,7 @@ struct Any : KernelOp<ReduceOps, 1> {
 /// Whether all elements over axes are not 0 (NaN is not); bool. Of nothing: true.
 struct All : KernelOp<ReduceOps, 1> {
   static constexpr std::string_view name = "reduce_all";
+  static constexpr BatchRule batch = batch_axes;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
 };
@@ -75,6 +79,7 @@ struct All : KernelOp<ReduceOps, 1> {
 /// Index (i64) of the first minimum along one axis (attributes: axis, keepdims); the first NaN wins.
 struct Argmin : KernelOp<ReduceOps, 1> {
   static constexpr std::string_view name = "argmin";
+  static constexpr BatchRule batch = batch_axis;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
 };

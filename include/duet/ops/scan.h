@@ -1,6 +1,7 @@
 // Running totals along an axis. Their order is written down in lib/cpu/scan.h.
 #pragma once
 
+#include "duet/ops/batch_rules.h"
 #include "duet/ops/op.h"
 
 namespace duet {
@@ -13,6 +14,7 @@ const OpRecord& builtin(const ScanOps*, int i);
 /// Sums of the elements up to each one along an axis (attributes: axis, reverse). Integers and bool give i64.
 struct Cumsum : KernelOp<ScanOps, 1> {
   static constexpr std::string_view name = "cumsum";
+  static constexpr BatchRule batch = batch_axis;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -21,6 +23,7 @@ struct Cumsum : KernelOp<ScanOps, 1> {
 /// Products of the elements before each one along an axis, 1 for the first (attributes: axis, reverse). f32 or f64.
 struct ExclusiveProd : KernelOp<ScanOps, 1> {
   static constexpr std::string_view name = "exclusive_prod";
+  static constexpr BatchRule batch = batch_axis;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -31,6 +34,7 @@ struct ExclusiveProd : KernelOp<ScanOps, 1> {
 /// gradients of scans are scans again: this one closes the circle.
 struct Recurrence : KernelOp<ScanOps, 2> {
   static constexpr std::string_view name = "recurrence";
+  static constexpr BatchRule batch = batch_axis;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);

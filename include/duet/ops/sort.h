@@ -1,6 +1,7 @@
 // Sorting along an axis.
 #pragma once
 
+#include "duet/ops/batch_rules.h"
 #include "duet/ops/op.h"
 
 namespace duet {
@@ -13,6 +14,7 @@ const OpRecord& builtin(const SortOps*, int i);
 /// Elements along the last axis in order, and where they were, i64 (attribute: descending). Stable.
 struct Sort : KernelOp<SortOps, 1, 2> {
   static constexpr std::string_view name = "sort";
+  static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -22,6 +24,7 @@ struct Sort : KernelOp<SortOps, 1, 2> {
 /// The first elements of the descending order along the last axis, and where they were, i64 (attribute: how many).
 struct TopK : KernelOp<SortOps, 1, 2> {
   static constexpr std::string_view name = "topk";
+  static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);
@@ -32,6 +35,7 @@ struct TopK : KernelOp<SortOps, 1, 2> {
 /// indices that a sort gave; attribute: the extent).
 struct Unsort : KernelOp<SortOps, 2> {
   static constexpr std::string_view name = "unsort";
+  static constexpr BatchRule batch = batch_same;
   static constexpr unsigned kFreeIn = 0b10;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
@@ -42,6 +46,7 @@ struct Unsort : KernelOp<SortOps, 2> {
 /// The gradient of unsort: x's elements along the last axis in the order of another sort (operands: x, the indices).
 struct Resort : KernelOp<SortOps, 2> {
   static constexpr std::string_view name = "resort";
+  static constexpr BatchRule batch = batch_same;
   static constexpr unsigned kFreeIn = 0b10;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);

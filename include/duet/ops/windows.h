@@ -2,6 +2,7 @@
 // OH, OW positions of the window, KH, KW places in it.
 #pragma once
 
+#include "duet/ops/batch_rules.h"
 #include "duet/ops/op.h"
 
 namespace duet {
@@ -14,6 +15,7 @@ const OpRecord& builtin(const WindowOps*, int i);
 /// Windows as a view whose strides overlap (attributes: kh, kw, stride_h, stride_w, dilation_h, dilation_w).
 struct Windows : KernelOp<WindowOps, 1> {
   static constexpr std::string_view name = "windows";
+  static constexpr BatchRule batch = batch_same;
   static constexpr OpClass kClass = OpClass::view;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
@@ -24,6 +26,7 @@ struct Windows : KernelOp<WindowOps, 1> {
 /// of (kh, kw) (attributes: those of windows, then H and W).
 struct Unwindows : KernelOp<WindowOps, 1> {
   static constexpr std::string_view name = "unwindows";
+  static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
   static void vjp(VjpContext& c);

@@ -1,0 +1,24 @@
+#include "ops/operands.h"
+
+namespace duet {
+
+const Tensor& checked_tensor(std::string_view op, const Operand& x, std::string_view what) {
+  check<ShapeError>(x.is_tensor(), "{}: the {} is a number; give a tensor", op, what);
+  check<Error>(x.tensor().defined(), "{}: the {} is an empty Tensor; give it a value first", op, what);
+  return x.tensor();
+}
+
+const Tensor& floating(std::string_view op, const Operand& x, std::string_view what) {
+  const Tensor& t = checked_tensor(op, x, what);
+  check<DTypeError>(is_float(t.dtype()), "{}: takes f32 or f64: {}; use .to(f32)", op, t.spec());
+  return t;
+}
+
+int checked_axis(std::string_view op, int64_t axis, const Tensor& x) {
+  const int rank = x.rank();
+  if (axis < -rank || axis >= rank)
+    fail<ShapeError>("{}: there is no axis {}: {}; axes go from {} to {}", op, axis, x.spec(), -rank, rank - 1);
+  return static_cast<int>(axis < 0 ? axis + rank : axis);
+}
+
+}  // namespace duet
