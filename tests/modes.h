@@ -28,6 +28,9 @@ void expect_rows(const F& f, const A&... x) {
   for (int64_t i = 0; i < n; ++i) EXPECT_EQ(bits(y[i]), bits(f(x[i]...))) << i;
 }
 
+/// A smooth function with derivatives of every order.
+inline Tensor energy(const Tensor& x) { return mean(tanh(x) * exp(x * 0.5f) + square(x)); }
+
 /// Nothing of a transform is left behind in the thread.
 inline void clean_thread() {
   EXPECT_EQ(thread_state.tape, nullptr);

@@ -7,10 +7,10 @@ namespace duet {
 namespace {
 
 using expect::bits;
+using expect::energy;
 using expect::in_every_mode;
 using expect::tree_bits;
 
-Tensor energy(const Tensor& x) { return mean(tanh(x) * exp(x * 0.5f) + square(x)); }
 Tensor doubles(const Shape& shape, int seed) { return expect::numbers(shape, seed).to(f64); }
 double largest(const Tensor& difference) { return max(abs(difference)).item<double>(); }
 

@@ -5,10 +5,9 @@ namespace duet {
 namespace {
 
 using expect::bits;
+using expect::energy;
 using expect::in_every_mode;
 using expect::tree_bits;
-
-Tensor energy(const Tensor& x) { return mean(tanh(x) * exp(x * 0.5f) + square(x)); }
 
 const Tensor& batch() {
   static const Tensor x = expect::numbers({3, 5});

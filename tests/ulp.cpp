@@ -19,6 +19,19 @@ struct Scan {
   double max_ulp = 0, max_absolute = 0;  // absolute: |y - ref| / max(1, |x|)
   float at = 0;
   long above_one = 0, wrong = 0, differing = 0;
+
+  /// Counts the error of a result; whether it is the largest so far.
+  bool note(float x, double ulp) {
+    if (std::isinf(ulp)) {
+      ++wrong;
+      return false;
+    }
+    above_one += ulp > 1;
+    if (!(ulp > max_ulp)) return false;
+    max_ulp = ulp;
+    at = x;
+    return true;
+  }
 };
 
 constexpr std::uint64_t kBlock = 4096;
@@ -37,16 +50,8 @@ Scan scan(const std::vector<const Probe*>& probes, Fn fn, std::uint64_t begin, s
     for (std::uint64_t i = 0; i < kBlock; ++i) {
       const double ref = reference(fn, static_cast<double>(x[i]));
       const double ulp = ulp_error(y[i], ref);
-      if (std::isinf(ulp)) {
-        ++result.wrong;
-        continue;
-      }
-      result.above_one += ulp > 1;
-      if (ulp > result.max_ulp) {
-        result.max_ulp = ulp;
-        result.at = x[i];
-      }
-      if (ref == ref && !std::isinf(y[i])) {
+      result.note(x[i], ulp);
+      if (!std::isinf(ulp) && ref == ref && !std::isinf(y[i])) {
         const double distance = std::fabs(static_cast<double>(y[i]) - ref);
         result.max_absolute = std::max(result.max_absolute, distance / std::max(1.0, std::fabs(double{x[i]})));
       }
@@ -72,16 +77,7 @@ Scan scan_pairs(const std::vector<const Probe*>& probes, Pairs kind, std::uint32
     }
     for (std::uint64_t i = 0; i < kBlock; ++i) {
       const double ulp = ulp_error(y[i], std::pow(double{a[i]}, double{b[i]}));
-      if (std::isinf(ulp)) {
-        ++result.wrong;
-        continue;
-      }
-      result.above_one += ulp > 1;
-      if (ulp > result.max_ulp) {
-        result.max_ulp = ulp;
-        result.at = a[i];
-        exponent = b[i];
-      }
+      if (result.note(a[i], ulp)) exponent = b[i];
     }
   }
   return result;

@@ -23,6 +23,21 @@ namespace duet::cpu {
 
 enum class ReduceKind : uint8_t { sum, max, min, prod };
 
+/// f of the type that computes a reduction of a kind.
+template <class Sum, class Max, class Min, class Prod, class F>
+void with_reduction(ReduceKind kind, F f) {
+  switch (kind) {
+    case ReduceKind::sum:
+      return f(Sum());
+    case ReduceKind::max:
+      return f(Max());
+    case ReduceKind::min:
+      return f(Min());
+    case ReduceKind::prod:
+      return f(Prod());
+  }
+}
+
 inline constexpr int64_t kReduceLanes = 128;
 inline constexpr int64_t kReduceChunk = 4096;
 inline constexpr int64_t kColumnChunk = 32;

@@ -40,16 +40,7 @@ struct Prod {
 /// f of the reduction of a kind.
 template <class F>
 void with_op(ReduceKind kind, F f) {
-  switch (kind) {
-    case ReduceKind::sum:
-      return f(Sum());
-    case ReduceKind::max:
-      return f(Max());
-    case ReduceKind::min:
-      return f(Min());
-    case ReduceKind::prod:
-      return f(Prod());
-  }
+  with_reduction<Sum, Max, Min, Prod>(kind, f);
 }
 
 template <class T, class Body>

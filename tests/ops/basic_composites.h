@@ -262,7 +262,7 @@ std::vector<Sample> stream_samples(const char* name, Call call, std::function<do
       s.what = fmt::format("{} {} seed {}", name, shape, seed);
       const Key key(seed);
       s.inputs = {key.data()};
-      s.f = [=](const Tensors& x, float) { return call(Key(x[0]), shape); };
+      s.f = [=](const Tensors& x, float) { return call(Key(alias(x[0])), shape); };
       s.reference = [=](const std::vector<Values>&, const std::vector<Shape>&, double) {
         Expected e;
         for (double v : values_of(uniform_base ? uniform(key, shape) : normal(key, shape))) e.y.push_back(scaled(v));

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "ops/movement_cases.h"
-#include "ops/rearrange_cases.h"
 
 namespace duet::testing {
 
@@ -119,8 +118,26 @@ struct Generator<OneHot> {
 };
 
 template <>
-struct Generator<duet::Take> {
-  static std::vector<Sample> samples() { return take_samples(); }
+struct Generator<Take> {
+  static std::vector<Sample> samples() {
+    Rng rng(41);
+    return movement_samples("take", 0, kAllDTypes, [&](Sample& s, const Shape& given, DType dtype, int choice) {
+      Shape shape = given;
+      if (shape.numel() == 0)
+        s.inputs[0] = laid_out(shape = {3, 2}, dtype, Layout::transposed, drawing(rng, Draw::plain, dtype));
+      const Shape at = choice == 0 ? Shape{} : choice == 1 ? Shape{7} : choice == 2 ? Shape{2, 3} : Shape{0};
+      const Tensor index = laid_out(at, choice == 1 ? i32 : i64, Layout::dense,
+                                    [&] { return static_cast<double>(below(rng, 2 * shape.numel()) - shape.numel()); });
+      s.inputs.push_back(index);
+      s.f = [](const Tensors& x, float) { return take(x[0], x[1]); };
+      s.reference = [](const std::vector<Values>& x, const std::vector<Shape>&, double) {
+        Expected e;
+        for (double k : x[1])
+          e.y.push_back(x[0][static_cast<size_t>(k < 0 ? k + static_cast<double>(x[0].size()) : k)]);
+        return e;
+      };
+    });
+  }
 };
 
 template <>

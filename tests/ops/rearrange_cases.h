@@ -6,7 +6,7 @@
 namespace duet::testing {
 
 // The composites of ops/rearrange.h and index.h: as a list, so that the harness is the same.
-struct RearrangeComposites : OpList<struct Roll, struct Repeat, struct Stack, struct Squeeze, struct Take> {};
+struct RearrangeComposites : OpList<struct Roll, struct Repeat, struct Stack, struct Squeeze> {};
 struct Roll {
   static constexpr std::string_view name = "roll";
 };
@@ -18,9 +18,6 @@ struct Stack {
 };
 struct Squeeze {
   static constexpr std::string_view name = "squeeze";
-};
-struct Take {
-  static constexpr std::string_view name = "take";
 };
 
 template <>
@@ -116,25 +113,6 @@ inline std::vector<Sample> squeeze_samples() {
   });
 }
 
-inline std::vector<Sample> take_samples() {
-  Rng rng(41);
-  return movement_samples("take", 0, kAllDTypes, [&](Sample& s, const Shape& given, DType dtype, int choice) {
-    Shape shape = given;
-    if (shape.numel() == 0)
-      s.inputs[0] = laid_out(shape = {3, 2}, dtype, Layout::transposed, drawing(rng, Draw::plain, dtype));
-    const Shape at = choice == 0 ? Shape{} : choice == 1 ? Shape{7} : choice == 2 ? Shape{2, 3} : Shape{0};
-    const Tensor index = laid_out(at, choice == 1 ? i32 : i64, Layout::dense,
-                                  [&] { return static_cast<double>(below(rng, 2 * shape.numel()) - shape.numel()); });
-    s.inputs.push_back(index);
-    s.f = [](const Tensors& x, float) { return take(x[0], x[1]); };
-    s.reference = [](const std::vector<Values>& x, const std::vector<Shape>&, double) {
-      Expected e;
-      for (double k : x[1]) e.y.push_back(x[0][static_cast<size_t>(k < 0 ? k + static_cast<double>(x[0].size()) : k)]);
-      return e;
-    };
-  });
-}
-
 template <>
 struct Generator<Roll> {
   static std::vector<Sample> samples() { return roll_samples(); }
@@ -150,10 +128,6 @@ struct Generator<Stack> {
 template <>
 struct Generator<Squeeze> {
   static std::vector<Sample> samples() { return squeeze_samples(); }
-};
-template <>
-struct Generator<Take> {
-  static std::vector<Sample> samples() { return take_samples(); }
 };
 
 }  // namespace duet::testing

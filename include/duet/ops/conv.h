@@ -13,8 +13,8 @@ struct ConvOps : OpList<struct Unfold, struct Fold, struct MaxPoolIndex> {};
 #ifndef DUET_FORMULAS_ONLY
 const OpRecord& builtin(const ConvOps*, int i);
 
-/// The windows of images as columns, [N,C,H,W] to [C,kh·kw,N,OH,OW], 0 beyond the edges (attributes: kernel, stride,
-/// padding, dilation, each for rows and columns).
+/// The windows of images as columns, [N,C,H,W] to [C,kh·kw,N,OH,OW], five axes so that vmap has one left, 0 beyond the
+/// edges (attributes: kernel, stride, padding, dilation, each for rows and columns).
 struct Unfold : KernelOp<ConvOps, 1> {
   static constexpr std::string_view name = "unfold";
   static void infer(const Args& in, Attrs attrs, Spec* out);

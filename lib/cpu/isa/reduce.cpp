@@ -123,16 +123,7 @@ void place_columns(const Stream<T>& x, int64_t n, int64_t inner, const ColumnRan
 /// f of the reduction of a kind.
 template <class F>
 void with_op(ReduceKind kind, F f) {
-  switch (kind) {
-    case ReduceKind::sum:
-      return f(Sum());
-    case ReduceKind::max:
-      return f(Max());
-    case ReduceKind::min:
-      return f(Min());
-    case ReduceKind::prod:
-      return f(Prod());
-  }
+  with_reduction<Sum, Max, Min, Prod>(kind, f);
 }
 /// f of the extremum of a kind.
 template <class F>
