@@ -68,7 +68,7 @@ inline Cases neural_cases() {
   cases(
       "unfold", {"padded"},
       [](const Tensors& x) {
-        return unfold(x[0], {2, 3}, {.padding = 1});
+        return reshape(unfold(x[0], {2, 3}, {.padding = 1}), {2, 2, 3, 2, 4, 4});  // the kernel's axes apart
       },
       kSums);
   cases(
