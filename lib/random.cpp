@@ -6,6 +6,7 @@
 #include "cpu/kernels.h"
 #include "cpu/tiles.h"
 #include "duet/core/debug.h"
+#include "duet/ops/create.h"
 #include "duet/ops/pointwise.h"
 #include "duet/ops/reduce.h"
 #include "ops/operands.h"
@@ -156,7 +157,7 @@ Tensor uniform(const Key& key, const Shape& shape, double low, double high, Here
   note_use(key, "uniform", line);
   Tensor u = call_op<Uniform>(dims(shape), key.data());
   if (low == 0 && high == 1) return u;
-  return add(mul(std::move(u), Operand::constant(high - low)), Operand::constant(low));
+  return add(mul(std::move(u), high - low), low);
 }
 
 Tensor normal(const Key& key, const Shape& shape, double mean, double deviation, Here line) {
@@ -164,7 +165,7 @@ Tensor normal(const Key& key, const Shape& shape, double mean, double deviation,
   note_use(key, "normal", line);
   Tensor z = call_op<Normal>(dims(shape), key.data());
   if (mean == 0 && deviation == 1) return z;
-  return add(mul(std::move(z), Operand::constant(deviation)), Operand::constant(mean));
+  return add(mul(std::move(z), deviation), mean);
 }
 
 Tensor bernoulli(const Key& key, double p, const Shape& shape, Here line) {
@@ -179,18 +180,22 @@ Tensor dropout(const Operand& x, double p, const Key& key) {
   note_use(key, "dropout", x.line());
   check<Error>(p >= 0 && p < 1, "dropout: {} is no share to drop; give a number from 0 up to, not including, 1", p);
   const Tensor& t = floating("dropout", x);
-  const Tensor kept = lt(Tensor(call_op<Uniform>(dims(t.shape()), key.data())), 1 - p);
-  return where(kept, mul(t, 1 / (1 - p)), Operand::constant(0));
+  // Computed by operations, so that p may be an argument of a frozen function, and in f64, as C++ would.
+  const Tensor share = sub(1, full({}, p, f64));
+  const Tensor kept = lt(Tensor(call_op<Uniform>(dims(t.shape()), key.data())), cast(share, f32));
+  return where(kept, mul(t, cast(div(1, share), t.dtype())), Operand::constant(0));
 }
 
 Tensor categorical(const Key& key, const Operand& logits, int axis, Here line) {
   LineScope scope(line);
   note_use(key, "categorical", line);
   const Tensor& x = floating("categorical", logits);
+  const int at = checked_axis("categorical", axis, x);
+  check<ShapeError>(x.shape()[at] > 0, "categorical: there is no index among no logits: {}", x.spec());
   // A uniform 0 would be noise of -inf: half a step stands for it.
   const Tensor u = maximum(Tensor(call_op<Uniform>(dims(x.shape()), key.data())), 0x1p-25);
   const Tensor noise = neg(log(neg(log(u))));
-  return argmax(x + (x.dtype() == f32 ? noise : cast(noise, x.dtype())), axis);
+  return argmax(x + (x.dtype() == f32 ? noise : cast(noise, x.dtype())), at);
 }
 
 Tensor permutation(const Key& key, int64_t n, Here line) {

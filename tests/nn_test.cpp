@@ -92,6 +92,8 @@ TEST(NN, BatchNormKeepsRunningStatistics) {
   const std::string before = tree_bits(norm);
   EXPECT_ERROR(ShapeError, norm.train(ones({1, 2})),
                "BatchNorm: the variance of one element a channel is not known: f32[1,2]; train on larger batches");
+  EXPECT_ERROR(ShapeError, norm.train(ones({0, 2})),
+               "BatchNorm: the variance of no elements a channel is not known: f32[0,2]; train on larger batches");
   EXPECT_ERROR(ShapeError, norm.train(ones({4, 3})),
                "batch_norm: gamma is f32[2] for f32[4,3]; it must have one number a channel: [3]");
   EXPECT_EQ(tree_bits(norm), before);
@@ -268,6 +270,14 @@ TEST(NN, LayersWithoutSizeAreRefused) {
   EXPECT_ERROR(ShapeError, cell(ones({3}), ones({3})), "GruCell: the state is f32[3]; its last axis must be 2");
   const nn::MultiHeadAttention attention = nn::MultiHeadAttention::init(6, 2, Key(1));
   EXPECT_ERROR(ShapeError, attention(ones({6})), "MultiHeadAttention: two axes are needed, [T,E]: f32[6] and f32[6]");
+  nn::MultiHeadAttention none = attention;
+  none.heads = 0;
+  EXPECT_ERROR(ShapeError, none(ones({3, 6})), "MultiHeadAttention: 0 heads do not divide a width of 6");
+  none.heads = 4;
+  EXPECT_ERROR(ShapeError, none(ones({3, 6})), "MultiHeadAttention: 4 heads do not divide a width of 6");
+  EXPECT_ERROR(ShapeError, attention(ones({1, 1, 1, 1, 3, 6})),
+               "MultiHeadAttention: too many axes: f32[1,1,1,1,3,6] and f32[1,1,1,1,3,6]; at most 5, the heads are one "
+               "more");
   EXPECT_ERROR(Error, nn::Dropout{1}(ones({2}), Key(1)),
                "dropout: 1 is no share to drop; give a number from 0 up to, not including, 1");
   EXPECT_ERROR(DTypeError, nn::Dropout()(tensor({1, 2})), "dropout: takes f32 or f64: i32[2]; use .to(f32)");

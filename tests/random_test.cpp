@@ -135,6 +135,10 @@ TEST(Random, CategoricalEdges) {
   EXPECT_EQ(categorical(Key(1), from_vector<float>({-inf, -inf}, {2})).to_vector<int64_t>(), std::vector<int64_t>{0});
   EXPECT_EQ(categorical(Key(1), from_vector<float>({9, NAN, 9}, {3})).to_vector<int64_t>(), std::vector<int64_t>{1});
   EXPECT_EQ(categorical(Key(1), from_vector<float>({-inf, -1e30f}, {2})).to_vector<int64_t>(), std::vector<int64_t>{1});
+  EXPECT_ERROR(ShapeError, categorical(Key(1), zeros({2, 0})),
+               "categorical: there is no index among no logits: f32[2,0]");
+  EXPECT_ERROR(ShapeError, categorical(Key(1), zeros({2, 3}), 2),
+               "categorical: there is no axis 2: f32[2,3]; axes go from -2 to 1");
   EXPECT_ERROR(DTypeError, categorical(Key(1), from_vector<int32_t>({1, 2}, {2})),
                "categorical: takes f32 or f64: i32[2]; use .to(f32)");
 }

@@ -67,7 +67,8 @@ Tensor normal(const Key& key, const Shape& shape, double mean = 0, double deviat
 /// bool, true with probability p. Error unless 0 ≤ p ≤ 1.
 Tensor bernoulli(const Key& key, double p, const Shape& shape, Here line = Here::current());
 /// x with each element set to 0 with probability p, the others divided by 1 − p, so that the mean stays (Srivastava et
-/// al. 2014); x's shape. Gradient: dy through the same mask. Error unless 0 ≤ p < 1, DTypeError unless x is f32 or f64.
+/// al. 2014); x's shape. Gradient: dy through the same mask. Under vmap a key shared by all
+/// examples draws one mask for all. Error unless 0 ≤ p < 1, DTypeError unless x is f32 or f64.
 Tensor dropout(const Operand& x, double p, const Key& key);
 /// Draws an index along `axis` with probabilities softmax(logits), i64 without that axis: the largest of logits plus
 /// Gumbel noise (Gumbel 1954). Logits of -inf are never drawn beside a finite one; as in argmax the first NaN wins, and

@@ -51,6 +51,14 @@ Tensor MultiHeadAttention::attend(const Operand& x, const Operand& memory, const
   const Tensor &t = floating("MultiHeadAttention", x), &m = floating("MultiHeadAttention", memory, "memory");
   check<ShapeError>(t.rank() >= 2 && m.rank() >= 2, "MultiHeadAttention: two axes are needed, [T,E]: {} and {}",
                     t.spec(), m.spec());
+  check<ShapeError>(t.rank() < kMaxRank && m.rank() < kMaxRank,
+                    "MultiHeadAttention: too many axes: {} and {}; at most {}, the heads are one more", t.spec(),
+                    m.spec(), kMaxRank - 1);
+  for (const Linear* l : {&query, &key, &value}) {
+    const int64_t width = checked_tensor("MultiHeadAttention", l->weight, "weight").shape(-1);
+    check<ShapeError>(heads > 0 && width % heads == 0, "MultiHeadAttention: {} heads do not divide a width of {}",
+                      heads, width);
+  }
   const Tensor y = attention(into_heads(query(t), heads), into_heads(key(m), heads), into_heads(value(m), heads),
                              {.causal = causal, .mask = mask, .scale = {}});
   return out(from_heads(y));

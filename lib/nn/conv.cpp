@@ -4,6 +4,7 @@
 
 #include "duet/ops/movement.h"
 #include "duet/ops/pointwise.h"
+#include "ops/operands.h"
 
 namespace duet::nn {
 
@@ -22,7 +23,12 @@ Conv2d Conv2d::init(int64_t in, int64_t out, Size2 kernel, const Key& key, const
 
 Tensor Conv2d::operator()(const Operand& x) const {
   LineScope scope(x.line());
-  return conv2d(x, weight, options) + reshape(bias, {bias.numel(), 1, 1});
+  const Tensor y = conv2d(x, weight, options);
+  const Tensor& b = checked_tensor("Conv2d", bias, "bias");
+  const int64_t channels = weight.shape(0);
+  check<ShapeError>(b.shape() == Shape{channels}, "Conv2d: the bias is {} for {}; it must be [{}]", b.spec(), y.spec(),
+                    channels);
+  return y + reshape(b, {channels, 1, 1});
 }
 
 }  // namespace duet::nn

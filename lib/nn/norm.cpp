@@ -70,8 +70,8 @@ Tensor BatchNorm::train(const Operand& x) {
   const BatchStatistics seen = batch_statistics(x);
   const Tensor& t = x.tensor();
   const auto n = static_cast<double>(t.shape()[1] > 0 ? t.numel() / t.shape()[1] : 0);
-  check<ShapeError>(n > 1, "BatchNorm: the variance of one element a channel is not known: {}; train on larger batches",
-                    t.spec());
+  check<ShapeError>(n > 1, "BatchNorm: the variance of {} a channel is not known: {}; train on larger batches",
+                    n > 0 ? "one element" : "no elements", t.spec());
   Tensor y = batch_norm(t, weight, bias, seen.mean, seen.variance, eps_of(eps));
   Tensor next_mean = moved(running_mean.value, seen.mean, momentum);
   Tensor next_var = moved(running_var.value, mul(seen.variance, Operand::constant(n / (n - 1))), momentum);

@@ -27,11 +27,13 @@ Tensor attention(const Operand& query, const Operand& key, const Operand& value,
     check<DTypeError>(mask.dtype() == DType::boolean || mask.dtype() == q.dtype(),
                       "attention: the mask is {} beside {}; give bool, or numbers of the same type to add", mask.spec(),
                       q.spec());
-  const double scale = options.scale ? *options.scale : 1 / std::sqrt(static_cast<double>(width));
+  // The caller's scale is a run-time number like any other; the one of the width belongs to the program.
+  const Operand scale =
+      options.scale ? Operand(*options.scale) : Operand::constant(1 / std::sqrt(static_cast<double>(width)));
   const Operand nothing = Operand::constant(-std::numeric_limits<double>::infinity());
 
   // Scaling q costs less than scaling the scores.
-  Tensor s = matmul(mul(q, Operand::constant(scale)), swap_axes(k, k.rank() - 2, k.rank() - 1));  // […,T,S]
+  Tensor s = matmul(mul(q, scale), swap_axes(k, k.rank() - 2, k.rank() - 1));  // […,T,S]
   if (mask.defined()) {
     Shape both;
     check<ShapeError>(broadcast_shapes(mask.shape(), s.shape(), both) && both == s.shape(),

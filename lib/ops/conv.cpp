@@ -4,6 +4,7 @@
 #include "duet/ops/matmul.h"
 #include "duet/ops/movement.h"
 #include "duet/ops/reduce.h"
+#include "ops/image_windows.h"
 #include "ops/operands.h"
 #include "ops/records.h"
 
@@ -24,13 +25,22 @@ const Tensor& images(std::string_view op, const Operand& x) {
   return t;
 }
 
-/// The windows of a pool, all of them with an element inside.
-WindowAttrs pool_attrs(std::string_view op, Size2 kernel, const PoolOptions& o) {
+/// The windows of a convolution over images x, all there.
+WindowAttrs checked_windows(std::string_view op, const Tensor& x, Size2 kernel, Size2 stride, Size2 padding,
+                            Size2 dilation) {
+  const WindowAttrs attrs = window_attrs(kernel, stride, padding, dilation);
+  ImageGeometry(op, x.spec(), attrs);
+  return attrs;
+}
+
+/// The windows of a pool, all of them with a place inside.
+WindowAttrs pool_attrs(std::string_view op, const Tensor& x, Size2 kernel, const PoolOptions& o) {
+  const WindowAttrs attrs = checked_windows(
+      op, x, kernel, {o.stride.h == 0 ? kernel.h : o.stride.h, o.stride.w == 0 ? kernel.w : o.stride.w}, o.padding, 1);
   check<ShapeError>(2 * o.padding.h <= kernel.h && 2 * o.padding.w <= kernel.w,
                     "{}: a padding of {}x{} is more than half a kernel of {}x{}", op, o.padding.h, o.padding.w,
                     kernel.h, kernel.w);
-  return window_attrs(kernel, {o.stride.h == 0 ? kernel.h : o.stride.h, o.stride.w == 0 ? kernel.w : o.stride.w},
-                      o.padding, 1);
+  return attrs;
 }
 
 /// [C,N,OH,OW] to [N,C,OH,OW]: a view.
@@ -54,8 +64,10 @@ Tensor conv2d(const Operand& x, const Operand& weight, const Conv2dOptions& opti
                     t.spec(), w.spec());
   check<ShapeError>(k[1] * groups == channels, "conv2d: channels differ: {}, weight {} ({} vs {} in {} groups of {})",
                     t.spec(), w.spec(), channels, k[1] * groups, groups, k[1]);
+  check<DTypeError>(w.dtype() == t.dtype(), "conv2d: images and weight differ in type: {}, weight {}; use .to({})",
+                    t.spec(), w.spec(), t.dtype());
   const Tensor columns =
-      call_op<Unfold>(window_attrs({k[2], k[3]}, options.stride, options.padding, options.dilation), t);
+      call_op<Unfold>(checked_windows("conv2d", t, {k[2], k[3]}, options.stride, options.padding, options.dilation), t);
   const Shape& s = columns.shape();  // [C,kh·kw,N,OH,OW]
   const int64_t depth = k[1] * k[2] * k[3], places = s[2] * s[3] * s[4];
   if (groups == 1)
@@ -68,13 +80,17 @@ Tensor conv2d(const Operand& x, const Operand& weight, const Conv2dOptions& opti
 Tensor max_pool2d(const Operand& x, Size2 kernel, const PoolOptions& options) {
   LineScope scope(x.line());
   const Tensor& t = images("max_pool2d", x);
-  const Tensor at = call_op<MaxPoolIndex>(pool_attrs("max_pool2d", kernel, options), stop_gradient(t));
+  const WindowAttrs attrs = pool_attrs("max_pool2d", t, kernel, options);
+  check<ShapeError>(t.shape()[2] > 0 && t.shape()[3] > 0, "max_pool2d: there is no maximum of no elements: {}",
+                    t.spec());
+  const Tensor at = call_op<MaxPoolIndex>(attrs, stop_gradient(t));
   return gather(reshape(t, {t.numel()}), at);
 }
 
 Tensor avg_pool2d(const Operand& x, Size2 kernel, const PoolOptions& options) {
   LineScope scope(x.line());
-  const Tensor columns = call_op<Unfold>(pool_attrs("avg_pool2d", kernel, options), images("avg_pool2d", x));
+  const Tensor& t = images("avg_pool2d", x);
+  const Tensor columns = call_op<Unfold>(pool_attrs("avg_pool2d", t, kernel, options), t);
   return batch_first(mean(columns, 1));
 }
 

@@ -19,6 +19,9 @@ std::vector<int64_t> checked_indices(std::string_view op, const Strided& index, 
         for (int64_t k = 0; k < count; ++k) {
           auto v = static_cast<int64_t>(tile[k]);
           int64_t at = v < 0 && negative_allowed ? v + extent : v;
+          if (extent == 0)
+            fail<IndexError>("{}: {} {} is out of range: element {} of {}{}; the axis is empty", op, what, v, i + k,
+                             index.dtype, *index.shape);
           if (at < 0 || at >= extent)
             fail<IndexError>("{}: {} {} is out of range: element {} of {}{}; it must be in {} to {}", op, what, v,
                              i + k, index.dtype, *index.shape, negative_allowed ? -extent : 0, extent - 1);

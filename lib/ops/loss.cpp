@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "duet/ops/create.h"
 #include "duet/ops/index.h"
 #include "duet/ops/normalise.h"
 #include "duet/ops/reduce.h"
@@ -21,7 +22,8 @@ Tensor cross_entropy(const Operand& logits, const Operand& labels) {
       x.rank() > 0 && Shape(x.shape().begin(), x.rank() - 1) == y.shape(),
       "cross_entropy: logits and labels do not fit: {} and {}; labels have the logits' shape without the last axis",
       x.spec(), y.spec());
-  Tensor picked = log_softmax(x) * one_hot(y, x.shape()[x.rank() - 1], x.dtype());
+  // Chosen, not multiplied by 1 and 0: another class may have a logit of −inf.
+  const Tensor picked = where(one_hot(y, x.shape()[x.rank() - 1], boolean), log_softmax(x), Operand::constant(0));
   return div(sum(picked), Operand::constant(-static_cast<double>(y.numel())));  // minus the mean, in one division
 }
 
@@ -40,7 +42,9 @@ Tensor huber(const Operand& a, const Operand& b, double delta) {
   check<Error>(delta > 0 && std::isfinite(delta), "huber: delta is {}; give a number above 0", delta);
   const Tensor d = sub(a, b);
   // With c the difference cut to ±delta both branches are c·(d − c/2), whose slope is c everywhere.
-  const Tensor c = maximum(minimum(d, delta), -delta);
+  // −delta is an operation, so that delta may be an argument of a frozen function.
+  const Tensor least = minimum(d, delta);
+  const Tensor c = maximum(least, neg(full({}, delta, d.dtype())));
   return mean(c * (d - c * 0.5));
 }
 

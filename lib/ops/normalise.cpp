@@ -25,6 +25,16 @@ Tensor by_channel(std::string_view op, std::string_view what, const Operand& p, 
   return reshape(t, s);
 }
 
+/// A number, or one a place of x's last axis, which must not make the result larger than x.
+const Operand& by_feature(std::string_view op, std::string_view what, const Operand& p, const Tensor& x) {
+  if (!p.is_tensor()) return p;
+  const Tensor& t = floating(op, p, what);
+  const int64_t features = x.shape()[x.rank() - 1];
+  check<ShapeError>(t.shape() == Shape{features}, "{}: {} is {} for {}; it must have one number a feature: [{}]", op,
+                    what, t.spec(), x.spec(), features);
+  return p;
+}
+
 Tensor standardised(const Tensor& x, double eps) {  // over the last axis
   ReduceOver last{-1, true};
   Tensor centred = x - mean(x, last);
@@ -54,14 +64,16 @@ Tensor layer_norm(const Operand& x, const Operand& gamma, const Operand& beta, d
   LineScope scope(x.line());
   const Tensor& t = floating("layer_norm", x);
   check<ShapeError>(t.rank() > 0, "layer_norm: a scalar has no axis to normalise: {}", t.spec());
-  return add(mul(standardised(t, eps), gamma), beta);
+  const Operand &g = by_feature("layer_norm", "gamma", gamma, t), &b = by_feature("layer_norm", "beta", beta, t);
+  return add(mul(standardised(t, eps), g), b);
 }
 
 Tensor rms_norm(const Operand& x, const Operand& gamma, double eps) {
   LineScope scope(x.line());
   const Tensor& t = floating("rms_norm", x);
   check<ShapeError>(t.rank() > 0, "rms_norm: a scalar has no axis to normalise: {}", t.spec());
-  return mul(t * rsqrt(mean(square(t), {-1, true}) + eps), gamma);
+  const Operand& g = by_feature("rms_norm", "gamma", gamma, t);
+  return mul(t * rsqrt(mean(square(t), {-1, true}) + eps), g);
 }
 
 Tensor group_norm(const Operand& x, int64_t groups, const Operand& gamma, const Operand& beta, double eps) {

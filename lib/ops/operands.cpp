@@ -16,6 +16,7 @@ const Tensor& floating(std::string_view op, const Operand& x, std::string_view w
 
 int checked_axis(std::string_view op, int64_t axis, const Tensor& x) {
   const int rank = x.rank();
+  if (rank == 0) fail<ShapeError>("{}: there is no axis {}: {}; a scalar has no axes", op, axis, x.spec());
   if (axis < -rank || axis >= rank)
     fail<ShapeError>("{}: there is no axis {}: {}; axes go from {} to {}", op, axis, x.spec(), -rank, rank - 1);
   return static_cast<int>(axis < 0 ? axis + rank : axis);

@@ -252,7 +252,11 @@ void Prod::infer(const Args& in, Attrs attrs, Spec* out) { infer_total(in, attrs
 void Prod::run(const KernelCall& call) { run_reduction(cpu::ReduceKind::prod, call); }
 void Prod::vjp(VjpContext& c) {
   const auto axes = static_cast<unsigned>(c.attrs()[0]);
-  c.set(0, product_of_others(c.input(0).tensor, axes) * with_axes(c.dy(), c.in_shape(0), axes));
+  // In f64: the two parts of a product that f32 holds may lie outside of it.
+  const Tensor& x = c.input(0).tensor;
+  const Tensor others = x.dtype() == DType::f32 ? cast(product_of_others(cast(x, DType::f64), axes), DType::f32)
+                                                : product_of_others(x, axes);
+  c.set(0, others * with_axes(c.dy(), c.in_shape(0), axes));
 }
 
 void Max::infer(const Args& in, Attrs attrs, Spec* out) { infer_extremum(name, "maximum", in, attrs, out); }

@@ -7,6 +7,7 @@
 #include "duet/ops/create.h"
 #include "duet/ops/movement.h"
 #include "duet/ops/pointwise.h"
+#include "ops/image_windows.h"
 #include "ops/parts.h"
 #include "ops/records.h"
 
@@ -16,46 +17,7 @@ DUET_DEFINE_FAMILY(ConvOps)
 
 namespace {
 
-/// Windows along rows or columns of an image.
-struct Windows {
-  int64_t extent, kernel, stride, padding, dilation, count;
-
-  Windows(std::string_view op, const Spec& x, int64_t size, Attrs attrs, int axis)
-      : extent(size),
-        kernel(attrs[static_cast<size_t>(axis)]),
-        stride(attrs[static_cast<size_t>(axis + 2)]),
-        padding(attrs[static_cast<size_t>(axis + 4)]),
-        dilation(attrs[static_cast<size_t>(axis + 6)]) {
-    constexpr int64_t kMost = int64_t{1} << 31;  // products of two stay in 63 bits
-    check<ShapeError>(kernel > 0 && stride > 0 && dilation > 0 && padding >= 0 && kernel < kMost && stride < kMost &&
-                          dilation < kMost && padding < kMost,
-                      "{}: kernel {}, stride {}, padding {}, dilation {} make no windows; padding may be 0, the others "
-                      "are above 0",
-                      op, kernel, stride, padding, dilation);
-    const int64_t reach = dilation * (kernel - 1) + 1, room = extent + 2 * padding - reach;
-    check<ShapeError>(room >= 0, "{}: a window of {} does not fit {} with padding {}: {}", op, reach, extent, padding,
-                      x);
-    count = room / stride + 1;
-  }
-  /// Where window o has its place k; outside of [0, extent) in the padding.
-  int64_t at(int64_t o, int64_t k) const { return o * stride - padding + k * dilation; }
-  /// The windows whose place k is inside: from first to last.
-  int64_t first(int64_t k) const {
-    const int64_t before = padding - k * dilation;
-    return before <= 0 ? 0 : std::min(count, (before + stride - 1) / stride);
-  }
-  int64_t last(int64_t k) const {
-    const int64_t room = extent - 1 + padding - k * dilation;
-    return room < 0 ? 0 : std::min(count, room / stride + 1);
-  }
-};
-
-struct Geometry {
-  int64_t n, c;
-  Windows h, w;
-  Geometry(std::string_view op, const Spec& x, Attrs attrs)
-      : n(x.shape[0]), c(x.shape[1]), h(op, x, x.shape[2], attrs, 0), w(op, x, x.shape[3], attrs, 1) {}
-};
+using Geometry = ImageGeometry;
 
 Geometry geometry(std::string_view op, const Args& in, Attrs attrs) {
   check<ShapeError>(in[0].shape->rank() == 4, "{}: takes images [N,C,H,W]: {}", op, in.text(0));
@@ -235,6 +197,8 @@ void Fold::vjp(VjpContext& c) { c.set(0, call_op<Unfold>(c.attrs().first(8), c.d
 
 void MaxPoolIndex::infer(const Args& in, Attrs attrs, Spec* out) {
   const Geometry g = geometry(name, in, attrs);
+  check<ShapeError>(g.h.extent > 0 && g.w.extent > 0, "max_pool_index: there is no maximum of no elements: {}",
+                    in.text(0));
   check<ShapeError>(
       2 * g.h.padding <= g.h.kernel && 2 * g.w.padding <= g.w.kernel && g.h.dilation == 1 && g.w.dilation == 1,
       "max_pool_index: windows may lie in the padding alone: padding {}x{}, kernel {}x{}", g.h.padding, g.w.padding,

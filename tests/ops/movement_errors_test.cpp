@@ -33,7 +33,7 @@ TEST_F(MovementErrorsTest, Rearrange) {
   EXPECT_ERROR(ShapeError, stack({deep, deep}), "stack: f32[1,1,1,1,1,2] has 6 axes already; at most 6");
   EXPECT_ERROR(ShapeError, flip(a, 2), "flip: there is no axis 2: f32[2,3]; axes go from -2 to 1");
   EXPECT_ERROR(ShapeError, flip(1.5f, 0), "flip: the operand is a number; give a tensor");
-  EXPECT_ERROR(ShapeError, flip(s, 0), "flip: there is no axis 0: f32[]; axes go from 0 to -1");
+  EXPECT_ERROR(ShapeError, flip(s, 0), "flip: there is no axis 0: f32[]; a scalar has no axes");
   EXPECT_ERROR(ShapeError, roll(a, 1, -3), "roll: there is no axis -3: f32[2,3]; axes go from -2 to 1");
   EXPECT_ERROR(Error, roll(empty, 1, 0), "roll: the operand is an empty Tensor; give it a value first");
   EXPECT_ERROR(ShapeError, repeat(a, {2, -1}), "repeat: a count is negative: [2,-1] of f32[2,3]");
@@ -154,6 +154,8 @@ TEST_F(MovementErrorsTest, TakeAndEmbedding) {
                "embedding: index -1 is out of range: element 1 of i32[2]; it must be in 0 to 1");
   EXPECT_ERROR(IndexError, embedding(a, n),
                "embedding: index 2 is out of range: element 1 of i32[2,3]; it must be in 0 to 1");
+  EXPECT_ERROR(IndexError, gather(zeros({0, 3}), tensor({0})),
+               "gather: index 0 is out of range: element 0 of i32[1]; the axis is empty");
   EXPECT_ERROR(DTypeError, embedding(a, v), "embedding: indices must be integers: f32[3]; use .to(i64)");
   EXPECT_ERROR(ShapeError, embedding(v, n), "embedding: the table has not two axes: f32[3]; give f32[V,D]");
   EXPECT_ERROR(ShapeError, embedding(a, deep.to(i32)),

@@ -20,7 +20,19 @@ TEST_F(NeuralErrors, Normalisations) {
   EXPECT_ERROR(Error, rms_norm(empty, v), "rms_norm: the operand is an empty Tensor; give it a value first");
   EXPECT_ERROR(ShapeError, rms_norm(2.f, v), "rms_norm: the operand is a number; give a tensor");
   EXPECT_ERROR(ShapeError, rms_norm(x, c),
-               "mul: shapes do not broadcast: f32[2,3,4], f32[3]; axes must be equal or 1, aligned at the last");
+               "rms_norm: gamma is f32[3] for f32[2,3,4]; it must have one number a feature: [4]");
+  // What broadcasts would make more of x.
+  EXPECT_ERROR(ShapeError, rms_norm(v, x),
+               "rms_norm: gamma is f32[2,3,4] for f32[4]; it must have one number a feature: [4]");
+  EXPECT_ERROR(ShapeError, rms_norm(ones({2, 1}), v),
+               "rms_norm: gamma is f32[4] for f32[2,1]; it must have one number a feature: [1]");
+  EXPECT_ERROR(ShapeError, layer_norm(ones({2, 1}), v, v),
+               "layer_norm: gamma is f32[4] for f32[2,1]; it must have one number a feature: [1]");
+  EXPECT_ERROR(ShapeError, layer_norm(x, v, x),
+               "layer_norm: beta is f32[2,3,4] for f32[2,3,4]; it must have one number a feature: [4]");
+  EXPECT_ERROR(ShapeError, nn::LayerNorm::init(4)(ones({2, 1})),
+               "layer_norm: gamma is f32[4] for f32[2,1]; it must have one number a feature: [1]");
+  EXPECT_EQ(bits(layer_norm(x, 2.f, 1.f)), bits(layer_norm(x, full({4}, 2.f), ones({4}))));
   EXPECT_ERROR(ShapeError, group_norm(v, 1, v, v), "group_norm: channels are axis 1: f32[4]; give [N,C,…]");
   EXPECT_ERROR(ShapeError, group_norm(x, 2, c, c),
                "group_norm: 2 groups do not divide 3 channels: f32[2,3,4]; give a divisor");

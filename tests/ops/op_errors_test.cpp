@@ -165,7 +165,7 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
        [&] {
          concat({empty, a});
        }},
-      {"concat: there is no axis 0: f32[]; axes go from 0 to -1",
+      {"concat: there is no axis 0: f32[]; a scalar has no axes",
        [&] {
          concat({zeros({}), zeros({})});
        }},
@@ -193,7 +193,10 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
       {"gather: the result of f32[1,1,1,1,1,2] at i32[2,3] has too many axes; at most 6", [&] { gather(deep, n); }},
       {"gather: the operand is an empty Tensor; give it a value first", [&] { gather(empty, n); }},
       {"gather: operand 2 is an empty Tensor; give it a value first", [&] { gather(a, empty); }},
-      {"take: index 6 is out of range: element 1 of i32[2]; it must be in -6 to 5", [&] { take(a, tensor({0, 6})); }},
+      {"take: index 6 is out of range: element 1 of i32[2]; it must be in -6 to 5",
+       [&] {
+         take(a, tensor({0, 6}));
+       }},
       {"scatter_add: indices must be integers: bool[2,3]; use .to(i64)", [&] { scatter_add(a, m, a); }},
       {"scatter_add: takes numbers of one type: f32[3] and f64[2,3]", [&] { scatter_add(v, n, d); }},
       {"scatter_add: updates do not fit: f32[2,3] into f32[2,3] at i32[2,3]; they must be [2,3,3]",
@@ -251,8 +254,10 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
        }},
       {"layer_norm: a scalar has no axis to normalise: f32[]", [&] { layer_norm(zeros({}), v, v); }},
       {"layer_norm: takes f32 or f64: u8[2,3]; use .to(f32)", [&] { layer_norm(u, v, v); }},
-      {"mul: shapes do not broadcast: f32[2,3], f32[2]; axes must be equal or 1, aligned at the last",
+      {"layer_norm: gamma is f32[2] for f32[2,3]; it must have one number a feature: [3]",
        [&] { layer_norm(a, b, v); }},
+      {"layer_norm: beta is f32[2,3] for f32[2,3]; it must have one number a feature: [3]",
+       [&] { layer_norm(a, v, a); }},
       {"matmul: inner axes differ: f32[2,3] · f32[2,3] (3 vs 2); did you mean transpose(b)?", [&] { linear(a, a, v); }},
       {"sub: shapes do not broadcast: f32[2,3], f32[2]; axes must be equal or 1, aligned at the last",
        [&] { mse(a, b); }},

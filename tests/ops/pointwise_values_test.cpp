@@ -117,6 +117,15 @@ TEST(PointwiseValues, PowGradientAtZero) {
   }
 }
 
+TEST(PointwiseValues, QuotientsHaveGradientsWhereSquaresLeaveTheRange) {
+  // d(a/b)/db = −a/b², with b² beyond f32 on either side.
+  const Tensor a = vector_of({0x1p100f, 0x1p-100f, 3, 0}), b = vector_of({0x1p100f, 0x1p-80f, 2, 0x1p-100f});
+  auto of_b = [&](const Tensor& v) { return sum(a / v); };
+  EXPECT_EQ(bits(grad(of_b)(b)), bits(vector_of({-0x1p-100f, -0x1p60f, -0.75f, -0.0f})));
+  EXPECT_EQ(bits(grad([](const Tensor& v) { return sum(3.f / v); })(vector_of({0x1p70f}))),
+            bits(vector_of({-3 * 0x1p-140f})));
+}
+
 TEST(PointwiseValues, StepsHaveNoGradient) {
   using Unary = Tensor (*)(const Operand&);
   const Unary all[] = {sign, floor, ceil, round};

@@ -97,5 +97,13 @@ TEST(ReduceValues, NamesBesideStd) {
   EXPECT_EQ(var(x, 0).item(), stddev(x).item() * stddev(x).item());
 }
 
+TEST(ReduceValues, ProductsHaveGradientsWhoseFactorsLeaveTheRange) {
+  const Tensor x = from_vector<float>({0x1p-50f, 0x1p-50f, 0x1p66f, 0x1p66f}, {4});
+  const Tensor g = grad([](const Tensor& v) { return prod(v); })(x);
+  EXPECT_EQ(g.to_vector<float>(), (std::vector<float>{0x1p82f, 0x1p82f, 0x1p-34f, 0x1p-34f}));
+  const Tensor rows = grad([](const Tensor& v) { return prod(v, {.axis = {0, 1}}); })(reshape(x, {2, 2}));
+  EXPECT_EQ(rows.to_vector<float>(), g.to_vector<float>());
+}
+
 }  // namespace
 }  // namespace duet::testing

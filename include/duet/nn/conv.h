@@ -16,7 +16,8 @@ struct Conv2d {
   /// groups make no layer.
   static Conv2d init(int64_t in, int64_t out, Size2 kernel, const Key& key, const Conv2dOptions& options = {},
                      std::source_location line = std::source_location::current());
-  /// x f32[N,C,H,W] to f32[N,O,OH,OW]. ShapeError when x has other channels or the windows do not fit.
+  /// x f32[N,C,H,W] to f32[N,O,OH,OW]. ShapeError when x has other channels, the bias
+  /// has not O numbers or the windows do not fit.
   Tensor operator()(const Operand& x) const;
 };
 

@@ -14,7 +14,7 @@ struct LayerNorm {
 
   /// Ones and zeros, as PyTorch's default.
   static LayerNorm init(int64_t features, std::source_location line = std::source_location::current());
-  /// x f32[…,C], result x's shape. ShapeError unless x broadcasts with C.
+  /// x f32[…,C], result x's shape. ShapeError when x's last axis is not C.
   Tensor operator()(const Operand& x) const;
 };
 
@@ -25,7 +25,7 @@ struct RMSNorm {
 
   /// Ones, as PyTorch's default; eps is that of most language models.
   static RMSNorm init(int64_t features, std::source_location line = std::source_location::current());
-  /// x f32[…,C], result x's shape. ShapeError unless x broadcasts with C.
+  /// x f32[…,C], result x's shape. ShapeError when x's last axis is not C.
   Tensor operator()(const Operand& x) const;
 };
 
@@ -54,7 +54,8 @@ struct BatchNorm {
   /// With the running statistics: x f32[N,C,…], result x's shape. ShapeError when x has other channels.
   Tensor operator()(const Operand& x) const;
   /// With the statistics of the batch, which also move the running ones, the variance times n/(n − 1) as in PyTorch;
-  /// gradients go through them. ShapeError when x has other channels or one element a channel.
+  /// gradients go through them. ShapeError when x has other channels or fewer than two elements a
+  /// channel.
   Tensor train(const Operand& x);
 };
 

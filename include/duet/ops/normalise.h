@@ -12,10 +12,10 @@ Tensor softmax(const Operand& x, int axis = -1);
 /// log(softmax(x)) without forming the softmax; x's shape. DTypeError unless x is f32 or f64.
 Tensor log_softmax(const Operand& x, int axis = -1);
 /// (x − mean) / sqrt(variance + eps) · gamma + beta over the last axis (Ba et al. 2016): x f32[…,C],
-/// gamma and beta f32[C], result x's shape. ShapeError for a scalar x.
+/// gamma and beta f32[C] or numbers, result x's shape. ShapeError for a scalar x or another C.
 Tensor layer_norm(const Operand& x, const Operand& gamma, const Operand& beta, double eps = 1e-5);
-/// x / sqrt(mean(x²) + eps) · gamma over the last axis (Zhang & Sennrich 2019): x f32[…,C], gamma f32[C], result x's
-/// shape. ShapeError for a scalar x.
+/// x / sqrt(mean(x²) + eps) · gamma over the last axis (Zhang & Sennrich 2019): x f32[…,C], gamma f32[C] or a
+/// number, result x's shape. ShapeError for a scalar x or another C.
 Tensor rms_norm(const Operand& x, const Operand& gamma, double eps = 1e-6);
 /// (x − mean) / sqrt(variance + eps) over the elements of a sample's group of channels, · gamma + beta by channel (Wu &
 /// He 2018): x f32[N,C,…], gamma and beta f32[C], result x's shape. ShapeError unless the groups divide C.

@@ -62,7 +62,8 @@ Tensor tril(const Operand& x, int64_t k = 0);
 Tensor triu(const Operand& x, int64_t k = 0);
 /// x with the elements from `start` on along an axis replaced by value's: value has x's dtype and shape but for the
 /// axis. A negative start counts from the end. A new tensor; `x = update(std::move(x), …)` writes in x's own storage
-/// when nobody else holds it, outside of compiled functions and tapes. Gradients: dy with zeros there for x, that slice
+/// when nobody else holds it, outside of compiled functions and tapes. `start` is a size, not a number beside tensors:
+/// each one has a plan of its own in a compiled function. Gradients: dy with zeros there for x, that slice
 /// of dy for value. IndexError for a start outside of x, ShapeError when value does not fit, DTypeError.
 Tensor update(const Operand& x, int axis, int64_t start, const Operand& value);
 #endif

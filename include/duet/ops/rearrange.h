@@ -30,7 +30,8 @@ Tensor squeeze(const Operand& x);
 /// result has no such axis or too many.
 Tensor unsqueeze(const Operand& x, int axis);
 /// Tensors of one shape side by side along a new axis, which is axis `axis` of the result. Gradient: slices of dy.
-/// ShapeError when shapes differ or there is no tensor, DTypeError when element types differ.
+/// ShapeError when shapes differ or there is no tensor, DTypeError when element types differ. Write duet::stack where
+/// <stack> is included under both `using namespace std` and `using namespace duet`.
 Tensor stack(const std::vector<Tensor>& tensors, int axis = 0,
              std::source_location line = std::source_location::current());
 /// x with an axis in reverse order; a view. Gradient: dy, reversed. ShapeError for an axis that is not there.

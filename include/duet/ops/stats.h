@@ -7,8 +7,8 @@ namespace duet {
 
 #ifndef DUET_FORMULAS_ONLY
 /// Variance, over axes as in sum: the mean of (x − mean)², in two passes, with count − ddof in place of the count (ddof
-/// 1: of a sample). Integers and bool give f32. Gradient: 2·(x − mean)·dy / (count − ddof). Where count ≤ ddof the
-/// divisor is 0.
+/// 1: of a sample). Integers and bool are rounded to f32 first. Gradient: 2·(x − mean)·dy / (count − ddof). Where count
+/// ≤ ddof the divisor is 0.
 Tensor var(const Operand& x, const ReduceOver& over = {}, int64_t ddof = 0);
 inline Tensor var(const Operand& x, int axis, int64_t ddof = 0) { return var(x, ReduceOver{axis, false}, ddof); }
 /// Standard deviation, the square root of var; not called std, which would hide the namespace. Gradient:
