@@ -1,5 +1,7 @@
 #include "duet/io/checkpoint.h"
 
+#include <sys/syscall.h>
+
 #include <cmath>
 
 #include "duet/ops/create.h"
@@ -8,6 +10,18 @@
 #include "files.h"
 
 using namespace duet;
+
+namespace {
+// What was flushed to the disk, by the paths that the kernel knows.
+std::vector<std::string> flushed;
+}  // namespace
+
+// In place of the C library's.
+extern "C" int fsync(int fd) {
+  std::error_code ignored;
+  flushed.push_back(std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), ignored).string());
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
 
 namespace {
 
@@ -175,6 +189,64 @@ TEST(Checkpoint, KeepsTensorsAndPlainValues) {
   // It is a .safetensors file like others.
   EXPECT_EQ(names(checkpoint.path(0)).size(), 8u);
   EXPECT_EQ(names(checkpoint.path(0))[0], "model.weight");
+}
+
+// A folder that was made is a name in another one, which must be on the disk as well.
+TEST(Checkpoint, FlushesTheParentsOfNewFolders) {
+  TempFolder folder;
+  for (const char* name : {"a/b/c", "d/e/f//"}) {
+    flushed.clear();
+    io::Checkpoint{folder / name}.save(1, model(1));
+    const std::string parent = folder.path() + "/" + name[0], inner = parent + "/" + name[2];
+    for (const std::string& each : {folder.path(), parent, inner, inner + "/" + name[4]})
+      EXPECT_EQ(std::count(flushed.begin(), flushed.end(), each), 1) << each;
+  }
+  flushed.clear();
+  io::Checkpoint{folder / "a/b/c"}.save(2, model(1));
+  EXPECT_EQ(flushed.size(), 2u);  // the file and its folder
+}
+
+struct Fixed {
+  Tensor a;
+  const int64_t width = 3;
+  const std::string kind = "mlp";
+  const float scale = 0.1f;
+  int64_t epoch = 0;
+};
+
+TEST(Checkpoint, ConstMembersAreCompared) {
+  TempFolder folder;
+  const io::Checkpoint checkpoint{folder.path()};
+  checkpoint.save(1, Fixed{ones({2}), 3, "mlp", 0.1f, 5});
+  Fixed same{zeros({2})};
+  checkpoint.restore(same);
+  EXPECT_EQ(same.epoch, 5);
+  EXPECT_EQ(same.a.to_vector(), (std::vector<float>{1, 1}));
+  auto refuses = [&](Fixed&& tree, const std::string& what) {
+    const int64_t width = tree.width;
+    EXPECT_EQ(error_of<ParseError>([&] { checkpoint.restore(tree); }),
+              "restore: " + checkpoint.path(1) + ": the tree's " + what + "; make it no const, or this value");
+    EXPECT_EQ(tree.width, width);
+    EXPECT_EQ(tree.epoch, 0);
+    EXPECT_EQ(tree.a.to_vector(), (std::vector<float>{0, 0}));
+  };
+  refuses(Fixed{zeros({2}), 4}, "'width' is const and '4', '3' in the file");
+  refuses(Fixed{zeros({2}), 3, "cnn"}, "'kind' is const and 'cnn', 'mlp' in the file");
+  refuses(Fixed{zeros({2}), 3, "mlp", 0.5f}, "'scale' is const and '0.5', '0.1' in the file");
+}
+
+// Only what a save of this folder can have left is deleted.
+TEST(Checkpoint, KeepsFilesOfTheUser) {
+  TempFolder folder;
+  const char* kept[] = {"step-notes.safetensors.my.tmp",    "step-000000001.safetensors.my.tmp",
+                        "step-1.safetensors.1.0.tmp",       "step-000000001.safetensors.tmp",
+                        "step-000000001.safetensors.1.tmp", "step-000000001.safetensors.1.0.tmp.tmp",
+                        "step-000000001.safetensors..0.tmp"};
+  for (const char* name : kept) write_file(folder / name, "mine");
+  write_file(folder / "step-000000001.safetensors.4711.12.tmp", "a killed save's");
+  io::Checkpoint{folder.path()}.save(1, model(1));
+  for (const char* name : kept) EXPECT_EQ(file_bytes(folder / name), "mine") << name;
+  EXPECT_EQ(folder.files(), static_cast<std::ptrdiff_t>(std::size(kept)) + 1);
 }
 
 TEST(Checkpoint, KeepsTheLatest) {

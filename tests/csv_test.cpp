@@ -37,6 +37,34 @@ TEST(Csv, ReadsNumbers) {
   EXPECT_EQ(std::vector<float>(x.begin() + 1, x.end()), (std::vector<float>{-HUGE_VALF, HUGE_VALF, 0, 0.1f}));
 }
 
+// However small a number is, it becomes the zero it rounds to.
+TEST(Csv, TinyNumbers) {
+  Csv csv;
+  const std::string zeros(500, '0');
+  for (const std::string& text : {"1e-50"s, "1e-400"s, "+12345e-400"s, "1e-99999999999999999999"s, "0." + zeros + "1",
+                                  "0." + zeros + "1e9", "1" + zeros + "e-999", "9e-9223372036854775808"s}) {
+    for (const char* sign : {"", "-"}) {
+      if (*sign != 0 && text[0] == '+') continue;
+      const float x = csv.load(sign + text, {.header = false}).x.to_vector<float>()[0];
+      EXPECT_EQ(x, 0) << text;
+      EXPECT_EQ(std::signbit(x), *sign != 0) << text;
+    }
+  }
+  EXPECT_EQ(csv.load("1e-45", {.header = false}).x.to_vector<float>()[0], 0x1p-149f);
+  EXPECT_EQ(csv.load("0." + zeros + "25e501", {.header = false}).x.to_vector<float>()[0], 2.5f);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(Csv, AFileBeyondMemory) {
+  Csv csv;
+  write_file(csv.path, "a,b\n1,2\n");
+  std::filesystem::resize_file(csv.path, size_t{1} << 40);
+  std::string message;
+  with_memory_limit(size_t{16} << 30, [&] { message = error_of<OutOfMemory>([&] { data::load_csv(csv.path); }); });
+  EXPECT_EQ(message, "load_csv: " + csv.path + ": no memory for a file of 1099511627776 bytes");
+}
+#endif
+
 TEST(Csv, ChoosesColumnsAndLabels) {
   Csv csv;
   const std::string iris = "len,\"the \"\"width\"\", cm\",species\n1,2,setosa\n3,4,\"vir\nginica\"\n5,6,setosa\n";
@@ -69,6 +97,11 @@ TEST(Csv, SaysWhereItIsWrong) {
       {"a,b\n1,0x10\n", "2:3: '0x10' is not a number"},
       {"a,b\n1,\n", "2:3: an empty cell; write nan for a missing number"},
       {"a,b\n1,1e39\n", "2:3: '1e39' is out of the range of f32"},
+      {"a,b\n1,1e+400\n", "2:3: '1e+400' is out of the range of f32"},
+      {"a,b\n1,-0.001e99999999999999999999\n", "2:3: '-0.001e99999999999999999999' is out of the range of f32"},
+      {"a,b\n1,1e9223372036854775807\n", "2:3: '1e9223372036854775807' is out of the range of f32"},
+      {"a,b\n1,nan(12)\n", "2:3: 'nan(12)' is not a number"},
+      {"a,b\n1,-nan()\n", "2:3: '-nan()' is not a number"},
       {"a,b\n1,2\n3\n", "3:1: a row of 1 cell, the first line has 2"},
       {"a,b\n1,2,3\n", "2:1: a row of 3 cells, the first line has 2"},
       {"a,b\n\n1,2\n", "2:1: a row of 1 cell, the first line has 2"},
@@ -84,7 +117,10 @@ TEST(Csv, SaysWhereItIsWrong) {
   for (const Case& c : cases) {
     EXPECT_EQ(error_of<ParseError>([&] { csv.load(c.bytes, c.options); }), "load_csv: " + csv.path + ":" + c.message);
   }
-  EXPECT_EQ(error_of<Error>([&] { csv.load("1", {.delimiter = '-'}); }), "load_csv: '-' cannot be a delimiter");
+  for (char c : std::string("-+.\"eEnzA059")) {
+    EXPECT_EQ(error_of<Error>([&] { csv.load("1", {.delimiter = c}); }),
+              "load_csv: '" + std::string(1, c) + "' cannot be a delimiter");
+  }
 }
 
 // A cut table can be a table, so only the kind of error and the memory are held to account.

@@ -92,6 +92,18 @@ TEST(Idx, ReadsPlainAndPackedUnderEitherName) {
   EXPECT_EQ(grown.test.x.to_vector().back(), static_cast<float>(static_cast<uint8_t>(big.back())) / 255.f);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(Idx, AFileBeyondMemory) {
+  TempFolder folder;
+  write_set(folder);
+  const std::string path = folder / "train-images-idx3-ubyte";
+  std::filesystem::resize_file(path, size_t{1} << 40);
+  std::string message;
+  with_memory_limit(size_t{16} << 30, [&] { message = error_of<OutOfMemory>([&] { data::load_idx(folder.path()); }); });
+  EXPECT_EQ(message, "load_idx: " + path + ": no memory for a file of 1099511627776 bytes");
+}
+#endif
+
 TEST(Idx, SaysWhatIsWrongInOneLine) {
   TempFolder folder;
   auto message = [&] { return error_of<ParseError>([&] { data::load_idx(folder.path()); }); };

@@ -81,6 +81,18 @@ void with_file_limit(size_t bytes, F&& f) {
   std::signal(SIGXFSZ, old_handler);
 }
 
+/// Calls f while the process may have no more than `bytes` of addresses.
+template <class F>
+void with_memory_limit(size_t bytes, F&& f) {
+  rlimit saved;
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &saved), 0);
+  rlimit small = saved;
+  small.rlim_cur = bytes;
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &small), 0);
+  f();
+  setrlimit(RLIMIT_AS, &saved);
+}
+
 /// Loads `good` cut at every byte, grown by a byte and with every one of its first `header` bytes' bits flipped. Only
 /// a flipped file may load; everything else must be a ParseError, and no attempt may allocate more than the file's
 /// `factor`-fold (and a few small blocks).

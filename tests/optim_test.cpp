@@ -258,6 +258,11 @@ TEST(Optim, Schedules) {
   EXPECT_ERROR(Error, optim::warmup(0, 1, -2), "warmup: a length is below 0: -2");
   EXPECT_ERROR(Error, optim::warmup_cosine(0, 1, 5, 5),
                "warmup_cosine: the warm-up takes all of the steps: 5 of 5; give more steps");
+  EXPECT_EQ(optim::warmup(0, 1, INT64_MAX), 0x1p-63f);
+  EXPECT_EQ(optim::warmup_cosine(1, 1, INT64_MAX - 1, INT64_MAX), 0x1p-62f);
+  EXPECT_EQ(optim::exponential_decay(3, 1, 0), 0.f);
+  EXPECT_ERROR(Error, optim::exponential_decay(1, 1, -0.5f, 2),
+               "exponential_decay: a factor must not be negative: -0.5");
   EXPECT_ERROR(Error, optim::exponential_decay(0, 1, 0.5f, 0), "exponential_decay: a length is below 1: 0");
   EXPECT_ERROR(Error, optim::step_decay(0, 1, 0.5f, 0), "step_decay: a length is below 1: 0");
 }
@@ -271,6 +276,27 @@ TEST(Optim, AScheduleIsOnePlan) {
   EXPECT_EQ(step.cache().plans().size(), 1u);
   EXPECT_EQ(step.cache().hits(), 9'999u);
   EXPECT_EQ(adamw.step.item(), 10'000);
+}
+
+// Nor are decays that change: they are numbers of a step like its rate.
+TEST(Optim, ChangingBetasAreOnePlan) {
+  auto train = [](Mode mode, size_t plans) {
+    Two m = start();
+    optim::Adam adam = optim::Adam::init(m);
+    auto step = with_mode(mode, [](Two& model, optim::Adam& o) { o.update(model, model, 0.01f); });
+    for (int i = 0; i < 200; ++i) {
+      adam.beta1 = .95f - .0001f * static_cast<float>(i);
+      adam.beta2 = .999f - .0002f * static_cast<float>(i);
+      step(m, adam);
+    }
+    if (mode == Mode::compiled) {
+      EXPECT_EQ(step.cache().plans().size(), plans);
+    }
+    return expect::tree_bits(m) + expect::tree_bits(adam);
+  };
+  const std::string eager = train(Mode::eager, 0);
+  EXPECT_EQ(train(Mode::compiled, 1), eager);
+  EXPECT_EQ(train(Mode::frozen, 200), eager);
 }
 
 // The step count is a tensor, so a replayed plan goes on counting.
@@ -364,6 +390,31 @@ TEST(Optim, StateMustFit) {
   EXPECT_ERROR(ShapeError, lion.update(m, m, 0.1f),
                "Lion: the trees differ: 2 parameters, decay said of 1; init the optimiser from this model");
   EXPECT_ERROR(Error, optim::Sgd::init(m, 0, {.nesterov = true}), "Sgd: Nesterov's step needs momentum: 0; give 0.9");
+}
+
+// Decays and ε are checked where they come in, and again where they are used: they are fields that anyone may set.
+TEST(Optim, AdamsNumbersMustMakeSense) {
+  Two m = start();
+  const std::string before = expect::tree_bits(m);
+  auto refuses = [&](float beta1, float beta2, float epsilon, const std::string& message) {
+    EXPECT_ERROR(Error, optim::Adam::init(m, beta1, beta2, epsilon), "Adam: " + message);
+    EXPECT_ERROR(Error, optim::AdamW::init(m, {.beta1 = beta1, .beta2 = beta2, .epsilon = epsilon}),
+                 "AdamW: " + message);
+    optim::Adam adam = optim::Adam::init(m);
+    adam.beta1 = beta1, adam.beta2 = beta2, adam.epsilon = epsilon;
+    EXPECT_ERROR(Error, adam.update(m, m, 0.1f), "Adam: " + message);
+    EXPECT_EQ(adam.step.item(), 0);
+    EXPECT_EQ(expect::tree_bits(m), before);
+  };
+  refuses(1, 0.999f, 1e-8f, "beta1 must be at least 0 and below 1: 1");
+  refuses(-0.5f, 0.999f, 1e-8f, "beta1 must be at least 0 and below 1: -0.5");
+  refuses(0.9f, 1.5f, 1e-8f, "beta2 must be at least 0 and below 1: 1.5");
+  refuses(0.9f, std::nanf(""), 1e-8f, "beta2 must be at least 0 and below 1: nan");
+  refuses(0.9f, 0.999f, 0, "epsilon must be positive: 0");
+  refuses(0.9f, 0.999f, -1e-8f, "epsilon must be positive: -1e-08");
+  optim::Adam plain = optim::Adam::init(m, 0, 0);  // no memory: steps along the sign
+  plain.update(m, Two{ones({7}), -ones({2, 3})}, 0.5f);
+  EXPECT_EQ(expect::tree_bits(m), expect::tree_bits(Two{start().a - 0.5f, start().b + 0.5f}));
 }
 
 // A rate that does not fit is found before anything changes.

@@ -57,6 +57,32 @@ stub ctest <<'END'
 echo "ctest $*" >>"$STUB_LOG"
 printf 'Start 1: a\n\n100%% tests passed, 0 tests failed out of 1\n'
 END
+stub gcovr <<'END'
+while [[ $1 != --txt ]]; do shift; done
+cat >"$2" <<'TXT'
+------------------------------------------------------------------------------
+                           GCC Code Coverage Report
+Directory: .
+------------------------------------------------------------------------------
+File                                       Lines    Exec  Cover   Missing
+------------------------------------------------------------------------------
+include/duet/a.h                              10       9    90%   5
+include/duet/a_header_whose_path_is_far_longer_than_its_column.h
+                                              20       4    20%   1-16
+lib/b.cpp                                    100      89    89%   3,5-7,9
+lib/c.cpp                                      5       5   100%
+------------------------------------------------------------------------------
+TOTAL                                        135     107    79%
+------------------------------------------------------------------------------
+TXT
+END
+stub clang++-21 <<<'[[ $1 == -dump* ]] && echo 21.0.0 || echo "stub clang version 21.0.0"'
+stub clang-tidy-21 <<<'echo "stub version 21.0.0"'
+stub git <<'END'
+[[ $1 == rev-parse ]] && echo 0123456789ab
+[[ $1 == status ]] && echo -n "${STUB_CHANGES-}"
+exit 0
+END
 export PATH=$work/stubs:/usr/bin:/bin
 unset CXX DUET_INSTALL CMAKE_BUILD_PARALLEL_LEVEL
 
@@ -80,10 +106,14 @@ built="build build/release --target examples/04_mlp"
 
 go nonsense
 expect "unknown command" 2 "run: unknown command 'nonsense' (./run help lists them)" ""
+go check-al
+expect "unknown command with a dash" 2 "run: unknown command 'check-al' (./run help lists them)" ""
 go 'demo; rm'
 expect "odd command" 2 "run: unknown command 'demo; rm' (./run help lists them)" ""
 go help
-for command in $(sed -n 's/^cmd_\([a-z]*\)() {$/\1/p' "$root/run"); do
+commands=$(sed -n 's/^cmd_\([a-z-]*\)() {$/\1/p' "$root/run")
+[[ $commands == *check-all* ]] || { failures=$((failures + 1)) && echo "--- check-all is no command"; }
+for command in $commands; do
   grep -q "^  $command " <<<"$out" || { failures=$((failures + 1)) && echo "--- help does not name $command"; }
 done
 
@@ -164,6 +194,28 @@ go bench
 expect "bench keeps the tests" 1 "$(steps release)
 run: no benchmark was built" "configure release tests bench
 build build/release "
+
+mkdir -p "$root/lib" && touch "$root/lib/b.cpp"
+go coverage
+expect "coverage" 0 "$(steps coverage)
+Testing (coverage)
+100% tests passed, 0 tests failed out of 1
+Counting lines
+ 20%  include/duet/a_header_whose_path_is_far_longer_than_its_column.h
+ 89%  lib/b.cpp
+TOTAL 79%, every line in build/coverage/coverage.txt" "configure coverage fresh tests
+build build/coverage 
+ctest --preset coverage -j $(nproc) --no-tests=error"
+summary() { sed -n '/ cores$/,$p' <<<"$out" | sed 's/([0-9]* min)/(0 min)/'; }
+for changes in '' ' M run'; do
+  STUB_CHANGES=$changes go check-all
+  out=$(summary) calls=''
+  expect "check-all, changes '$changes'" 0 "$(date +%F) 0123456789ab${changes:+ (with changes)} $(uname -m) $(nproc) cores
+passed  clang (0 min)
+passed  tsan (0 min)
+passed  tidy (0 min)
+passed  coverage (0 min)" ""
+done
 
 STUB_GCC=13.1.0 go demo
 expect "new compiler" 0 "$(steps release)

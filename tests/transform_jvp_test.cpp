@@ -68,8 +68,36 @@ TEST(Jvp, Constants) {
   EXPECT_EQ(expect::floats(jvp([](const Tensor& v) { return stop_gradient(v) * v; }, x, ones({2})).second),
             (std::vector<float>{1, 2}));
   auto [y, dy] = jvp([](const Tensor& v) { return std::pair{argmax(v), v}; }, x, x);
-  EXPECT_EQ(dy.first.item<int64_t>(), y.first.item<int64_t>());  // no number, so carried along
+  EXPECT_EQ(y.first.item<int64_t>(), 1);
+  EXPECT_EQ(dy.first.item<int64_t>(), 0);  // an integer has no derivative
+  EXPECT_EQ(dy.first.spec(), y.first.spec());
   EXPECT_EQ(bits(jvp([](const Tensor& v) { return v; }, x, tensor({5.0, 6.0})).second), bits(tensor({5.0, 6.0})));
+}
+
+struct Running {
+  Tensor x;
+  Buffer mean;
+  Tensor count;
+};
+
+// A Buffer of the result has a derivative; one of the primal is a constant, whatever stands in the tangent's.
+TEST(Jvp, Buffers) {
+  auto f = [](const Running& r) { return Running{square(r.x) * r.mean.value, {r.x * 3 + r.mean.value}, r.count + 1}; };
+  const Running r{tensor({1.0, 2.0}), {tensor({10.0, 100.0})}, Tensor(4)};
+  const Running t{tensor({1.0, -1.0}), {tensor({7.0, 7.0})}, Tensor(9)};
+  auto [y, dy] = jvp(f, r, t);
+  EXPECT_EQ(expect::floats(y.x), (std::vector<float>{10, 400}));
+  EXPECT_EQ(expect::floats(y.mean.value), (std::vector<float>{13, 106}));
+  EXPECT_EQ(y.count.item<int64_t>(), 5);
+  EXPECT_EQ(expect::floats(dy.x), (std::vector<float>{20, -400}));
+  EXPECT_EQ(expect::floats(dy.mean.value), (std::vector<float>{3, -3}));
+  EXPECT_EQ(dy.count.item<int64_t>(), 0);
+  EXPECT_EQ(dy.count.dtype(), y.count.dtype());
+  EXPECT_EQ(tree_bits(jvp(f, r, Running{t.x, {}, {}}).second), tree_bits(dy));
+  in_every_mode([&](const Running& a, const Running& b) { return jvp(f, a, b); }, r, t);
+  // A Buffer that does not depend on the primal.
+  auto constant = jvp([](const Running& a) { return a.mean; }, r, t).second;
+  EXPECT_EQ(expect::floats(constant.value), (std::vector<float>{0, 0}));
 }
 
 TEST(Jvp, HigherOrdersAndModes) {

@@ -111,6 +111,22 @@ std::string_view unsigned_plus(std::string_view text) {
   return plus ? text.substr(1) : text;
 }
 
+// Whether a decimal number is below 1, by the place of its first digit that is not 0: for numbers beyond double.
+bool is_tiny(std::string_view text) {
+  const size_t e = std::min(text.find_first_of("eE"), text.size());
+  const std::string_view mantissa = text.substr(0, e),
+                         exponent = unsigned_plus(text.substr(std::min(e + 1, text.size())));
+  int64_t power = 0;
+  if (std::from_chars(exponent.data(), exponent.data() + exponent.size(), power).ec == std::errc::result_out_of_range)
+    return exponent[0] == '-';
+  const size_t first = mantissa.find_first_of("123456789"), point = std::min(mantissa.find('.'), mantissa.size());
+  if (first == std::string_view::npos) return true;
+  // 0 for units, 1 for tens, −1 for tenths. A text is far shorter than 2^62, so a power beyond that decides alone.
+  const int64_t place = first < point ? static_cast<int64_t>(point - first - 1) : -static_cast<int64_t>(first - point);
+  constexpr int64_t kFar = int64_t{1} << 62;
+  return place + std::clamp(power, -kFar, kFar) < 0;
+}
+
 float number(const Reader& reader, const Cell& cell) {
   if (cell.text.empty()) reader.bad(cell, "an empty cell; write nan for a missing number");
   std::string_view text = unsigned_plus(cell.text);
@@ -120,11 +136,13 @@ float number(const Reader& reader, const Cell& cell) {
   if (error == std::errc::result_out_of_range && stop == end) {
     // Tiny numbers become what they round to; huge ones are mistakes.
     double wide = 0;
-    error = std::from_chars(text.data(), end, wide).ec;
-    if (error == std::errc() && std::abs(wide) < 1) return static_cast<float>(wide);
+    const bool beyond = std::from_chars(text.data(), end, wide).ec != std::errc();
+    if (is_tiny(text)) return beyond ? std::copysign(0.f, text[0] == '-' ? -1.f : 1.f) : static_cast<float>(wide);
     reader.bad(cell, quote(cell.text) + " is out of the range of f32");
   }
-  if (error != std::errc() || stop != end) reader.bad(cell, quote(cell.text) + " is not a number");
+  // from_chars also takes nan(…), whose parentheses mean nothing here.
+  if (error != std::errc() || stop != end || text.back() == ')')
+    reader.bad(cell, quote(cell.text) + " is not a number");
   return value;
 }
 
@@ -158,16 +176,13 @@ void set_labels(Table& table, const std::vector<std::string_view>& labels) {
   table.y = from_vector(y, {static_cast<int64_t>(y.size())});
 }
 
-}  // namespace
+// Numbers hold letters too: nan, inf and exponents.
+bool can_delimit(char c) {
+  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'), digit = c >= '0' && c <= '9';
+  return c != '\0' && !letter && !digit && std::string_view("\"\r\n+-.").find(c) == std::string_view::npos;
+}
 
-Table load_csv(const std::string& path, const CsvOptions& options, std::source_location line) {
-  LineScope scope(line);
-  check<Error>(options.delimiter != '\0' &&
-                   std::string_view("\"\r\n+-.0123456789").find(options.delimiter) == std::string_view::npos,
-               "load_csv: {} cannot be a delimiter", quote({&options.delimiter, 1}));
-  io::InputFile file("load_csv: " + path, path);
-  std::string text(file.size(), '\0');
-  file.read(0, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
+Table parse(const std::string& path, std::string& text, const CsvOptions& options) {
   Reader reader(path, text, options.delimiter);
   if (reader.done()) reader.bad(1, 1, "the file is empty");
 
@@ -209,6 +224,19 @@ Table load_csv(const std::string& path, const CsvOptions& options, std::source_l
   table.x = from_vector(x, {rows + 1, static_cast<int64_t>(chosen.size())});
   if (label < names.size()) set_labels(table, labels);
   return table;
+}
+
+}  // namespace
+
+Table load_csv(const std::string& path, const CsvOptions& options, std::source_location line) {
+  LineScope scope(line);
+  check<Error>(can_delimit(options.delimiter), "load_csv: {} cannot be a delimiter", quote({&options.delimiter, 1}));
+  io::InputFile file("load_csv: " + path, path);
+  return io::read_whole(file, [&] {
+    std::string text(file.size(), '\0');
+    file.read(0, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
+    return parse(path, text, options);
+  });
 }
 
 }  // namespace duet::data

@@ -109,9 +109,11 @@ std::string find_file(const std::string& folder, const std::string& name) {
 
 Idx load_file(const std::string& path, int rank) {
   io::InputFile file("load_idx: " + path, path);
-  std::vector<uint8_t> bytes(file.size());
-  file.read(0, bytes);
-  return parse_idx(file.where(), std::move(bytes), rank);
+  return io::read_whole(file, [&] {
+    std::vector<uint8_t> bytes(file.size());
+    file.read(0, bytes);
+    return parse_idx(file.where(), std::move(bytes), rank);
+  });
 }
 
 Images load_images(const std::string& folder, const std::string& prefix) {

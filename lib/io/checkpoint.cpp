@@ -155,6 +155,9 @@ std::vector<PlainValue> match(const std::string& where, const Metadata& metadata
     auto it = by_name.find(slot.name);
     check<ParseError>(it != by_name.end(), "{}: the file has no value {}", where, quote(slot.name));
     values.push_back(parse_plain(where, slot, *it->second));
+    check<ParseError>(!slot.constant || *it->second == text_of(slot),
+                      "{}: the tree's {} is const and {}, {} in the file; make it no const, or this value", where,
+                      quote(slot.name), quote(text_of(slot)), quote(*it->second));
   }
   for (const PlainSlot& slot : slots) by_name.erase(slot.name);
   for (const auto& [name, text] : metadata)
@@ -175,9 +178,22 @@ int64_t step_of(std::string_view name) {
   return name == file_of(step) ? step : -1;
 }
 
-// What a save that was killed left behind.
+// What a save that was killed left behind, step-N.safetensors.PID.N.tmp, as OutputFile names it; no file of the user's.
 bool is_left_over(std::string_view name) {
-  return name.starts_with(kPrefix) && name.ends_with(".tmp") && name.find(kSuffix) != name.npos;
+  auto number = [&] {
+    const size_t n = std::min(name.find_first_not_of("0123456789"), name.size());
+    name.remove_prefix(n);
+    return n > 0;
+  };
+  auto word = [&](std::string_view expected) {
+    const bool there = name.starts_with(expected);
+    if (there) name.remove_prefix(expected.size());
+    return there;
+  };
+  const size_t end = name.find(kSuffix);
+  if (end == name.npos || step_of(name.substr(0, end + kSuffix.size())) < 0) return false;
+  name.remove_prefix(end + kSuffix.size());
+  return word(".") && number() && word(".") && number() && name == ".tmp";
 }
 
 template <class F>
@@ -199,9 +215,15 @@ std::vector<int64_t> steps_in(const char* action, const std::string& folder) {
 }
 
 void make_folder(const std::string& folder) {
-  std::error_code error;
-  if (std::filesystem::create_directories(folder, error)) flush_folder_of(folder);
+  std::string path = folder;
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  std::error_code error, ignored;
+  std::vector<std::string> missing;
+  for (std::filesystem::path p = path; !p.empty() && !std::filesystem::exists(p, ignored); p = p.parent_path())
+    missing.push_back(p.string());
+  std::filesystem::create_directories(path, error);
   check<Error>(!error, "save: {}: the folder cannot be made: {}", folder, error.message());
+  for (const std::string& made : missing) flush_folder_of(made);
 }
 
 }  // namespace
@@ -290,6 +312,7 @@ std::optional<int64_t> Checkpoint::restore_state(std::optional<int64_t> step, co
   // Nothing below can fail: the tree changes whole or not at all.
   for (size_t i = 0; i < slots.size(); ++i) *slots[i].second = std::move(fitting[i]);
   for (size_t i = 0; i < plain.size(); ++i) {
+    if (plain[i].constant) continue;
     if (plain[i].type == PlainType::text)
       static_cast<std::string*>(plain[i].at)->swap(values[i].text);
     else

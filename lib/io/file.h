@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -28,6 +30,17 @@ class InputFile {
   int fd_ = -1;
   uint64_t size_ = 0;
 };
+
+/// What f makes of a file that is read whole; OutOfMemory, naming the file, when it does not fit into memory.
+template <class F>
+auto read_whole(const InputFile& file, F&& f) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+  } catch (const std::length_error&) {
+  }
+  fail<OutOfMemory>("{}: no memory for a file of {} bytes", file.where(), file.size());
+}
 
 /// A file under a temporary name next to `path`, which takes its place on commit() and vanishes without it.
 class OutputFile {

@@ -41,10 +41,8 @@ namespace {
 Tensor beside(DType dtype, const Tensor& t) { return t.dtype() == dtype ? t : cast(t, dtype); }
 Tensor beside(const Tensor& p, const Tensor& t) { return beside(p.dtype(), t); }
 
-// 1 − β^step, exactly enough for small steps: −expm1(step·log β).
-Tensor bias_correction(const Tensor& step, double beta) {
-  return neg(expm1(mul(step, Operand::constant(std::log(beta)))));
-}
+// 1 − β^step, exactly enough for small steps: −expm1(step·log β). β may change from step to step in one plan.
+Tensor bias_correction(const Tensor& step, double beta) { return neg(expm1(mul(step, std::log(beta)))); }
 
 void check_decays(const char* who, const std::vector<uint8_t>& decays, size_t parameters) {
   check<ShapeError>(decays.size() == parameters,
@@ -100,8 +98,16 @@ void sgd_update(Sgd& sgd, const std::vector<Tensor*>& parameters, const std::vec
   }
 }
 
+void check_adam(const char* who, float beta1, float beta2, float epsilon) {
+  auto is_decay = [](float beta) { return beta >= 0 && beta < 1; };
+  check<Error>(is_decay(beta1), "{}: beta1 must be at least 0 and below 1: {}", who, beta1);
+  check<Error>(is_decay(beta2), "{}: beta2 must be at least 0 and below 1: {}", who, beta2);
+  check<Error>(epsilon > 0, "{}: epsilon must be positive: {}", who, epsilon);
+}
+
 void adam_update(const char* who, const std::vector<Tensor*>& parameters, const std::vector<const Tensor*>& gradients,
                  const AdamState& state, const Operand& lr) {
+  check_adam(who, state.beta1, state.beta2, state.epsilon);
   check_trees(who, parameters, gradients, state_of(state.m));
   check_trees(who, parameters, gradients, state_of(state.v));
   if (state.decays != nullptr) check_decays(who, *state.decays, parameters.size());

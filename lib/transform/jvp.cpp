@@ -2,19 +2,19 @@
 
 namespace duet::detail {
 
-void check_tangents(const std::vector<Tensor>& primals, const std::vector<Tensor>& tangents) {
+void check_tangents(const std::vector<const Tensor*>& primals, const std::vector<const Tensor*>& tangents) {
   check<ShapeError>(primals.size() == tangents.size(),
                     "jvp: the tangent has {} floating tensors, the primal {}; they must be the same trees",
                     tangents.size(), primals.size());
   for (size_t i = 0; i < primals.size(); ++i) {
-    const Spec p = primals[i].spec(), t = tangents[i].spec();
+    const Spec p = primals[i]->spec(), t = tangents[i]->spec();
     check<ShapeError>(p.shape == t.shape, "jvp: the tangent is {}, the primal {}; they must be the same", t, p);
     check<DTypeError>(p.dtype == t.dtype, "jvp: the tangent is {}, the primal {}; they must be the same", t, p);
   }
 }
 
 std::vector<Tensor> push_forward(TapeImpl& tape, const std::vector<Tensor>& outputs,
-                                 const std::vector<uint64_t>& targets, const std::vector<Tensor>& tangents) {
+                                 const std::vector<uint64_t>& targets, const std::vector<const Tensor*>& tangents) {
   TapeImpl of_pullback;
   std::vector<std::pair<uint64_t, Tensor>> seeds, tangent_seeds;
   std::vector<uint64_t> wanted;
@@ -29,8 +29,11 @@ std::vector<Tensor> push_forward(TapeImpl& tape, const std::vector<Tensor>& outp
     return tape.backward(seeds, targets);
   }();
   for (size_t i = 0; i < gradients.size(); ++i)
-    if (gradients[i].defined()) tangent_seeds.emplace_back(gradients[i].id(), tangents[i]);
-  return of_pullback.backward(tangent_seeds, wanted);
+    if (gradients[i].defined()) tangent_seeds.emplace_back(gradients[i].id(), *tangents[i]);
+  std::vector<Tensor> derivatives = of_pullback.backward(tangent_seeds, wanted);
+  for (size_t i = 0; i < derivatives.size(); ++i)
+    if (!derivatives[i].defined()) derivatives[i] = zeros(outputs[i].shape(), outputs[i].dtype());
+  return derivatives;
 }
 
 }  // namespace duet::detail

@@ -33,7 +33,7 @@ struct TrainTest {
 
 /// Reads train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte from a
 /// folder; also as .gz, and with a dot for the first dash of "-idx". ParseError, naming the file, when one is missing,
-/// damaged or does not fit the others.
+/// damaged or does not fit the others; OutOfMemory when one does not fit into memory.
 TrainTest load_idx(const std::string& folder, std::source_location line = std::source_location::current());
 
 }  // namespace duet::data

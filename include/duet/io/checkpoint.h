@@ -102,6 +102,7 @@ struct PlainSlot {
   std::string name;
   PlainType type;
   void* at;
+  bool constant;  // a const member: compared with a file, never written
 };
 
 namespace detail {
@@ -130,7 +131,7 @@ struct StateVisitor : tree::NamedVisitor<F> {
   template <class X>
   void config(X& x) {
     using Plain = std::remove_const_t<X>;
-    plain.push_back({this->path, plain_type<Plain>(), const_cast<Plain*>(&x)});
+    plain.push_back({this->path, plain_type<Plain>(), const_cast<Plain*>(&x), std::is_const_v<X>});
   }
 };
 template <class T, class F>
@@ -169,7 +170,8 @@ struct Checkpoint {
     save_state(step, tensors, plain, line);
   }
   /// Fills a tree from the latest state and returns its step; nothing where there is none, and the tree is as it was.
-  /// ParseError when that state is damaged or does not fit the tree, which is then as it was: no state is skipped.
+  /// ParseError when that state is damaged or does not fit the tree, which is then as it was: no state is skipped. A
+  /// const member does not fit when it has another value.
   template <class T>
   std::optional<int64_t> restore(T& tree, std::source_location line = std::source_location::current()) const {
     return fill(std::nullopt, tree, line);

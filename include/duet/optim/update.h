@@ -2,18 +2,13 @@
 #pragma once
 
 #include "duet/grad.h"
+#include "duet/parameters.h"
 
 namespace duet::optim {
 
 namespace detail {
 
-/// The parameters of a tree, to walk several trees of one shape side by side.
-template <class T>
-auto parameters(T& x) {
-  std::vector<std::conditional_t<std::is_const_v<T>, const Tensor, Tensor>*> all;
-  for_each_parameter(x, [&](auto& t) { all.push_back(&t); });
-  return all;
-}
+using duet::detail::parameters;
 
 /// Zeros in the shape of each parameter.
 template <class T>

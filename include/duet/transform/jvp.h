@@ -1,35 +1,30 @@
 // Directional derivatives.
 #pragma once
 
-#include "duet/grad.h"
+#include "duet/parameters.h"
+#include "duet/transform/rule.h"
 
 namespace duet {
 namespace detail {
 
-/// The floating parameters of a tree.
-template <class T>
-std::vector<Tensor> parameters(const T& tree) {
-  std::vector<Tensor> all;
-  for_each_parameter(tree, [&](const Tensor& t) { all.push_back(t); });
-  return all;
-}
-
 /// Throws unless each tangent is of its primal's spec.
-void check_tangents(const std::vector<Tensor>& primals, const std::vector<Tensor>& tangents);
+void check_tangents(const std::vector<const Tensor*>& primals, const std::vector<const Tensor*>& tangents);
 /// Derivatives of the outputs along the tangents, by the pullback's pullback: dx = Jᵀ·u is linear in u, and its
-/// gradient with respect to u is J·t. `tape` noted the outputs. Undefined where an output does not depend on a target.
+/// gradient with respect to u is J·t. `tape` noted the outputs. Zeros where an output does not depend on a target.
 std::vector<Tensor> push_forward(TapeImpl& tape, const std::vector<Tensor>& outputs,
-                                 const std::vector<uint64_t>& targets, const std::vector<Tensor>& tangents);
+                                 const std::vector<uint64_t>& targets, const std::vector<const Tensor*>& tangents);
 
 }  // namespace detail
 
 /// (f(primal), derivative of f along the tangent). The primal is a tree, the tangent a tree of the same type whose
-/// floating tensors are the direction; the derivative is a tree like f's result. A tuple of primals that f does not
+/// parameters are the direction; Buffers are constants, as for grad, and what stands in the tangent's is not looked at.
+/// The derivative is a tree like f's result: of every floating tensor, also in a Buffer, the derivative; zeros for
+/// integers, bools and keys, which have none. A tuple of primals that f does not
 /// take as it is are f's arguments, and the tangent is a tuple too. Computed as a vjp of a vjp, so it works in every
 /// mode and to any order, at about the cost of two gradients. ShapeError or DTypeError when the tangent does not fit.
 template <class F, class P>
 auto jvp(const F& f, const P& primal, const P& tangent, std::source_location line = std::source_location::current()) {
-  const std::vector<Tensor> tangents = detail::parameters(tangent);
+  const std::vector<const Tensor*> tangents = detail::parameters(tangent);
   {
     LineScope scope(line);
     detail::check_tangents(detail::parameters(primal), tangents);
@@ -46,9 +41,10 @@ auto jvp(const F& f, const P& primal, const P& tangent, std::source_location lin
   }();
   auto dy = y;
   LineScope scope(line);
-  std::vector<Tensor> derivatives = detail::push_forward(tape, detail::parameters(y), targets, tangents);
-  size_t next = 0;
-  dy = detail::gradient_tree(y, derivatives, next);
+  detail::set_floating_leaves(dy, detail::push_forward(tape, detail::floating_leaves(y), targets, tangents));
+  for_each_leaf(dy, [](Tensor& t) {
+    if (t.defined() && !is_float(t.dtype())) t = zeros(t.shape(), t.dtype());
+  });
   return std::pair{std::move(y), std::move(dy)};
 }
 
