@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "duet/data/idx.h"
+#include "deflated.h"
 #include "files.h"
 
 using namespace duet;
@@ -22,19 +23,7 @@ std::string idx(std::initializer_list<uint32_t> dims, const std::string& data) {
   for (uint32_t d : dims) s += word(d);
   return s + data;
 }
-std::string gzip(const std::string& bytes) {
-  z_stream z{};
-  deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&z, bytes.size()), '\0');
-  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  z.avail_in = static_cast<uInt>(bytes.size());
-  z.next_out = reinterpret_cast<Bytef*>(out.data());
-  z.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&z, Z_FINISH), Z_STREAM_END);
-  out.resize(z.total_out);
-  deflateEnd(&z);
-  return out;
-}
+std::string gzip(const std::string& bytes) { return deflated(bytes, 16 + MAX_WBITS); }
 
 // Three training images of 2x2 and two test images, labels 0 to 3.
 const std::string kImages = idx({3, 2, 2}, "\0\1\2\3\4\5\6\7\x08\x09\xff\x80"s), kLabels = idx({3}, "\2\0\3"s);
