@@ -22,16 +22,16 @@ struct Kernels {
   void (*row_reduce)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, T*);
   void (*row_chunks)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, int64_t, T*);
   void (*col_reduce)(ReduceKind, const Stream<T>&, int64_t, int64_t, const ColumnRange&, T*);
-  void (*col_part)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, int64_t, int64_t, T*);
+  void (*col_chain)(ReduceKind, const T*, int64_t, int64_t, bool, T*);
   void (*col_join)(ReduceKind, T*, int64_t, int64_t);
   void (*row_place)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, int64_t*);
   void (*col_place)(ReduceKind, const Stream<T>&, int64_t, int64_t, const ColumnRange&, int64_t*);
 };
 
-#define DUET_KERNELS(isa)                                                                                  \
-  Kernels<T> {                                                                                             \
-#isa, isa::row_reduce, isa::row_chunks, isa::col_reduce, isa::col_part, isa::col_join, isa::row_place, \
-        isa::col_place                                                                                     \
+#define DUET_KERNELS(isa)                                                                                   \
+  Kernels<T> {                                                                                              \
+#isa, isa::row_reduce, isa::row_chunks, isa::col_reduce, isa::col_chain, isa::col_join, isa::row_place, \
+        isa::col_place                                                                                      \
   }
 
 template <class T>
@@ -280,33 +280,29 @@ TYPED_TEST(Reduce, ColumnsEqualTheScalarOrder) {
   }
 }
 
-TYPED_TEST(Reduce, ColumnsInPartsKeepTheirBits) {
+TYPED_TEST(Reduce, ColumnsInChunksKeepTheirBits) {
   using T = TypeParam;
   for (const int64_t n : {1, 32, 33, 1000, 4096, 5001}) {
     for (const int64_t inner : {1, 10, 130}) {
-      const int64_t outer = 2;
-      const std::vector<T> x = numbers<T>(this->rng_, outer * n * inner, Content::normal);
+      const std::vector<T> x = numbers<T>(this->rng_, n * inner, Content::normal);
       const Stream<T> stream{x.data(), nullptr, nullptr};
       for (const ReduceKind kind : kKinds) {
         for (const Kernels<T>& isa : kernels<T>()) {
-          std::vector<T> whole(static_cast<size_t>(outer * inner));
-          isa.col_reduce(kind, stream, n, inner, {0, outer, 0, inner}, whole.data());
-          for (const int threads : {1, 2, 3, 8}) {
-            const int64_t rows = column_part_rows(n, threads);
-            const int64_t count = (n + rows - 1) / rows;
-            EXPECT_LE(count, threads);
-            for (int64_t o = 0; o < outer; ++o) {
-              std::vector<T> parts(static_cast<size_t>(count * inner));
-              for (int64_t p = 0; p < count; ++p) {
-                isa.col_part(kind, stream, n, inner, o, p * rows, std::min(n, (p + 1) * rows),
-                             parts.data() + p * inner);
-              }
-              isa.col_join(kind, parts.data(), count, inner);
-              for (int64_t i = 0; i < inner; ++i) {
-                ASSERT_TRUE(same_bits(parts[static_cast<size_t>(i)], whole[static_cast<size_t>(o * inner + i)]))
-                    << isa.name << " " << n << "x" << inner;
-              }
+          std::vector<T> whole(static_cast<size_t>(inner));
+          isa.col_reduce(kind, stream, n, inner, {0, 1, 0, inner}, whole.data());
+          for (const int64_t at_once : {1, 4, 5, 32}) {
+            const int64_t count = (n + kColumnChunk - 1) / kColumnChunk;
+            std::vector<T> parts(static_cast<size_t>(count * inner));
+            for (int64_t p = 0; p < count; ++p) {
+              const int64_t begin = p * kColumnChunk, end = std::min(n, begin + kColumnChunk);
+              for (int64_t r = begin; r < end; r += at_once)
+                isa.col_chain(kind, x.data() + r * inner, std::min(at_once, end - r), inner, r == begin,
+                              parts.data() + p * inner);
             }
+            isa.col_join(kind, parts.data(), count, inner);
+            for (int64_t i = 0; i < inner; ++i)
+              ASSERT_TRUE(same_bits(parts[static_cast<size_t>(i)], whole[static_cast<size_t>(i)]))
+                  << isa.name << " " << n << "x" << inner << " by " << at_once;
           }
         }
       }

@@ -35,7 +35,7 @@ struct Reductions {
   void (*row)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, T*);
   void (*row_chunks)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, int64_t, T*);
   void (*col)(ReduceKind, const Stream<T>&, int64_t, int64_t, const ColumnRange&, T*);
-  void (*col_part)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, int64_t, int64_t, T*);
+  void (*col_chain)(ReduceKind, const T*, int64_t, int64_t, bool, T*);
   void (*col_join)(ReduceKind, T*, int64_t, int64_t);
   void (*row_place)(ReduceKind, const Stream<T>&, int64_t, int64_t, int64_t, int64_t*);
   void (*col_place)(ReduceKind, const Stream<T>&, int64_t, int64_t, const ColumnRange&, int64_t*);

@@ -56,10 +56,6 @@ struct ColumnRange {
   int64_t outer_begin, outer_end, inner_begin, inner_end;
 };
 
-/// Rows of one part of a column reduction that is split over threads, a whole subtree of its order. n when not worth
-/// it.
-int64_t column_part_rows(int64_t n, int parts);
-
 #define DUET_DECLARE_REDUCTIONS(T)                                                                                     \
   /* y[r] = reduce over j < n of x[r*n + j], for r in [row_begin, row_end). */                                         \
   void row_reduce(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, T* y);           \
@@ -68,10 +64,9 @@ int64_t column_part_rows(int64_t n, int parts);
                   T* results);                                                                                         \
   /* y[o*inner + i] = reduce over r < n of x[(o*n + r)*inner + i]. */                                                  \
   void col_reduce(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, T* y);      \
-  /* One part of one outer index, rows [row_begin, row_end): y[i] for i < inner. See column_part_rows. */              \
-  void col_part(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, int64_t outer, int64_t row_begin,       \
-                int64_t row_end, T* y);                                                                                \
-  /* parts[i] = the parts parts[p*inner + i], p < count, joined. */                                                    \
+  /* The chains acc[i] of a chunk grow by rows x[r*inner + i]; when `fresh` they begin with the first row. */          \
+  void col_chain(ReduceKind kind, const T* x, int64_t rows, int64_t inner, bool fresh, T* acc);                        \
+  /* parts[i] = the chunks parts[p*inner + i], p < count, joined. */                                                   \
   void col_join(ReduceKind kind, T* parts, int64_t count, int64_t inner);                                              \
   /* The index of the first maximum or minimum (by kind) of each row, n > 0; a NaN wins, the first one. */             \
   void row_place(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t row_begin, int64_t row_end, int64_t* y);      \

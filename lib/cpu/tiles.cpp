@@ -136,6 +136,15 @@ Register TileProgram::add_output(DType dtype) {
   return static_cast<Register>(kOutput + static_cast<Register>(output_bytes.size() - 1));
 }
 
+void TileProgram::add_step(TileFn fn, Register in, Register out) {
+  Step step;
+  step.fn = fn;
+  step.inputs = step.outputs = 1;
+  step.in[0] = in;
+  step.out[0] = out;
+  steps.push_back(step);
+}
+
 void TileProgram::add_op(const OpRecord& op, DType dtype, const Register* in, const Register* out) {
   if (op.formula == nullptr) {
     Step step;

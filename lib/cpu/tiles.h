@@ -52,6 +52,7 @@ struct TileProgram {
   Register add_source(const Source& s);
   Register add_output(DType dtype);
   Register add_temporary() { return static_cast<Register>(kTemporary + temporaries++); }
+  void add_step(TileFn fn, Register in, Register out);
   /// The steps of a pointwise op; a user's op has one an instruction. `dtype` is that of its operands, masks aside.
   void add_op(const OpRecord& op, DType dtype, const Register* in, const Register* out);
   /// Lets temporaries whose values are dead share storage.

@@ -21,38 +21,46 @@ Strided strided(int v, const Graph& g, const std::vector<Layout>& layouts, const
   debug_line(fmt::format("launch {} {} {}", ops, g.value(g.node(l.nodes.back()).outputs[0]).spec, to_string(l.line)));
 }
 
+// The pass over a product's elements, a tile of the product at a time.
 struct EpilogueCall {
-  const cpu::TileProgram* program;
-  const void* const* in;
-  void* const* out;
+  const cpu::Pass& pass;
+  const cpu::Tables& tables;
   int64_t m, n;
   static void run(void* ctx, int64_t batch, int64_t i, int64_t j, int64_t rows, int64_t cols) {
     auto* c = static_cast<EpilogueCall*>(ctx);
     const int64_t first = (batch * c->m + i) * c->n + j;
-    if (cols == c->n) return cpu::run_tiles(*c->program, c->in, c->out, first, rows * cols);
-    for (int64_t r = 0; r < rows; ++r) cpu::run_tiles(*c->program, c->in, c->out, first + r * c->n, cols);
+    if (cols == c->n) return cpu::run_pass(c->pass, c->tables, first, rows * cols);
+    for (int64_t r = 0; r < rows; ++r) cpu::run_pass(c->pass, c->tables, first + r * c->n, cols);
   }
 };
 
 }  // namespace
 
 void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base,
-                std::vector<const void*>& in, std::vector<void*>& out) {
+                char* workspace, LaunchTables& tables) {
   if (debug_level() >= 2) [[unlikely]]
     show(l, g);
-  in.clear();
-  out.clear();
-  for (int v : l.sources) in.push_back(v < 0 ? nullptr : strided(v, g, layouts, base).data);
-  for (int v : l.results) out.push_back(base[static_cast<size_t>(v)]);
-  if (l.kind == LaunchKind::tiles) return cpu::run_tiles(l.program, in.data(), out.data());
+  tables.sources.clear();
+  tables.results.clear();
+  tables.shared.clear();
+  for (int v : l.sources) tables.sources.push_back(strided(v, g, layouts, base).data);
+  for (int v : l.results) tables.results.push_back(base[static_cast<size_t>(v)]);
+  for (int64_t offset : l.shared) tables.shared.push_back(workspace + offset);
+  const cpu::Tables places{tables.sources.data(), tables.results.data(), tables.shared.data()};
+  for (const cpu::SmallStep& s : l.before) cpu::run_step(s, places);
+  if (l.kind == LaunchKind::fused) {
+    cpu::run_segments(l.segments, places);
+    for (const cpu::SmallStep& s : l.after) cpu::run_step(s, places);
+    return;
+  }
 
   LineOverride line(l.line);  // errors in the data name the operation's line
   Strided inputs[Args::kMax], outputs[kMaxOutputs];
   for (size_t i = 0; i < l.inputs.size(); ++i) inputs[i] = strided(l.inputs[i], g, layouts, base);
   for (size_t k = 0; k < l.outputs.size(); ++k) outputs[k] = strided(l.outputs[k], g, layouts, base);
-  if (l.kind == LaunchKind::matmul && !l.program.steps.empty()) {
+  if (l.kind == LaunchKind::matmul && !l.segments.empty()) {
     const Shape& y = *outputs[0].shape;
-    EpilogueCall call{&l.program, in.data(), out.data(), y[y.rank() - 2], y[y.rank() - 1]};
+    EpilogueCall call{l.segments[0].stages[0].elements, places, y[y.rank() - 2], y[y.rank() - 1]};
     cpu::Epilogue epilogue{EpilogueCall::run, &call};
     if (outputs[0].dtype == DType::f32) return cpu::run_matmul<float>(inputs[0], inputs[1], outputs[0], epilogue);
     return cpu::run_matmul<double>(inputs[0], inputs[1], outputs[0], epilogue);

@@ -1,23 +1,33 @@
-// Kernels ready to run: every operand resolved to a value and a layout, every tile program built.
+// Kernels ready to run: every operand resolved to a value and a layout, every program built.
 #pragma once
 
-#include "cpu/tiles.h"
+#include "cpu/segments.h"
 #include "duet/core/memory.h"
 #include "duet/graph/plan.h"
 
 namespace duet::graph {
 
-enum class LaunchKind : uint8_t { tiles, kernel, matmul };
+enum class LaunchKind : uint8_t {
+  kernel,  // one operation
+  matmul,  // a product; `segments` may hold one pass over its elements
+  fused,   // `segments`
+};
 
 struct Launch {
   LaunchKind kind = LaunchKind::kernel;
   const OpRecord* op = nullptr;  // kernel, matmul
   std::vector<int64_t> attrs;
   std::vector<int> inputs, outputs;  // values: of the kernel, or of the matmul
-  cpu::TileProgram program;          // tiles; a matmul's epilogue
-  std::vector<int> sources;          // values behind the program's sources
-  std::vector<int> results;          // values behind its outputs
-  std::vector<int> nodes;            // for explain
+
+  // Programs name places in these tables.
+  std::vector<int> sources;     // values read
+  std::vector<int> results;     // values written
+  std::vector<int64_t> shared;  // where storage for this launch begins in its workspace, in bytes
+  int64_t workspace_bytes = 0;
+  std::vector<cpu::SmallStep> before, after;
+  std::vector<cpu::Segment> segments;
+
+  std::vector<int> nodes;  // for explain
   Line line;
   int64_t bytes = 0;
   bool may_throw = false;
@@ -34,7 +44,8 @@ struct OutputPlan {
 struct Executable {
   std::vector<Launch> launches;
   std::vector<Layout> layouts;
-  std::vector<int64_t> arena_offset;  // by value: of a root in the arena, −1 elsewhere
+  std::vector<int64_t> arena_offset;      // by value: of a root in the arena, −1 elsewhere
+  std::vector<int64_t> workspace_offset;  // by launch
   std::vector<OutputPlan> outputs;
   std::vector<std::pair<int, int>> product_in;  // products that lie in the storage of an output of their epilogue
   int64_t arena_bytes = 0;
@@ -44,9 +55,15 @@ struct Executable {
 /// Makes the launches of a graph's kernels.
 std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts);
 
-/// Runs one launch; base holds the storage of every root value, in and out are scratch.
+/// Pointers of one launch; kept from launch to launch.
+struct LaunchTables {
+  std::vector<const void*> sources;
+  std::vector<void*> results, shared;
+};
+
+/// Runs one launch; base holds the storage of every root value.
 void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base,
-                std::vector<const void*>& in, std::vector<void*>& out);
+                char* workspace, LaunchTables& tables);
 
 /// Whether the launch may compute `result` in the storage of `operand`: each element is read, for the last time, no
 /// later than it is written.

@@ -56,7 +56,7 @@ class Reader {
     for (const graph::OutputPlan& o : e_.outputs) p.outputs.push_back(output(o));
     const graph::MemoryPlan& m = plan_.memory();
     for (const graph::Buffer& b : m.buffers)
-      p.buffers.push_back({value(b.value), b.first, b.last, b.bytes, b.offset,
+      p.buffers.push_back({b.value >= 0 ? value(b.value) : workspace(b), b.first, b.last, b.bytes, b.offset,
                            b.shares < 0 ? "" : names_[index(m.buffers[index(b.shares)].value)]});
     p.naive_bytes = m.naive_bytes;
     p.lower_bound_bytes = m.lower_bound_bytes;
@@ -118,6 +118,9 @@ class Reader {
     const graph::Node &from = g_.node(r.producer), &to = g_.node(r.consumer);
     return {
         value(from.outputs[0]), value(to.outputs[0]), from.op->name, to.op->name, r.fused, r.reason, r.bytes, to.line};
+  }
+  static Explanation::Value workspace(const graph::Buffer& b) {
+    return {fmt::format("workspace of k{}", b.first), {DType::u8, Shape{b.bytes}}};
   }
   Explanation::Output output(const graph::OutputPlan& o) const {
     Explanation::Output out{value(o.value), {}, ""};

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "graph/groups.h"
+
 namespace duet::graph {
 namespace {
 
@@ -13,6 +15,7 @@ constexpr Pass kPasses[] = {
     {"cse", "computes once what is computed twice", cse},
     {"dce", "removes what no output needs", dce},
     {"fuse", "groups operations into kernels", fuse},
+    {"combine", "runs independent kernels as one", combine},
 };
 constexpr std::string_view kPlanMemory = "plan_memory";
 
@@ -32,17 +35,6 @@ std::vector<std::string> left_out_by_environment() {
   return names;
 }
 
-// Without fuse, every node that computes is a kernel.
-void one_kernel_a_node(Graph& g) {
-  std::vector<Layout> l = layouts(g);
-  for (size_t i = 0; i < g.nodes.size(); ++i) {
-    Node& n = g.nodes[i];
-    if (is_view(n) && l[static_cast<size_t>(n.outputs[0])].root != n.outputs[0]) continue;
-    n.kernel = static_cast<int>(g.kernels.size());
-    g.kernels.push_back({{static_cast<int>(i)}});
-  }
-}
-
 }  // namespace
 
 std::span<const Pass> passes() { return kPasses; }
@@ -51,7 +43,8 @@ void check_pass_names(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     bool known = name == kPlanMemory;
     for (const Pass& p : kPasses) known |= p.name == name;
-    check<Error>(known, "passes: there is no pass {}; the passes are simplify, cse, dce, fuse, plan_memory", name);
+    check<Error>(known, "passes: there is no pass {}; the passes are simplify, cse, dce, fuse, combine, plan_memory",
+                 name);
   }
 }
 
@@ -78,7 +71,7 @@ Graph run_passes(Graph g, Report& report, const std::vector<std::string>& withou
     verify(g);
 #endif
   }
-  if (g.kernels.empty()) one_kernel_a_node(g);
+  if (g.kernels.empty()) Groups(g).write();  // without fuse, one a node that computes
 #ifdef DUET_VERIFY
   verify(g);
 #endif

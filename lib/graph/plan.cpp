@@ -22,8 +22,7 @@ class StoragePlanner {
       const Launch& l = e_.launches[k];
       for (int v : l.inputs) use(v, k);
       for (int v : l.sources) use(v, k);
-      if (l.kind != LaunchKind::tiles)
-        for (int v : l.outputs) written_[index(v)] = static_cast<int>(k);
+      for (int v : l.outputs) written_[index(v)] = static_cast<int>(k);
       for (int v : l.results) written_[index(v)] = static_cast<int>(k);
       if (l.may_throw) last_throw_ = static_cast<int>(k);
     }
@@ -96,7 +95,7 @@ class StoragePlanner {
         buffers.push_back(
             {v, static_cast<int>(k), std::max(static_cast<int>(k), last_use_[index(v)]), bytes(v), 0, shares});
       };
-      if (l.kind != LaunchKind::tiles) {
+      {
         for (int v : l.outputs) {
           // A product that only its own epilogue reads lies where a result will: see Executable::product_in.
           if (l.kind == LaunchKind::matmul && !l.results.empty() && !is_output(v) &&
@@ -130,8 +129,13 @@ class StoragePlanner {
         add(v, shares);
       }
     }
+    for (size_t k = 0; k < e_.launches.size(); ++k)
+      if (e_.launches[k].workspace_bytes > 0)
+        buffers.push_back({-1, static_cast<int>(k), static_cast<int>(k), e_.launches[k].workspace_bytes});
     MemoryPlan plan = plan_memory(std::move(buffers), reuse);
-    for (const Buffer& b : plan.buffers) e_.arena_offset[index(b.value)] = b.offset;
+    e_.workspace_offset.assign(e_.launches.size(), 0);
+    for (const Buffer& b : plan.buffers)
+      (b.value >= 0 ? e_.arena_offset[index(b.value)] : e_.workspace_offset[index(b.first)]) = b.offset;
     e_.arena_bytes = plan.arena_bytes;
     return plan;
   }
@@ -143,6 +147,19 @@ class StoragePlanner {
   int last_throw_ = -1;
 };
 
+size_t size_bytes_of(const cpu::Pass& p) {
+  return p.program.sources.size() * sizeof(cpu::Source) + p.program.steps.size() * sizeof(cpu::Step);
+}
+size_t size_bytes_of(const Launch& l) {
+  size_t n = sizeof(Launch);
+  for (const cpu::SmallStep& s : l.before) n += sizeof s + size_bytes_of(s.pass);
+  for (const cpu::SmallStep& s : l.after) n += sizeof s + size_bytes_of(s.pass);
+  for (const cpu::Segment& s : l.segments)
+    for (const cpu::Stage& stage : s.stages)
+      n += sizeof stage + size_bytes_of(stage.rows) + size_bytes_of(stage.elements);
+  return n;
+}
+
 }  // namespace
 
 // What one call needs besides its outputs; kept for the next call.
@@ -150,8 +167,7 @@ struct Plan::Workspace {
   void* arena = nullptr;
   size_t arena_bytes = 0;
   std::vector<char*> base;  // by root value
-  std::vector<const void*> in;
-  std::vector<void*> out;
+  LaunchTables tables;
   std::vector<uint8_t> given;  // slots donated in this call
   ~Workspace() {
     if (arena != nullptr) memory::deallocate(arena, arena_bytes);
@@ -184,8 +200,7 @@ Plan::~Plan() = default;
 
 size_t Plan::size_bytes() const {
   size_t n = key_.size() * 8 + graph_.values.size() * sizeof(Value) + graph_.nodes.size() * (sizeof(Node) + 64);
-  for (const Launch& l : executable_->launches)
-    n += sizeof(Launch) + l.program.sources.size() * sizeof(cpu::Source) + l.program.steps.size() * sizeof(cpu::Step);
+  for (const Launch& l : executable_->launches) n += size_bytes_of(l);
   return n + static_cast<size_t>(executable_->arena_bytes);
 }
 
@@ -279,7 +294,8 @@ void Plan::execute(const Run& run) const {
         reinterpret_cast<char*>(const_cast<Number8*>(&run.numbers[static_cast<size_t>(graph_.value(v).index)]));
   for (auto [product, home] : e.product_in) w.base[static_cast<size_t>(product)] = w.base[static_cast<size_t>(home)];
 
-  for (const Launch& l : e.launches) run_launch(l, graph_, e.layouts, w.base, w.in, w.out);
+  for (size_t k = 0; k < e.launches.size(); ++k)
+    run_launch(e.launches[k], graph_, e.layouts, w.base, static_cast<char*>(w.arena) + e.workspace_offset[k], w.tables);
   thread_state.launches += e.launches.size();
   thread_state.bytes += static_cast<uint64_t>(cost_.bytes);
 

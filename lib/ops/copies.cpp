@@ -7,6 +7,7 @@
 #include "cpu/tiles.h"
 #include "duet/grad.h"
 #include "duet/ops/movement.h"
+#include "ops/convert.h"
 #include "ops/axis.h"
 
 namespace duet {
@@ -124,29 +125,35 @@ To convert(From v) {
   }
 }
 
+template <class From, class To>
+void convert_tile(const cpu::TileCall& call) {
+  const From* x = static_cast<const From*>(call.in[0]);
+  To* y = static_cast<To*>(call.out[0]);
+  if ((call.scalars & 1u) != 0) {
+    std::fill_n(y, call.n, convert<To>(*x));
+    return;
+  }
+  for (int64_t i = 0; i < call.n; ++i) y[i] = convert<To>(x[i]);
+}
+
 }  // namespace
+
+cpu::TileFn cast_tile(DType from, DType to) {
+  cpu::TileFn fn = nullptr;
+  visit(from, [&](auto f) { visit(to, [&](auto t) { fn = convert_tile<decltype(f), decltype(t)>; }); });
+  return fn;
+}
 
 void Cast::run(const KernelCall& call) {
   const Strided& x = call.in[0];
-  cpu::Source source = cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape);
-  const int64_t n = x.shape->numel();
-  visit(x.dtype, [&](auto from) {
-    visit(call.out[0].dtype, [&](auto to) {
-      using From = decltype(from);
-      using To = decltype(to);
-      alignas(64) From tile[cpu::kTile];
-      To* y = static_cast<To*>(call.out[0].data);
-      for (int64_t i = 0; i < n; i += cpu::kTile) {
-        int64_t count = std::min(cpu::kTile, n - i);
-        const From* v = static_cast<const From*>(x.data) + i;
-        if (!source.dense) {
-          cpu::gather(source, x.data, i, count, tile);
-          v = tile;
-        }
-        for (int64_t k = 0; k < count; ++k) y[i + k] = convert<To>(v[k]);
-      }
-    });
-  });
+  const Strided& y = call.out[0];
+  cpu::TileProgram program;
+  program.clear(x.shape->numel());
+  const cpu::Register from = program.add_source(cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape));
+  program.add_step(cast_tile(x.dtype, y.dtype), from, program.add_output(y.dtype));
+  const void* in[] = {x.data};
+  void* out[] = {y.data};
+  cpu::run_tiles(program, in, out);
 }
 
 void Cast::vjp(VjpContext& c) { c.set(0, cast(c.dy(), c.in_dtype(0))); }

@@ -22,7 +22,7 @@ inline std::string verify_memory(const graph::Plan& plan) {
   for (int k = 0; k < static_cast<int>(e.launches.size()); ++k) {
     const graph::Launch& l = e.launches[static_cast<size_t>(k)];
     std::vector<int> writes(l.results);
-    if (l.kind != graph::LaunchKind::tiles) writes.insert(writes.end(), l.outputs.begin(), l.outputs.end());
+    writes.insert(writes.end(), l.outputs.begin(), l.outputs.end());
     std::vector<int> reads(l.inputs);
     reads.insert(reads.end(), l.sources.begin(), l.sources.end());
     for (int v : writes) {

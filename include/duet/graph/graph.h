@@ -31,18 +31,36 @@ struct Value {
 /// A slot as messages name it: "arg0", "arg0.3" (its fourth tensor), or "in2" for what the arguments do not hold.
 std::string slot_name(const Value& slot);
 
+/// How a node takes part in the kernel it was fused into. A reduction is named by what it reads.
+enum class Space : uint8_t {
+  whole,     // an operation of its own, or the product that a kernel's elements follow
+  elements,  // over the elements of a segment
+  rows,      // once for each row of a segment
+  before,    // small, and done before the segments
+  after,     // small, and done when all rows are
+};
+
 struct Node {
   const OpRecord* op = nullptr;
   std::vector<int64_t> attrs;
   std::vector<int> inputs, outputs;  // values
   Line line;
   int region = 0;   // cse works within one
-  int kernel = -1;  // after fuse
+  // After fuse:
+  int kernel = -1, segment = 0;
+  Space space = Space::whole;
 };
 
-/// A group of nodes that runs as one kernel: a matmul or a kernel of its own first, pointwise nodes after it.
+/// What a kernel runs over: elements, in rows where something is reduced or repeated along them.
+struct Segment {
+  int64_t numel = 0;
+  int64_t row = 0;  // elements of a row, 0 when nothing depends on rows
+};
+
+/// Nodes that run as one kernel: an operation of its own, a product with elements, or segments of fused nodes.
 struct Kernel {
   std::vector<int> nodes;
+  std::vector<Segment> segments = {};
 };
 
 struct Graph {

@@ -11,6 +11,7 @@ Graph simplify(Graph g, Report& report);
 Graph cse(Graph g, Report& report);
 Graph dce(Graph g, Report& report);
 Graph fuse(Graph g, Report& report);
+Graph combine(Graph g, Report& report);
 
 struct Pass {
   std::string_view name, purpose;
@@ -31,7 +32,7 @@ void verify(const Graph& g);
 
 /// A buffer of the arena.
 struct Buffer {
-  int value;        // whose storage it is
+  int value;        // whose storage it is; −1: what a kernel needs while it runs
   int first, last;  // kernels between which it is live
   int64_t bytes;    // rounded up to the alignment
   int64_t offset = 0;

@@ -82,6 +82,7 @@ struct Copy : KernelOp<MovementOps, 1> {
 /// Elements converted to another dtype (attribute: the DType). Float to integer truncates and saturates, NaN gives 0;
 /// to bool it is x ≠ 0.
 struct Cast : KernelOp<MovementOps, 1> {
+  static constexpr OpClass kClass = OpClass::cast;
   static constexpr std::string_view name = "cast";
   static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);

@@ -70,6 +70,8 @@ struct KernelCall {
 
 enum class OpClass : uint8_t {
   pointwise,  // same place in, same place out; may be fused
+  cast,       // the same, to another dtype
+  reduction,  // over axes, in one of the two orders; may be fused
   view,       // another way to look at its input's storage, where strides allow it
   matmul,     // may take pointwise work as an epilogue
   update,     // a kernel that changes some elements of its first operand; eagerly in place of a temporary

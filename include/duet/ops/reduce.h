@@ -15,6 +15,7 @@ const OpRecord& builtin(const ReduceOps*, int i);
 
 /// Sum over axes (attributes: a bit per axis, keepdims). Integers and bool give i64. The sum of nothing is 0.
 struct Sum : KernelOp<ReduceOps, 1> {
+  static constexpr OpClass kClass = OpClass::reduction;
   static constexpr std::string_view name = "sum";
   static constexpr BatchRule batch = batch_axes;
   static void infer(const Args& in, Attrs attrs, Spec* out);
@@ -24,6 +25,7 @@ struct Sum : KernelOp<ReduceOps, 1> {
 
 /// Maximum over axes; NaN propagates; equal maxima share the gradient. ShapeError over no elements.
 struct Max : KernelOp<ReduceOps, 1> {
+  static constexpr OpClass kClass = OpClass::reduction;
   static constexpr std::string_view name = "max";
   static constexpr BatchRule batch = batch_axes;
   static void infer(const Args& in, Attrs attrs, Spec* out);
@@ -42,6 +44,7 @@ struct Argmax : KernelOp<ReduceOps, 1> {
 
 /// Minimum over axes; NaN propagates; equal minima share the gradient. ShapeError over no elements.
 struct Min : KernelOp<ReduceOps, 1> {
+  static constexpr OpClass kClass = OpClass::reduction;
   static constexpr std::string_view name = "min";
   static constexpr BatchRule batch = batch_axes;
   static void infer(const Args& in, Attrs attrs, Spec* out);
@@ -52,6 +55,7 @@ struct Min : KernelOp<ReduceOps, 1> {
 
 /// Product over axes. Integers and bool give i64. The product of nothing is 1.
 struct Prod : KernelOp<ReduceOps, 1> {
+  static constexpr OpClass kClass = OpClass::reduction;
   static constexpr std::string_view name = "prod";
   static constexpr BatchRule batch = batch_axes;
   static void infer(const Args& in, Attrs attrs, Spec* out);

@@ -144,11 +144,8 @@ void with_extremum(ReduceKind kind, F f) {
   void col_reduce(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, const ColumnRange& range, T* y) {     \
     with_op(kind, [&](auto op) { reduce_columns<decltype(op), P>(x, n, inner, range, y); });                           \
   }                                                                                                                    \
-  void col_part(ReduceKind kind, const Stream<T>& x, int64_t n, int64_t inner, int64_t outer, int64_t row_begin,       \
-                int64_t row_end, T* y) {                                                                               \
-    with_op(kind, [&](auto op) {                                                                                       \
-      ColumnOrder<decltype(op), P>::part(x, n, inner, outer, row_begin, row_end, 0, inner, y);                         \
-    });                                                                                                                \
+  void col_chain(ReduceKind kind, const T* x, int64_t rows, int64_t inner, bool fresh, T* acc) {                       \
+    with_op(kind, [&](auto op) { ColumnOrder<decltype(op), P>::chain(x, rows, inner, fresh, acc); });                  \
   }                                                                                                                    \
   void col_join(ReduceKind kind, T* parts, int64_t count, int64_t inner) {                                             \
     with_op(kind, [&](auto op) { ColumnOrder<decltype(op), P>::join(parts, count, inner); });                          \

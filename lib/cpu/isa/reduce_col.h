@@ -110,6 +110,21 @@ class ColumnOrder {
     }
   }
 
+  /// acc = acc + the rows of x, each of `inner` elements; acc begins with the first row when it is fresh.
+  static void chain(const T* x, int64_t rows, int64_t inner, bool fresh, T* acc) {
+    for (int64_t r = 0; r < rows; ++r, x += inner, fresh = false) {
+      if (fresh) {
+        __builtin_memcpy(acc, x, static_cast<size_t>(inner) * sizeof(T));
+        continue;
+      }
+      int64_t i = 0;
+      for (; i + kLanes <= inner; i += kLanes) Op::combine(P::load(acc + i), P::load(x + i)).store(acc + i);
+      const int rest = static_cast<int>(inner - i);
+      if (rest > 0)
+        Op::combine(P::load_partial(acc + i, rest), P::load_partial(x + i, rest)).store_partial(acc + i, rest);
+    }
+  }
+
   static void join(T* parts, int64_t count, int64_t inner) {
     for (int64_t i = 0; i < inner; i += kWidth) {
       const int64_t cols = least(kWidth, inner - i);

@@ -1,0 +1,219 @@
+#include "cpu/segments.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/scratch.h"
+#include "cpu/threads.h"
+
+namespace duet::cpu {
+namespace {
+
+// Below this many element-steps a second thread costs more than it saves.
+constexpr int64_t kParallelWork = int64_t{64} * 1024;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// What a thread sees: the kernel's tables and its own blocks. A block's storage is addressed by positions in the whole
+// space, so that programs do not know of blocks.
+struct View {
+  const Tables& tables;
+  char* const* local = nullptr;
+
+  char* at(const Place& p) const { return base(p) + p.offset; }
+  char* base(const Place& p) const {
+    switch (p.kind) {
+      case Place::Kind::source:
+        return static_cast<char*>(const_cast<void*>(tables.sources[p.index]));
+      case Place::Kind::result:
+        return static_cast<char*>(tables.results[p.index]);
+      case Place::Kind::shared:
+        return static_cast<char*>(tables.shared[p.index]);
+      case Place::Kind::local:
+        return local[p.index];
+    }
+    return nullptr;
+  }
+};
+
+void run_pass(const Pass& pass, const View& view, int64_t begin, int64_t n) {
+  if (pass.empty() || n == 0) return;
+  thread_local std::vector<const void*> in;
+  thread_local std::vector<void*> out;
+  in.clear();
+  out.clear();
+  for (size_t k = 0; k < pass.in.size(); ++k)
+    in.push_back(pass.program.sources[k].constant != nullptr ? nullptr : view.at(pass.in[k]));
+  for (const Place& p : pass.out) out.push_back(view.at(p));
+  run_tiles(pass.program, in.data(), out.data(), begin, n);
+}
+
+template <class F>
+void with_reductions(DType dtype, F f) {
+  dtype == DType::f32 ? f(kernels().reduce_f32, 0.0f) : f(kernels().reduce_f64, 0.0);
+}
+
+// Rows [begin, end) of x, reduced to y[begin, end).
+void reduce_rows(ReduceKind kind, DType dtype, const char* x, int64_t n, int64_t begin, int64_t end, char* y) {
+  with_reductions(dtype, [&](const auto& k, auto zero) {
+    using T = decltype(zero);
+    Stream<T> stream;
+    stream.data = reinterpret_cast<const T*>(x);
+    k.row(kind, stream, n, begin, end, reinterpret_cast<T*>(y));
+  });
+}
+
+class SegmentRun {
+ public:
+  SegmentRun(const Segment& s, const Tables& tables) : s_(s), tables_(tables) {
+    size_t steps = 0;
+    for (const Stage& stage : s.stages) {
+      steps += stage.elements.program.steps.size() + stage.reductions.size() + stage.columns.size();
+      columns_ |= !stage.columns.empty();
+      only_elements_ &= stage.rows.empty() && stage.reductions.empty() && stage.columns.empty();
+    }
+    only_elements_ &= s.stages.size() == 1;
+    work_ = s.rows * s.row * static_cast<int64_t>(std::max<size_t>(steps, 1));
+    if (s.in_chunks) {
+      units_ = s.rows * ceil_div(s.row, kReduceChunk);
+    } else if (only_elements_) {
+      units_ = ceil_div(s.rows * s.row, kTile);
+    } else {
+      block_ = std::clamp<int64_t>(kBlockElements / std::max<int64_t>(s.row, 1), 1, std::max<int64_t>(s.rows, 1));
+      // A chunk of the column order belongs to one thread, and is cut in equal blocks.
+      if (columns_)
+        while (kColumnChunk % block_ != 0) --block_;
+      unit_rows_ = columns_ ? std::max(block_, kColumnChunk) : block_;
+      if (columns_) block_ = std::min(block_, kColumnChunk);
+      units_ = ceil_div(s.rows, unit_rows_);
+    }
+  }
+
+  int64_t units() const { return units_; }
+  int64_t work() const { return work_; }
+
+  void run(int64_t begin, int64_t end) const {
+    if (begin >= end) return;
+    if (only_elements_) {
+      const int64_t from = begin * kTile, to = std::min(s_.rows * s_.row, end * kTile);
+      return run_pass(s_.stages[0].elements, {tables_}, from, to - from);
+    }
+    size_t bytes = 0;
+    const int64_t elements = s_.in_chunks ? kReduceChunk : block_ * s_.row;
+    for (const Local& l : s_.locals) bytes += local_bytes(l, elements);
+    auto* at = static_cast<char*>(thread_scratch(static_cast<int64_t>(bytes)));
+    thread_local std::vector<char*> local;
+    local.resize(s_.locals.size());
+    if (s_.in_chunks) return run_chunks(begin, end, at, elements, local);
+    const int64_t last = std::min(s_.rows, end * unit_rows_);
+    for (int64_t row = begin * unit_rows_; row < last; row += block_)
+      run_block(row, std::min(block_, last - row), at, elements, local);
+  }
+
+ private:
+  size_t local_bytes(const Local& l, int64_t elements) const {
+    const int64_t n = l.of_rows ? block_ : elements;
+    return static_cast<size_t>((n * l.bytes + 63) / 64 * 64);
+  }
+  // Storage of locals for a block whose first row and element these are.
+  void address(char* at, int64_t elements, int64_t first_row, int64_t first_element, std::vector<char*>& local) const {
+    for (size_t k = 0; k < s_.locals.size(); ++k) {
+      const Local& l = s_.locals[k];
+      local[k] = at - (l.of_rows ? first_row : first_element) * l.bytes;
+      at += local_bytes(l, elements);
+    }
+  }
+
+  void run_block(int64_t first, int64_t rows, char* at, int64_t elements, std::vector<char*>& local) const {
+    address(at, elements, first, first * s_.row, local);
+    const View view{tables_, local.data()};
+    for (const Stage& stage : s_.stages) {
+      run_pass(stage.rows, view, first, rows);
+      run_pass(stage.elements, view, first * s_.row, rows * s_.row);
+      for (const RowReduction& r : stage.reductions)
+        reduce_rows(r.kind, r.dtype, view.at(r.in), s_.row, first, first + rows, view.at(r.out));
+      for (const ColumnReduction& c : stage.columns)
+        with_reductions(c.dtype, [&](const auto& k, auto zero) {
+          using T = decltype(zero);
+          k.col_chain(c.kind, reinterpret_cast<const T*>(view.at(c.in)) + first * s_.row, rows, s_.row,
+                      first % kColumnChunk == 0,
+                      reinterpret_cast<T*>(view.at(c.chunks)) + first / kColumnChunk * s_.row);
+        });
+    }
+  }
+
+  void run_chunks(int64_t begin, int64_t end, char* at, int64_t elements, std::vector<char*>& local) const {
+    const Stage& stage = s_.stages[0];
+    const int64_t chunks = ceil_div(s_.row, kReduceChunk);
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const int64_t row = unit / chunks, in_row = unit % chunks * kReduceChunk;
+      const int64_t first = row * s_.row + in_row, n = std::min(kReduceChunk, s_.row - in_row);
+      address(at, elements, row, first, local);
+      const View view{tables_, local.data()};
+      run_pass(stage.elements, view, first, n);
+      for (const RowReduction& r : stage.reductions) {
+        const auto size = static_cast<int64_t>(size_bytes(r.dtype));
+        reduce_rows(r.kind, r.dtype, view.at(r.in) + first * size, n, 0, 1, view.at(r.out) + unit * size);
+      }
+    }
+  }
+
+  const Segment& s_;
+  const Tables& tables_;
+  bool columns_ = false, only_elements_ = true;
+  int64_t units_ = 0, work_ = 0, block_ = 1, unit_rows_ = 1;
+};
+
+}  // namespace
+
+void run_pass(const Pass& pass, const Tables& tables, int64_t begin, int64_t n) {
+  run_pass(pass, View{tables}, begin, n);
+}
+
+void run_step(const SmallStep& step, const Tables& tables) {
+  const View view{tables};
+  switch (step.kind) {
+    case SmallStep::Kind::pass:
+      return run_pass(step.pass, view, 0, step.pass.program.numel);
+    case SmallStep::Kind::rows:
+      return reduce_rows(step.reduce, step.dtype, view.at(step.in), step.n, 0, step.count, view.at(step.out));
+    case SmallStep::Kind::columns:
+      with_reductions(step.dtype, [&](const auto& k, auto zero) {
+        using T = decltype(zero);
+        T* chunks = reinterpret_cast<T*>(view.at(step.in));
+        k.col_join(step.reduce, chunks, step.count, step.n);
+        std::memcpy(view.at(step.out), chunks, static_cast<size_t>(step.n) * sizeof(T));
+      });
+  }
+}
+
+void run_segments(std::span<const Segment> segments, const Tables& tables) {
+  int64_t work = 0;
+  for (const Segment& s : segments) work += SegmentRun(s, tables).work();
+  const int parts = work < kParallelWork ? 1 : threads();
+  if (parts == 1) {
+    for (const Segment& s : segments) {
+      const SegmentRun run(s, tables);
+      run.run(0, run.units());
+    }
+    return;
+  }
+  // Each part takes its share of the work of all segments put one after the other.
+  parallel_for(parts, [&](int64_t part) {
+    double before = 0;
+    const double from = static_cast<double>(work) * static_cast<double>(part) / parts;
+    const double to = static_cast<double>(work) * static_cast<double>(part + 1) / parts;
+    for (const Segment& s : segments) {
+      const SegmentRun run(s, tables);
+      if (run.work() == 0) continue;
+      auto unit = [&](double at) {
+        const double share = std::clamp((at - before) / static_cast<double>(run.work()), 0.0, 1.0);
+        return static_cast<int64_t>(share * static_cast<double>(run.units()));
+      };
+      run.run(unit(from), part + 1 == parts ? run.units() : unit(to));
+      before += static_cast<double>(run.work());
+    }
+  });
+}
+
+}  // namespace duet::cpu

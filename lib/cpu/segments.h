@@ -1,0 +1,96 @@
+// Fused kernels: tile programs over the elements and over the rows of one or several spaces, with the reductions
+// between them. A block of rows goes through all stages while it is in the nearest caches.
+#pragma once
+
+#include "cpu/tiles.h"
+
+namespace duet::cpu {
+
+/// Where a pass finds an operand or leaves a result.
+struct Place {
+  enum class Kind : uint8_t {
+    source,  // an operand of the kernel
+    result,  // a result of the kernel
+    shared,  // storage of this run of the kernel, the same for all threads
+    local,   // storage of one thread for one block of rows
+  };
+  Kind kind = Kind::source;
+  int index = 0;
+  int64_t offset = 0;  // bytes
+  bool operator==(const Place&) const = default;
+};
+
+/// A tile program and where its operands are, by the program's sources and outputs.
+struct Pass {
+  TileProgram program;
+  std::vector<Place> in, out;
+  bool empty() const { return program.steps.empty(); }
+};
+
+/// out[r] = the reduction of the elements of row r.
+struct RowReduction {
+  ReduceKind kind;
+  DType dtype;
+  Place in, out;
+};
+/// The reduction over rows, as far as one chunk of kColumnChunk rows goes: chunks[c * row + i].
+struct ColumnReduction {
+  ReduceKind kind;
+  DType dtype;
+  Place in, chunks;
+};
+
+/// What a block of rows goes through: a pass over its rows, one over its elements, and what they are reduced to.
+struct Stage {
+  Pass rows, elements;
+  std::vector<RowReduction> reductions;
+  std::vector<ColumnReduction> columns;
+};
+
+/// Storage for the rows of a block, or for their elements.
+struct Local {
+  int bytes = 4;  // of one element
+  bool of_rows = false;
+};
+
+/// A space of rows and what is computed over it. Without reductions it is only elements, cut anywhere.
+struct Segment {
+  int64_t rows = 1, row = 0;
+  /// Rows too long for a block: each is reduced in chunks of kReduceChunk, whose results are out[r * chunks + c]. One
+  /// stage, no pass over rows.
+  bool in_chunks = false;
+  std::vector<Stage> stages;
+  std::vector<Local> locals;
+};
+
+/// What one thread does before all segments or after them.
+struct SmallStep {
+  enum class Kind : uint8_t {
+    pass,     // over its whole space
+    rows,     // out[r] = the reduction of `n` elements in[r*n…], r < count
+    columns,  // out[i] = the chunks in[c*n + i], c < count, joined; overwrites them
+  } kind = Kind::pass;
+  Pass pass;
+  ReduceKind reduce = ReduceKind::sum;
+  DType dtype = DType::f32;
+  Place in, out;
+  int64_t count = 0, n = 0;
+};
+
+/// The first elements of what the places name.
+struct Tables {
+  const void* const* sources;
+  void* const* results;
+  void* const* shared;
+};
+
+/// Elements [begin, begin + n) of a pass, on this thread.
+void run_pass(const Pass& pass, const Tables& tables, int64_t begin, int64_t n);
+void run_step(const SmallStep& step, const Tables& tables);
+/// On several threads where that pays.
+void run_segments(std::span<const Segment> segments, const Tables& tables);
+
+/// Elements of a block of rows, about.
+inline constexpr int64_t kBlockElements = 2048;
+
+}  // namespace duet::cpu

@@ -1,0 +1,153 @@
+// combine: kernels that do not need each other become segments of one kernel, and a small kernel becomes the beginning
+// of the only one that reads it.
+//
+//   before   k0: %2 = sum(%0, axis 0)    k1: %3 = sum(%1, axis 0)    k2: %5 = exp(%4)    k3: %7 = mul(%6, %5)
+//   after    k0: %2 = sum(%0, axis 0) beside %3 = sum(%1, axis 0)    k1: %5 = exp(%4) before %7 = mul(%6, %5)
+//
+// The earlier kernel then runs where the later one did, so what it reads lives longer. Refused where that takes more
+// than a twentieth of the memory that is live at once, unless it is little.
+#include <algorithm>
+
+#include "duet/graph/passes.h"
+#include "graph/groups.h"
+
+namespace duet::graph {
+namespace {
+
+constexpr int64_t kLittle = 256 * 1024;  // bytes
+constexpr int kMaxChecks = 64;           // of the whole memory, in one graph
+
+class Combiner {
+ public:
+  Combiner(Graph g, Report& report) : g_(std::move(g)), report_(report), groups_(g_) {}
+
+  Graph run() {
+    put_beside();
+    put_before();
+    groups_.write();
+    for (FusionRecord& r : report_.fusions)  // what is one kernel now
+      if (!r.fused && groups_.group_of(r.producer) >= 0 && groups_.group_of(r.producer) == groups_.group_of(r.consumer))
+        r = {r.producer, r.consumer, true, "", 0};
+    return std::move(g_);
+  }
+
+ private:
+  int64_t bytes(int v) const {
+    const Spec& s = g_.value(v).spec;
+    return s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype));
+  }
+  bool reduces(int group) const {
+    return std::ranges::any_of(groups_.nodes(group), [&](int n) { return g_.node(n).op->kind == OpClass::reduction; });
+  }
+
+  struct Open {
+    int group;
+    int64_t extra;  // bytes that its segments hold longer
+  };
+
+  void put_beside() {
+    constexpr size_t kOpen = 4;      // kernels that a later one is tried with, the last ones first
+    std::vector<Open> open_ones[2];  // with reductions and without
+    for (int b : groups_.in_order()) {
+      if (!groups_.is_fused(b) || groups_.is_product(b)) continue;
+      std::vector<Open>& open = open_ones[reduces(b)];
+      Open now{b, 0};
+      for (size_t k = open.size(); k-- > 0;) {
+        const Open a = open[k];
+        if (!groups_.is_first(a.group, b) || groups_.refusal(a.group, b, Join::beside) != nullptr) continue;
+        const int64_t extra = a.extra + held_by(a.group);
+        if (extra > kLittle && !fits(a.group, b)) {
+          report_.fusions.push_back({groups_.nodes(a.group).front(), groups_.nodes(b).front(), false,
+                                     "as one kernel they would take more memory", 0});
+          continue;
+        }
+        groups_.join(a.group, b, Join::beside);
+        open.erase(open.begin() + static_cast<std::ptrdiff_t>(k));
+        now.extra = extra;
+        break;
+      }
+      if (open.size() == kOpen) open.erase(open.begin());
+      open.push_back(now);
+    }
+  }
+
+  // Bytes that it reads of what other kernels make.
+  int64_t held_by(int group) const {
+    int64_t held = 0;
+    std::vector<int> seen;
+    for (int n : groups_.nodes(group)) {
+      for (int x : g_.node(n).inputs) {
+        const int r = groups_.layout(x).root;
+        if (g_.producer(r) < 0 || groups_.group_of(g_.producer(r)) == group ||
+            std::find(seen.begin(), seen.end(), r) != seen.end())
+          continue;
+        seen.push_back(r);
+        held += bytes(r);
+      }
+    }
+    return held;
+  }
+
+  // Whether the memory live at once grows by no more than a twentieth when a runs where b does.
+  bool fits(int a, int b) {
+    if (++checks_ > kMaxChecks) return false;
+    std::vector<int> order = groups_.in_order();
+    const int64_t now = peak(order);
+    order.erase(std::find(order.begin(), order.end(), a));
+    order.insert(std::find(order.begin(), order.end(), b), a);
+    return static_cast<double>(peak(order)) <= 1.05 * static_cast<double>(now);
+  }
+
+  int64_t peak(const std::vector<int>& order) const {
+    std::vector<int> place(g_.nodes.size(), 0);
+    for (size_t k = 0; k < order.size(); ++k)
+      for (int n : groups_.nodes(order[k])) place[static_cast<size_t>(n)] = static_cast<int>(k);
+    std::vector<int64_t> change(order.size() + 1, 0);
+    for (size_t v = 0; v < g_.values.size(); ++v) {
+      const int p = g_.producer(static_cast<int>(v));
+      if (p < 0 || groups_.group_of(p) < 0) continue;
+      const int born = place[static_cast<size_t>(p)];
+      int dies = born;
+      for (int reader : groups_.readers(static_cast<int>(v))) dies = std::max(dies, place[static_cast<size_t>(reader)]);
+      change[static_cast<size_t>(born)] += bytes(static_cast<int>(v));
+      change[static_cast<size_t>(dies) + 1] -= bytes(static_cast<int>(v));
+    }
+    int64_t live = 0, most = 0;
+    for (int64_t c : change) most = std::max(most, live += c);
+    return most;
+  }
+
+  void put_before() {
+    std::vector<int> order = groups_.in_order();
+    for (auto a = order.rbegin(); a != order.rend(); ++a) {
+      int64_t numel = 0;
+      if (!groups_.is_pointwise(*a, numel)) continue;
+      int reader = -1;
+      bool one = true;
+      for (int n : groups_.nodes(*a))
+        for (int v : g_.node(n).outputs)
+          for (int r : groups_.readers(v)) {
+            const int b = groups_.group_of(r);
+            if (b == *a) continue;
+            one &= reader < 0 || reader == b;
+            reader = b;
+          }
+      if (reader < 0 || !one || groups_.refusal(*a, reader, Join::first_before) != nullptr) continue;
+      groups_.join(*a, reader, Join::first_before);
+    }
+  }
+
+  Graph g_;
+  Report& report_;
+  Groups groups_;
+  int checks_ = 0;
+};
+
+}  // namespace
+
+Graph combine(Graph g, Report& report) {
+  if (g.kernels.empty()) return g;  // without fuse
+  return Combiner(std::move(g), report).run();
+}
+
+}  // namespace duet::graph

@@ -1,0 +1,133 @@
+// How many kernels programs take, launches, packing and copies included, and that they keep eager's bits.
+#include <duet/duet.h>
+#include <gtest/gtest.h>
+
+#include "modes.h"
+
+using namespace duet;
+using namespace duet::expect;
+
+namespace {
+
+struct Launches {
+  uint64_t eager = 0, compiled = 0;
+};
+
+// Launches of f(args…), compared with eager's bits on one thread and on two; the second call runs the plan that the
+// first one made.
+template <class F, class... A>
+Launches launches(const F& f, const A&... args) {
+  Launches n;
+  uint64_t start = thread_state.launches;
+  const std::string eager = tree_bits(f(args...));
+  n.eager = thread_state.launches - start;
+  auto compiled = compile(f);
+  for (int call = 0; call < 2; ++call) {
+    set_threads(call + 1);
+    start = thread_state.launches;
+    EXPECT_EQ(tree_bits(compiled(args...)), eager) << to_string(explain(compiled));
+    n.compiled = thread_state.launches - start;
+  }
+  set_threads(0);
+  EXPECT_EQ(tree_bits(freeze(f)(args...)), eager);
+  for (const char* without : {"fuse", "combine", "plan_memory", "cse"})
+    EXPECT_EQ(tree_bits(compile(f, {.without = {without}})(args...)), eager) << without;
+  return n;
+}
+
+#define EXPECT_KERNELS(expected, ...)                                              \
+  do {                                                                             \
+    const Launches n = launches(__VA_ARGS__);                                      \
+    EXPECT_EQ(n.compiled, static_cast<uint64_t>(expected)) << "eager " << n.eager; \
+  } while (false)
+
+Tensor numbers(const Shape& shape, int seed = 0) { return normal(Key(static_cast<uint32_t>(seed) + 17), shape); }
+
+// Shapes of rows: short and long ones, one, and more than a block or a chunk holds.
+const Shape kRows[] = {{5, 3}, {32, 10}, {33, 64}, {70, 130}, {1, 1000}, {3, 5000}, {2, 3, 7, 40}, {9000}, {4, 1}};
+
+TEST(Fusion, RowsAreOneKernel) {
+  for (const Shape& s : kRows) {
+    SCOPED_TRACE(fmt::format("{}", s));
+    const Tensor x = numbers(s), g = numbers({s[s.rank() - 1]}, 1), b = numbers({s[s.rank() - 1]}, 2);
+    EXPECT_KERNELS(
+        1, [](const Tensor& v, const Tensor& c) { return gelu(v + c); }, x, b);
+    EXPECT_KERNELS(
+        1, [](const Tensor& v) { return softmax(v); }, x);
+    EXPECT_KERNELS(
+        1, [](const Tensor& v) { return log_softmax(v); }, x);
+    EXPECT_KERNELS(
+        1, [](const Tensor& v) { return logsumexp(v, -1); }, x);
+    EXPECT_KERNELS(
+        1, [](const Tensor& v) { return var(v, -1); }, x);
+    EXPECT_KERNELS(
+        1, [](const Tensor& v, const Tensor& c, const Tensor& d) { return layer_norm(v, c, d); }, x, g, b);
+    EXPECT_KERNELS(
+        1, [](const Tensor& v, const Tensor& c) { return rms_norm(v, c); }, x, g);
+    EXPECT_KERNELS(
+        1, [](const Tensor& v) { return mean(square(v)); }, x);
+  }
+}
+
+TEST(Fusion, ChainsWithBroadcastingAreOneKernel) {
+  const Tensor x = numbers({6, 40}), row = numbers({40}, 1), column = numbers({6, 1}, 2), one = numbers({}, 3);
+  EXPECT_KERNELS(
+      1,
+      [](const Tensor& v, const Tensor& r, const Tensor& c, const Tensor& s) {
+        return tanh(v * exp(r) + sin(c)) * sigmoid(s);
+      },
+      x, row, column, one);
+  EXPECT_KERNELS(
+      1, [](const Tensor& v, const Tensor& c) { return cast(v * c > 0, DType::f32) * v; }, x, column);
+}
+
+TEST(Fusion, CrossEntropyAndItsGradientAreOneKernel) {
+  for (const Shape& s : {Shape{32, 10}, Shape{100, 300}, Shape{1, 7}}) {
+    const Tensor x = numbers(s), y = cast(uniform(Key(3), {s[0]}) * 7, DType::i32);
+    EXPECT_KERNELS(
+        1,
+        [](const Tensor& v, const Tensor& l) {
+          return value_and_grad([&](const Tensor& z) { return cross_entropy(z, l); })(v);
+        },
+        x, y);
+  }
+}
+
+TEST(Fusion, LayerNormForwardAndBackwardAreOneKernel) {
+  for (const Shape& s : {Shape{32, 64}, Shape{100, 300}, Shape{2, 5, 16}}) {
+    const Tensor x = numbers(s), g = numbers({s[s.rank() - 1]}, 1), b = numbers({s[s.rank() - 1]}, 2),
+                 dy = numbers(s, 3);
+    EXPECT_KERNELS(
+        1,
+        [](const Tensor& v, const Tensor& c, const Tensor& d, const Tensor& up) {
+          return value_and_grad<0, 1, 2>([&](const Tensor& p, const Tensor& q, const Tensor& r) {
+            return std::pair(sum(stop_gradient(up) * layer_norm(p, q, r)), layer_norm(p, q, r));
+          })(v, c, d);
+        },
+        x, g, b, dy);
+  }
+}
+
+TEST(Fusion, ProductsTakeInWhatFollows) {
+  const Tensor x = numbers({32, 64}), w = numbers({64, 48}, 1), b = numbers({48}, 2), r = numbers({32, 48}, 3);
+  EXPECT_KERNELS(
+      1, [](const Tensor& v, const Tensor& m, const Tensor& c) { return relu(matmul(v, m) + c); }, x, w, b);
+  EXPECT_KERNELS(
+      1, [](const Tensor& v, const Tensor& m, const Tensor& c) { return gelu(matmul(v, m) + c); }, x, w, b);
+  EXPECT_KERNELS(
+      1, [](const Tensor& v, const Tensor& m, const Tensor& c, const Tensor& s) { return matmul(v, m) + c + s; }, x, w,
+      b, r);
+}
+
+TEST(Fusion, AttentionIsThreeKernels) {
+  const Tensor q = numbers({2, 3, 8, 16}), k = numbers({2, 3, 8, 16}, 1), v = numbers({2, 3, 8, 16}, 2),
+               m = numbers({8, 8}, 3);
+  EXPECT_KERNELS(
+      3,
+      [](const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& mask) {
+        return matmul(softmax(matmul(a, b.transpose()) * 0.25f + mask), c);
+      },
+      q, k, v, m);
+}
+
+}  // namespace
