@@ -2,6 +2,7 @@
 
 #include "duet/core/debug.h"
 #include "duet/ops/movement.h"
+#include "ops/indices.h"
 #include "ops/matmul_loop.h"
 
 namespace duet::graph {
@@ -43,7 +44,13 @@ void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layo
   tables.sources.clear();
   tables.results.clear();
   tables.shared.clear();
-  for (int v : l.sources) tables.sources.push_back(strided(v, g, layouts, base).data);
+  for (const LabelCheck& c : l.checks) {
+    LineOverride line(c.line);
+    check_labels("one_hot", strided(c.value, g, layouts, base), c.classes);
+  }
+  for (int v : l.sources)
+    tables.sources.push_back(v >= 0 ? strided(v, g, layouts, base).data
+                                    : l.constants[static_cast<size_t>(-1 - v)].data());
   for (int v : l.results) tables.results.push_back(base[static_cast<size_t>(v)]);
   for (int64_t offset : l.shared) tables.shared.push_back(workspace + offset);
   const cpu::Tables places{tables.sources.data(), tables.results.data(), tables.shared.data()};

@@ -13,6 +13,13 @@ enum class LaunchKind : uint8_t {
   fused,   // `segments`
 };
 
+/// Labels that a kernel reads, checked before it writes anything.
+struct LabelCheck {
+  int value;
+  int64_t classes;
+  Line line;
+};
+
 struct Launch {
   LaunchKind kind = LaunchKind::kernel;
   const OpRecord* op = nullptr;  // kernel, matmul
@@ -20,10 +27,12 @@ struct Launch {
   std::vector<int> inputs, outputs;  // values: of the kernel, or of the matmul
 
   // Programs name places in these tables.
-  std::vector<int> sources;     // values read
+  std::vector<int> sources;  // values read; −1 − k: constants[k]
+  std::vector<std::vector<char>> constants;
   std::vector<int> results;     // values written
   std::vector<int64_t> shared;  // where storage for this launch begins in its workspace, in bytes
   int64_t workspace_bytes = 0;
+  std::vector<LabelCheck> checks;
   std::vector<cpu::SmallStep> before, after;
   std::vector<cpu::Segment> segments;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/tiles.h"
+#include "duet/ops/index.h"
 #include "duet/ops/reduce.h"
 #include "ops/reduce_stages.h"
 
@@ -76,6 +77,9 @@ Groups::Groups(Graph& g) : g_(g), layouts_(layouts(g)), group_of_(g.nodes.size()
     } else if (is_reduction(g, n, r)) {
       n.space = Space::elements;
       alone.segments = {r.segment};
+    } else if (n.op == &op<OneHot>() && g.value(n.outputs[0]).spec.shape.numel() > 0) {
+      n.space = Space::elements;
+      alone.segments = {{g.value(n.outputs[0]).spec.shape.numel(), n.attrs[1]}};
     }
     groups_.push_back(make(alone));
   }
@@ -241,6 +245,7 @@ const char* Groups::edge_refusal(const Joined& j, int value, int consumer) const
   const bool reduces = c.op->kind == OpClass::reduction;
   const bool whole = is_whole(g_, layout(value), value);
   if (to == Space::whole) return "a product reads its operands as a whole";
+  if (c.op == &op<OneHot>()) return "labels are checked before the kernel";
   if (from == Space::after && to != Space::after) return "it is known only when the kernel is done";
   if (from == Space::before) return to == Space::rows && reduces ? kOrder : nullptr;
   if (to == Space::before) return "it is not done before the kernel";

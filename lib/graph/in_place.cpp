@@ -92,6 +92,7 @@ bool can_compute_in_place(const Launch& launch, const Graph& g, const std::vecto
       [&](const cpu::Place& p) {
         if (p.kind != cpu::Place::Kind::source) return false;
         const int v = launch.sources[static_cast<size_t>(p.index)];
+        if (v < 0) return false;
         shifted |= layout(v).root == operand && layout(v).offset != 0;
         return layout(v).root == operand;
       },

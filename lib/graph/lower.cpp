@@ -52,7 +52,7 @@ std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts) {
     };
     std::vector<int> read(l.inputs);
     for (int v : l.sources)
-      if (root(v) != product || product < 0) read.push_back(v);
+      if (v >= 0 && (product < 0 || root(v) != product)) read.push_back(v);
     std::sort(read.begin(), read.end());
     read.erase(std::unique(read.begin(), read.end()), read.end());
     for (int v : read) count(v);

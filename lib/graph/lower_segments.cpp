@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "duet/ops/movement.h"
+#include "duet/ops/index.h"
+#include "duet/ops/pointwise.h"
 #include "graph/groups.h"
 #include "ops/convert.h"
 
@@ -175,7 +176,52 @@ void SegmentLowering::add(const Node& n) {
   cpu::Stage& stage = segment(n).stages[index(made(n.outputs[0]).stage)];
   cpu::Pass& pass = n.space == Space::rows ? stage.rows : stage.elements;
   if (pass.empty()) pass.program.clear(0);
-  add_to(pass, pass_of(n), n);
+  n.op == &op<OneHot>() ? add_one_hot(pass, pass_of(n), n) : add_to(pass, pass_of(n), n);
+}
+
+// Whether the label of a row is the number of the column.
+void SegmentLowering::add_one_hot(cpu::Pass& pass, int id, const Node& n) {
+  const int labels = n.inputs[0], y = n.outputs[0];
+  const Spec &x = g_.value(labels).spec, &made_spec = g_.value(y).spec;
+  const int64_t classes = n.attrs[1];
+  launch_->checks.push_back({labels, classes, n.line});
+  Shape rows = x.shape;
+  rows.push_back(1);
+  int64_t strides[kMaxRank] = {};
+  std::copy_n(layouts_[index(labels)].strides, x.shape.rank(), strides);
+  const cpu::Register label = external(pass, labels, cpu::make_source(x.dtype, rows, strides, made_spec.shape));
+  // The numbers of the columns, in the labels' dtype; labels are checked to be among them.
+  std::vector<char> columns;
+  visit(x.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    for (int64_t c = 0; c < classes; ++c) {
+      const T number = static_cast<T>(c);
+      const char* from = reinterpret_cast<const char*>(&number);
+      columns.insert(columns.end(), from, from + sizeof(T));
+    }
+  });
+  launch_->constants.push_back(std::move(columns));
+  int64_t step[] = {1};
+  const cpu::Register column = external(pass, -static_cast<int>(launch_->constants.size()),
+                                        cpu::make_source(x.dtype, Shape{classes}, step, made_spec.shape));
+  Made& m = made(y);
+  m.pass = id;
+  m.in = m.kept ? pass.program.add_output(made_spec.dtype) : pass.program.add_temporary();
+  if (m.kept) pass.out.push_back(m.place);
+  const cpu::Register in[] = {label, column};
+  const bool is_mask = made_spec.dtype == DType::boolean;
+  const cpu::Register mask = is_mask ? m.in : pass.program.add_temporary();
+  pass.program.add_op(op<Eq>(), x.dtype, in, &mask);
+  if (!is_mask) pass.program.add_step(cast_tile(DType::boolean, made_spec.dtype), mask, m.in);
+}
+
+// A source that is none of the kernel's own values: a value, or a constant of the launch.
+cpu::Register SegmentLowering::external(cpu::Pass& pass, int source, const cpu::Source& view) {
+  std::vector<int>& sources = launch_->sources;
+  auto found = std::find(sources.begin(), sources.end(), source);
+  if (found == sources.end()) found = sources.insert(sources.end(), source);
+  pass.in.push_back({cpu::Place::Kind::source, static_cast<int>(found - sources.begin()), 0});
+  return pass.program.add_source(view);
 }
 
 void SegmentLowering::add_small(const Node& n) {

@@ -48,6 +48,8 @@ class SegmentLowering {
   void add(const Node& n);
   void add_to(cpu::Pass& pass, int id, const Node& n);
   void add_small(const Node& n);
+  void add_one_hot(cpu::Pass& pass, int id, const Node& n);
+  cpu::Register external(cpu::Pass& pass, int source, const cpu::Source& view);
   void reduce(const Node& n);
   cpu::Register operand(cpu::Pass& pass, int id, int v, const Shape& space);
   cpu::Place elements_of(const Node& n);

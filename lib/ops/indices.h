@@ -12,6 +12,9 @@ namespace duet {
 std::vector<int64_t> checked_indices(std::string_view op, const Strided& index, int64_t extent, bool negative_allowed,
                                      std::string_view what);
 
+/// IndexError unless all labels are in [0, classes).
+void check_labels(std::string_view op, const Strided& labels, int64_t classes);
+
 /// DTypeError unless operand i is of integers.
 void check_index_dtype(std::string_view op, const Args& in, int i);
 

@@ -22,8 +22,9 @@ class Combiner {
   Combiner(Graph g, Report& report) : g_(std::move(g)), report_(report), groups_(g_) {}
 
   Graph run() {
-    put_beside();
     put_before();
+    put_beside();
+    put_before();  // what several kernels read that are one now
     groups_.write();
     for (FusionRecord& r : report_.fusions)  // what is one kernel now
       if (!r.fused && groups_.group_of(r.producer) >= 0 && groups_.group_of(r.producer) == groups_.group_of(r.consumer))

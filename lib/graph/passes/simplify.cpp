@@ -3,10 +3,14 @@
 //   before   %1 = reshape(%0, [6])      %2 = reshape(%1, [2,3])    %3 = mul(%2, constant 1)
 //   after    %2 = reshape(%0, [2,3])    (every use of %3 is one of %2; %1 is left to dce)
 //
+//   before   %1 = full(number, [2,3])
+//   after    %1 = broadcast_to(number, [2,3])       (a number seen in another shape needs no storage)
+//
 // Never x·0 → 0 (NaN), x + 0 → x (−0), x − x → 0 (inf), a / c → a·(1/c) (rounding).
 #include <cmath>
 
 #include "duet/graph/passes.h"
+#include "duet/ops/create.h"
 #include "duet/ops/movement.h"
 #include "duet/ops/pointwise.h"
 
@@ -64,6 +68,10 @@ Graph simplify(Graph g, Report&) {
       int p = g.producer(n.inputs[0]);
       if (p < 0 || g.node(p).op != &op<Reshape>()) break;
       n.inputs[0] = g.node(p).inputs[0];
+    }
+    if (n.op == &op<Full>() && g.value(n.inputs[0]).spec.dtype == g.value(n.outputs[0]).spec.dtype) {
+      n.op = &op<BroadcastTo>();
+      n.attrs.erase(n.attrs.begin());
     }
     // A number has no storage that could be returned.
     int same = same_as(g, n);
