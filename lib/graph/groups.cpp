@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kMaxNodes = 256;       // of a segment: keeps its working set in the L1 cache
 constexpr int64_t kMaxRow = 16 * 1024;  // elements of a row that is kept until its reductions are known
 constexpr int64_t kSmall = 4096;        // elements that one thread may do for all
-constexpr int kMaxSearched = 1000;      // groups between two that are to be joined
+constexpr int kMaxSearched = 128;       // groups between two that are to be joined
 constexpr int64_t kGap = int64_t{1} << 20;
 
 constexpr size_t index(Space s) { return static_cast<size_t>(s); }
@@ -187,7 +187,8 @@ struct Groups::Joined {
   }
 };
 
-bool Groups::joined(int first, int second, Join how, Joined& out) const {
+// Fills `out`; gives the reason when the sizes do not fit, null when they do.
+const char* Groups::joined(int first, int second, Join how, Joined& out) const {
   const Group &a = at(first), &b = at(second);
   out.first = first;
   out.second = second;
@@ -197,41 +198,46 @@ bool Groups::joined(int first, int second, Join how, Joined& out) const {
   int64_t numel = 0;
   switch (how) {
     case Join::same:
-      if (!single || sa.numel != sb.numel || (sa.row != 0 && sb.row != 0 && sa.row != sb.row)) return false;
+      if (!single || sa.numel != sb.numel) return kOtherSize;
+      if (sa.row != 0 && sb.row != 0 && sa.row != sb.row) return "their rows have other lengths";
       out.segments = {{sa.numel, std::max(sa.row, sb.row)}};
-      return true;
+      return nullptr;
     case Join::second_rows:
       if (!single || sa.row == 0 || sb.numel != sa.numel / sa.row || b.product || b.feedback || b.columns ||
           (sb.row != 0 && sb.row != sb.numel))
-        return false;
+        return kOtherSize;
       out.second_space[index(Space::rows)] = Space::after;
       move(out.second_space, Space::rows);
       out.segments = {sa};
-      return true;
+      return nullptr;
     case Join::first_rows:
       if (!single || !is_pointwise(first, numel) || b.product || numel == 0 || sb.numel % numel != 0 ||
           (numel == 1 && sb.row == 0) || (sb.row != 0 && sb.numel / sb.row != numel))
-        return false;
+        return kOtherSize;
       move(out.first_space, Space::rows);
       out.segments = {{sb.numel, sb.numel / numel}};
-      return true;
+      return nullptr;
     case Join::second_after:
-      if (!is_pointwise(second, numel) || numel > kSmall) return false;
+      // One row, when it is reduced.
+      if (b.segments.size() != 1 || b.product || b.columns || sb.numel > kSmall ||
+          (sb.row != 0 && sb.row != sb.numel) || (single && sb.numel >= sa.numel && sa.numel > 1))
+        return kOtherSize;
       move(out.second_space, Space::after);
+      out.second_space[index(Space::rows)] = Space::after;
       out.segments = a.segments;
-      return true;
+      return nullptr;
     case Join::first_before:
-      if (!is_pointwise(first, numel) || numel > kSmall) return false;
+      if (!is_pointwise(first, numel) || numel > kSmall) return kOtherSize;
       move(out.first_space, Space::before);
       out.segments = b.segments;
-      return true;
+      return nullptr;
     case Join::beside:
       out.segments = a.segments;
       out.segments.insert(out.segments.end(), b.segments.begin(), b.segments.end());
       out.second_segment = static_cast<int>(a.segments.size());
-      return true;
+      return nullptr;
   }
-  return false;
+  return kOtherSize;
 }
 
 // Why node `consumer` of the second group cannot read the value where the first one makes it; null if it can.
@@ -247,9 +253,9 @@ const char* Groups::edge_refusal(const Joined& j, int value, int consumer) const
   if (to == Space::whole) return "a product reads its operands as a whole";
   if (c.op == &op<OneHot>()) return "labels are checked before the kernel";
   if (from == Space::after && to != Space::after) return "it is known only when the kernel is done";
-  if (from == Space::before) return to == Space::rows && reduces ? kOrder : nullptr;
+  if (from == Space::before) return to != Space::elements && reduces ? kOrder : nullptr;
   if (to == Space::before) return "it is not done before the kernel";
-  if (from == Space::after) return nullptr;
+  if (from == Space::after) return reduces && !whole ? kOrder : nullptr;
   if (to == Space::after) return "it is read when the kernel is done";
   if (p.segment != segment) return kOtherSize;
   if (from == to || from == Space::whole) return whole ? nullptr : kOrder;
@@ -264,13 +270,12 @@ const char* Groups::edge_refusal(const Joined& j, int value, int consumer) const
 
 const char* Groups::refusal(int first, int second, Join how) const {
   const Group &a = at(first), &b = at(second);
-  static constexpr const char* kAlone = "one of them is a kernel of its own";
   if (a.opaque || b.opaque) return kAlone;
   if ((a.product && (b.product || b.reduces || b.columns)) || (b.product && (a.reduces || a.columns)))
     return "a product takes in elements only";
   if (how == Join::beside && (a.product || b.product)) return kAlone;
   Joined j;
-  if (!joined(first, second, how, j)) return kOtherSize;
+  if (const char* why = joined(first, second, how, j)) return why;
   if (how != Join::beside && a.nodes.size() + b.nodes.size() > kMaxNodes && j.segments.size() == 1)
     return "the kernel would have more than 256 operations";
   bool feedback = a.feedback || b.feedback;
@@ -281,7 +286,7 @@ const char* Groups::refusal(int first, int second, Join how) const {
       const int p = g_.producer(layout(x).root);
       if (p < 0 || group_of(p) != first) {
         // What a row value is reduced to is known when all rows are, so they have to be at hand then.
-        if (c.op->kind == OpClass::reduction && to == Space::rows && (p < 0 || group_of(p) != second))
+        if (c.op->kind == OpClass::reduction && to != Space::elements && (p < 0 || group_of(p) != second))
           return "it is read when the kernel is done";
         continue;
       }

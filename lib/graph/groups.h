@@ -50,6 +50,7 @@ class Groups {
 
   /// The least of reasons: the groups do not run over the same number of elements or rows.
   static constexpr const char* kOtherSize = "the kernels have other numbers of elements";
+  static constexpr const char* kAlone = "one of them is a kernel of its own";
   /// Why the groups cannot be joined in this way; null if they can.
   const char* refusal(int first, int second, Join how) const;
   /// Makes them one, called `second`, that runs where the second did. refusal() must have been null.
@@ -79,7 +80,7 @@ class Groups {
   const Group& at(int group) const { return groups_[static_cast<size_t>(group)]; }
   int64_t label(int group) const { return at(group).label; }
   Group make(const Kernel& kernel) const;
-  bool joined(int first, int second, Join how, Joined& out) const;
+  const char* joined(int first, int second, Join how, Joined& out) const;
   const char* edge_refusal(const Joined& j, int value, int consumer) const;
   bool behind(int first, int second, std::vector<int>& between) const;
   void move_behind(int group, int place);

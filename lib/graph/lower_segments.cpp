@@ -39,7 +39,7 @@ void SegmentLowering::run(const Kernel& kernel, Launch& launch) {
   launch_ = &launch;
   needs_.clear();
   gathered_.clear();
-  small_pass_ = small_passes_ = 0;
+  open_before_ = open_after_ = small_passes_ = 0;
   for (int i : kernel.nodes)
     for (int v : g_.node(i).outputs) made(v) = {};
   for (const Segment& s : kernel.segments) {
@@ -107,7 +107,7 @@ void SegmentLowering::find_kept() {
       const Node& p = g_.node(g_.producer(r));
       const bool reduces = n.op->kind == OpClass::reduction;
       made(r).kept |= reduces || pass_of(n) != pass_of(p);
-      made(r).whole_rows |= reduces && n.space == Space::rows;
+      made(r).whole_rows |= reduces && n.space != Space::elements;
     }
   }
 }
@@ -227,20 +227,21 @@ cpu::Register SegmentLowering::external(cpu::Pass& pass, int source, const cpu::
 void SegmentLowering::add_small(const Node& n) {
   const bool before = n.space == Space::before || (n.space == Space::rows && made(n.outputs[0]).stage == 0);
   std::vector<cpu::SmallStep>& steps = before ? launch_->before : launch_->after;
+  int& open = before ? open_before_ : open_after_;
   const int64_t elements = numel(n.outputs[0]);
   bool fits = !steps.empty() && steps.back().kind == cpu::SmallStep::Kind::pass &&
-              steps.back().pass.program.numel == elements && small_pass_ != 0;
+              steps.back().pass.program.numel == elements && open != 0;
   for (int x : n.inputs) {  // what the pass makes is read in its own order or not at all
     const int r = root(x);
-    if (fits && in_kernel(r) && made(r).pass == small_pass_)
+    if (fits && in_kernel(r) && made(r).pass == open)
       fits = is_whole(g_, layouts_[index(x)], x) && numel(x) == elements;
   }
   if (!fits) {
     steps.emplace_back();
     steps.back().pass.program.clear(elements);
-    small_pass_ = -++small_passes_;
+    open = -++small_passes_;
   }
-  add_to(steps.back().pass, small_pass_, n);
+  add_to(steps.back().pass, open, n);
 }
 
 void SegmentLowering::add_to(cpu::Pass& pass, int id, const Node& n) {
@@ -299,8 +300,8 @@ cpu::Place SegmentLowering::elements_of(const Node& n) {
   const Spec& spec = g_.value(v).spec;
   if (in_kernel(r) && is_whole(g_, layouts_[index(v)], v) && result_space(g_, g_.node(g_.producer(r))) != Space::before)
     return made(r).place;
-  for (const auto& [value, place] : gathered_)
-    if (value == v) return place;
+  for (const Gathered& x : gathered_)
+    if (x.value == v && x.segment == n.segment) return x.place;
   cpu::Place place;
   if (!in_kernel(r) && layouts_[index(v)].dense) {
     launch_->sources.push_back(v);
@@ -316,7 +317,7 @@ cpu::Place SegmentLowering::elements_of(const Node& n) {
     pass.out.push_back(place);
     pass.program.add_step(cpu::kernels().instruction(ExprOp::move, spec.dtype == DType::f64), from, to);
   }
-  gathered_.emplace_back(v, place);
+  gathered_.push_back({v, n.segment, place});
   return place;
 }
 
@@ -329,7 +330,7 @@ void SegmentLowering::reduce(const Node& n) {
   last.reduce = r.kind;
   last.dtype = dtype;
   last.out = made(y).place;
-  if (n.space == Space::rows) {  // all values of rows, to one
+  if (n.space != Space::elements) {  // all values of rows, or small ones, to one
     last.kind = cpu::SmallStep::Kind::rows;
     last.in = made(root(n.inputs[0])).place;
     last.count = 1;
@@ -354,7 +355,7 @@ void SegmentLowering::reduce(const Node& n) {
       return;
     }
   }
-  small_pass_ = 0;
+  open_after_ = 0;
   launch_->after.push_back(std::move(last));
 }
 

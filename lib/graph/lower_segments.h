@@ -62,8 +62,12 @@ class SegmentLowering {
   int kernel_index_ = -1;
   Launch* launch_ = nullptr;
   std::vector<Need> needs_;
-  std::vector<std::pair<int, cpu::Place>> gathered_;  // operands of reductions
-  int small_pass_ = 0, small_passes_ = 0;             // the pass that small nodes are added to, 0 for none
+  struct Gathered {
+    int value, segment;
+    cpu::Place place;
+  };
+  std::vector<Gathered> gathered_;                           // operands of reductions
+  int open_before_ = 0, open_after_ = 0, small_passes_ = 0;  // passes that small nodes are added to, 0 for none
 };
 
 }  // namespace duet::graph

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "modes.h"
+#include "ops/cases.h"
 
 using namespace duet;
 using namespace duet::expect;
@@ -182,6 +183,83 @@ TEST(Fusion, OptimisersAreOneKernel) {
     EXPECT_KERNELS(1, update(optim::AdamW::init(m)), m, m, 1e-3f);
     EXPECT_KERNELS(1, update(optim::Sgd::init(m, 0.9f)), m, m, 1e-3f);
   }
+}
+
+// A random program of elements, values of rows, of columns and of all, that no pattern anticipates.
+Tensor mixture(uint64_t seed, const Tensor& x, const Tensor& other) {
+  uint64_t state = seed * 0x9E3779B97F4A7C15u + 1;
+  auto random = [&](size_t n) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return static_cast<size_t>(state % n);
+  };
+  std::vector<Tensor> values{x, other};
+  const size_t steps = 3 + random(14);
+  for (size_t i = 0; i < steps; ++i) {
+    const Tensor& a = values[values.size() - 1 - random(std::min<size_t>(values.size(), 4))];
+    const Tensor& b = values[random(values.size())];
+    ReduceOver over{-1, true};
+    if (random(2) == 0) {
+      over.axis = Axes();
+      over.axis.count = 0;
+      for (int d = 0; d + 1 < a.rank(); ++d) over.axis.axis[over.axis.count++] = d;
+    }
+    if (random(6) == 0) over.axis = Axes();
+    switch (random(9)) {
+      case 0:
+        values.push_back(tanh(a) * 0.5f);
+        break;
+      case 1:
+        values.push_back(a + b);
+        break;
+      case 2:
+        values.push_back(a * b - b);
+        break;
+      case 3:
+        values.push_back(mean(a, over));
+        break;
+      case 4:
+        values.push_back(max(a, over));
+        break;
+      case 5:
+        values.push_back(sum(square(a), over) * 0.01f);
+        break;
+      case 6:
+        values.push_back(cast(a > b, DType::f32));
+        break;
+      case 7:
+        values.push_back(min(a * 2.0f, over));
+        break;
+      default:
+        values.push_back(maximum(a, sin(b)));
+    }
+  }
+  Tensor y = values.back();
+  for (size_t i = 2; i + 1 < values.size(); ++i)
+    if (random(3) == 0) y = y + values[i];
+  return y;
+}
+
+TEST(Fusion, MixturesOfRowsAndColumnsKeepTheirBits) {
+  const int programs = duet::testing::small_size() ? 60 : 600;
+  uint64_t eager = 0, compiled = 0;
+  for (int i = 0; i < programs; ++i) {
+    static const Shape kShapes[] = {{7, 5}, {40, 33}, {3, 11, 6}, {64, 64}, {1, 9}, {9, 1}, {130, 20}, {2, 4500}};
+    const Shape& s = kShapes[static_cast<size_t>(i) % std::size(kShapes)];
+    const Tensor x = numbers(s, i), other = numbers(i % 3 == 0 ? Shape{s[s.rank() - 1]} : s, i + 1);
+    SCOPED_TRACE(fmt::format("program {} of {}", i, s));
+    const Launches n = launches(
+        [i](const Tensor& a, const Tensor& b) {
+          return value_and_grad<0, 1>([i](const Tensor& p, const Tensor& q) {
+            return mean(mixture(static_cast<uint64_t>(i) + 1, p, q));
+          })(a, b);
+        },
+        x, other);
+    EXPECT_LE(n.compiled, n.eager);
+    eager += n.eager;
+    compiled += n.compiled;
+    if (HasFailure()) break;
+  }
+  EXPECT_LT(compiled * 4, eager) << "kernels of all programs";
 }
 
 }  // namespace

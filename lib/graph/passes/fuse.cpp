@@ -22,6 +22,7 @@ struct Pair {
   int producer, consumer;  // nodes
   int64_t bytes;           // of the value between them
   const char* refused = nullptr;
+  size_t tried = 0;  // how many nodes both kernels had when it was refused
 };
 
 class Fuser {
@@ -69,7 +70,10 @@ class Fuser {
       again = false;
       for (Pair& p : pairs) {
         const int a = groups_.group_of(p.producer), b = groups_.group_of(p.consumer);
-        if (a != b) again |= take(p, a, b);
+        const size_t nodes = groups_.nodes(a).size() + groups_.nodes(b).size();
+        if (a == b || p.tried == nodes) continue;
+        p.tried = nodes;
+        again |= take(p, a, b);
       }
     }
   }
@@ -89,11 +93,16 @@ class Fuser {
     return false;
   }
 
+  std::string reason(const Pair& p) const {
+    if (p.refused != Groups::kAlone) return p.refused;
+    const bool producer = !groups_.is_fused(groups_.group_of(p.producer));
+    return fmt::format("{} is a kernel of its own", g_.node(producer ? p.producer : p.consumer).op->name);
+  }
+
   void record() {
     for (const Pair& p : pairs_) {
       const bool fused = groups_.group_of(p.producer) == groups_.group_of(p.consumer);
-      report_.fusions.push_back(
-          {p.producer, p.consumer, fused, fused || p.refused == nullptr ? "" : p.refused, fused ? 2 * p.bytes : 0});
+      report_.fusions.push_back({p.producer, p.consumer, fused, fused ? "" : reason(p), fused ? 2 * p.bytes : 0});
     }
     std::stable_sort(report_.fusions.begin(), report_.fusions.end(),
                      [](const FusionRecord& a, const FusionRecord& b) { return a.consumer < b.consumer; });
