@@ -14,7 +14,7 @@ constexpr size_t kMaxNodes = 256;       // of a segment: keeps its working set i
 constexpr int64_t kMaxRow = 16 * 1024;  // elements of a row that is kept until its reductions are known
 constexpr int64_t kSmall = 4096;        // elements that one thread may do for all
 constexpr int kMaxSearched = 128;       // groups between two that are to be joined
-constexpr int64_t kGap = int64_t{1} << 20;
+constexpr int64_t kGap = int64_t{1} << 32, kRoom = 1024;  // between labels: at first, and at least after a move
 
 constexpr size_t index(Space s) { return static_cast<size_t>(s); }
 
@@ -139,14 +139,12 @@ void Groups::move_behind(int group, int place) {
   x.next = at(place).next;
   (x.next >= 0 ? at(x.next).previous : tail_) = group;
   at(place).next = group;
-  if (x.next < 0) {
-    x.label = at(place).label + kGap;
-  } else if (at(x.next).label - at(place).label > 1) {
-    x.label = at(place).label + (at(x.next).label - at(place).label) / 2;
-  } else {  // no number is left between them
-    int64_t label = 0;
-    for (int k = head_; k >= 0; k = at(k).next) at(k).label = label += kGap;
-  }
+  // Labels are spread over as many of the next groups as it takes to find room.
+  int64_t count = 1;
+  int end = x.next;
+  for (; end >= 0 && label(end) - label(place) < (count + 1) * kRoom; end = at(end).next) ++count;
+  const int64_t step = end >= 0 ? (label(end) - label(place)) / (count + 1) : kGap;
+  for (int k = group; k != end; k = at(k).next) at(k).label = label(at(k).previous) + step;
 }
 
 // Whether a path leads from the first group to the second one through others. `between` are the groups before the
