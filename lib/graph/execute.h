@@ -20,6 +20,14 @@ struct LabelCheck {
   Line line;
 };
 
+/// One read of a source or write of a result, in the order in which they happen to a block.
+struct Access {
+  int phase = 0;  // 0 before the segments, 1 in them, 2 after them
+  int segment = 0, pass = 0, step = 0;
+  bool rows = false;   // a value of rows
+  bool dense = false;  // in the order of the space
+};
+
 struct Launch {
   LaunchKind kind = LaunchKind::kernel;
   const OpRecord* op = nullptr;  // kernel, matmul
@@ -35,6 +43,8 @@ struct Launch {
   std::vector<LabelCheck> checks;
   std::vector<cpu::SmallStep> before, after;
   std::vector<cpu::Segment> segments;
+
+  std::vector<std::vector<Access>> reads, writes;  // by source, by result
 
   std::vector<int> nodes;  // for explain
   Line line;
@@ -63,6 +73,9 @@ struct Executable {
 
 /// Makes the launches of a graph's kernels.
 std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts);
+
+/// Fills `reads` and `writes`.
+void find_accesses(Launch& launch);
 
 /// Pointers of one launch; kept from launch to launch.
 struct LaunchTables {

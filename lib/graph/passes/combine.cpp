@@ -56,7 +56,7 @@ class Combiner {
       for (size_t k = open.size(); k-- > 0;) {
         const Open a = open[k];
         if (!groups_.is_first(a.group, b) || groups_.refusal(a.group, b, Join::beside) != nullptr) continue;
-        const int64_t extra = a.extra + held_by(a.group);
+        const int64_t extra = a.extra + held_by(a.group, b);
         if (extra > kLittle && !fits(a.group, b)) {
           report_.fusions.push_back({groups_.nodes(a.group).front(), groups_.nodes(b).front(), false,
                                      "as one kernel they would take more memory", 0});
@@ -72,20 +72,21 @@ class Combiner {
     }
   }
 
-  // Bytes that it reads of what other kernels make.
-  int64_t held_by(int group) const {
+  // Bytes of other kernels' results that nobody reads after the group, which would have to wait for the later one.
+  int64_t held_by(int group, int later) const {
     int64_t held = 0;
     std::vector<int> seen;
-    for (int n : groups_.nodes(group)) {
+    for (int n : groups_.nodes(group))
       for (int x : g_.node(n).inputs) {
         const int r = groups_.layout(x).root;
         if (g_.producer(r) < 0 || groups_.group_of(g_.producer(r)) == group ||
             std::find(seen.begin(), seen.end(), r) != seen.end())
           continue;
         seen.push_back(r);
-        held += bytes(r);
+        const bool waits = std::ranges::any_of(
+            groups_.readers(r), [&](int reader) { return !groups_.is_first(groups_.group_of(reader), later); });
+        if (!waits) held += bytes(r);
       }
-    }
     return held;
   }
 

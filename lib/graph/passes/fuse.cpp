@@ -6,10 +6,10 @@
 //   before   k0: %1 = max(%0)   k1: %2 = sub(%0, %1)   k2: %3 = exp(%2)   k3: %4 = sum(%3)   k4: %5 = div(%3, %4)
 //   after    k0: all of them, row by row
 //
-// Pairs of a node and a reader of its result are taken in the order of the bytes between them, ties in trace order;
-// then pairs that read the same operand. A pair becomes one kernel when their elements are the same in the same order,
-// or one side works once a row of the other (groups.h), and no path leaves the kernel and comes back. Each pair is
-// recorded, taken or refused with the reason.
+// Pairs of a node and a reader of its result are taken in the order of the bytes that need not move, ties in trace
+// order; then pairs that read the same operand. A pair becomes one kernel when their elements are the same in the same
+// order, or one side works once a row of the other (groups.h), and no path leaves the kernel and comes back. Each pair
+// is recorded, taken or refused with the reason.
 #include <algorithm>
 
 #include "duet/graph/passes.h"
@@ -20,7 +20,7 @@ namespace {
 
 struct Pair {
   int producer, consumer;  // nodes
-  int64_t bytes;           // of the value between them
+  int64_t bytes;           // that need not move when they are one kernel
   const char* refused = nullptr;
   size_t tried = 0;  // how many nodes both kernels had when it was refused
 };
@@ -46,11 +46,15 @@ class Fuser {
   }
 
   void collect() {
+    std::vector<char> returned(g_.values.size(), 0);
+    for (int o : g_.outputs) returned[static_cast<size_t>(groups_.layout(o).root)] = 1;
     for (size_t v = 0; v < g_.values.size(); ++v) {
       const int value = static_cast<int>(v), producer = g_.producer(value);
       const std::vector<int>& readers = groups_.readers(value);
+      // What nobody else reads need not be written either.
+      const int64_t moves = readers.size() == 1 && !returned[v] ? 2 : 1;
       if (producer >= 0)
-        for (int reader : readers) pairs_.push_back({producer, reader, bytes(value)});
+        for (int reader : readers) pairs_.push_back({producer, reader, moves * bytes(value)});
       if (g_.value(value).origin == Origin::number || g_.value(value).origin == Origin::constant) continue;
       for (size_t i = 1; i < readers.size(); ++i) siblings_.push_back({readers[i - 1], readers[i], bytes(value)});
     }
@@ -102,7 +106,7 @@ class Fuser {
   void record() {
     for (const Pair& p : pairs_) {
       const bool fused = groups_.group_of(p.producer) == groups_.group_of(p.consumer);
-      report_.fusions.push_back({p.producer, p.consumer, fused, fused ? "" : reason(p), fused ? 2 * p.bytes : 0});
+      report_.fusions.push_back({p.producer, p.consumer, fused, fused ? "" : reason(p), fused ? p.bytes : 0});
     }
     std::stable_sort(report_.fusions.begin(), report_.fusions.end(),
                      [](const FusionRecord& a, const FusionRecord& b) { return a.consumer < b.consumer; });
