@@ -185,6 +185,27 @@ TEST(Fusion, OptimisersAreOneKernel) {
   }
 }
 
+struct Soft : Pointwise<1> {  // an op of the user's own
+  static constexpr std::string_view name = "soft";
+  template <class T>
+  DUET_FORMULA T forward(const T& x) {
+    return x / (T(1) + abs(x));
+  }
+};
+
+Tensor soft(const Operand& x) { return dispatch(op<Soft>(), {x}); }
+
+TEST(Fusion, AThousandOperationsAreFourKernels) {
+  EXPECT_KERNELS(
+      4,
+      [](const Tensor& x) {
+        Tensor y = x;
+        for (int i = 0; i < 250; ++i) y = soft(tanh(sin(y * 1.5f)));
+        return y;
+      },
+      numbers({3, 700}));
+}
+
 // A random program of elements, values of rows, of columns and of all, that no pattern anticipates.
 Tensor mixture(uint64_t seed, const Tensor& x, const Tensor& other) {
   uint64_t state = seed * 0x9E3779B97F4A7C15u + 1;
