@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "duet/core/debug.h"
+#include "graph/check_passes.h"
 #include "graph/execute.h"
 
 namespace duet::graph {
@@ -47,9 +48,9 @@ std::string difference(const Plan& now, const Plan* before, int segment) {
 
 }  // namespace
 
-PlanCache::PlanCache(std::vector<std::string> without, const Line& line) : without_(std::move(without)) {
+PlanCache::PlanCache(PassOptions options, const Line& line) : options_(std::move(options)) {
   LineScope scope(line);
-  check_pass_names(without_);
+  check_pass_names(options_);
 }
 
 std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vector<int>& outputs) {
@@ -70,7 +71,9 @@ std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vecto
     for (const Entry& entry : entries_)
       if (entry.segment == trace.segment() && entry.used > last) last = entry.used, nearest = entry.plan;
   }
-  auto plan = std::make_shared<const Plan>(trace.decode(outputs), without_, words);
+  Graph graph = trace.decode(outputs);
+  if (passes_are_checked(options_)) check_by_values(graph, trace, options_);
+  auto plan = std::make_shared<const Plan>(std::move(graph), options_, words);
   std::lock_guard lock(mutex_);
   for (const Entry& entry : entries_)  // another thread made it meanwhile
     if (entry.hash == hash && entry.plan->key() == words) return entry.plan;

@@ -17,8 +17,8 @@ struct Event {
 /// The plans of one compiled function; the least recently used go when their bytes exceed the cap. Thread-safe.
 class PlanCache {
  public:
-  /// Error, naming the line, when `without` names no pass.
-  explicit PlanCache(std::vector<std::string> without = {}, const Line& line = {});
+  /// Error, naming the line, when `options` names no pass, or a taken name.
+  explicit PlanCache(PassOptions options = {}, const Line& line = {});
   /// The plan for the words, made from the graph on a miss.
   std::shared_ptr<const Plan> find(const Trace& trace, const std::vector<int>& outputs);
 
@@ -36,7 +36,7 @@ class PlanCache {
     int segment;
   };
   mutable std::mutex mutex_;
-  std::vector<std::string> without_;
+  PassOptions options_;
   std::vector<Entry> entries_;
   std::vector<Event> events_;
   uint64_t clock_ = 0, hits_ = 0, made_ = 0;
