@@ -79,13 +79,13 @@ std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vecto
     if (entry.hash == hash && entry.plan->key() == words) return entry.plan;
   Event event{"plan", difference(*plan, nearest.get(), trace.segment()),
               trace.marks().empty() ? Line() : trace.marks()[0].line, plan};
+  event.number = ++made_;
   if (debug_level() >= 1) [[unlikely]]
-    debug_line(fmt::format("plan {}: {}", made_ + 1, event.why));
-  ++made_;
-  events_.push_back(std::move(event));
+    debug_line(fmt::format("plan {}: {}", made_, event.why));
+  remember(std::move(event));
   bytes_ += plan->size_bytes();
   entries_.push_back({plan, hash, clock_, trace.segment()});
-  while (bytes_ > kMaxBytes && entries_.size() > 1) {
+  while ((bytes_ > kMaxBytes || entries_.size() > kMaxPlans) && entries_.size() > 1) {
     auto oldest = std::min_element(entries_.begin(), entries_.end() - 1,
                                    [](const Entry& a, const Entry& b) { return a.used < b.used; });
     bytes_ -= oldest->plan->size_bytes();
@@ -115,6 +115,11 @@ void PlanCache::note(Event event) {
     ++e.count;
     return;
   }
+  remember(std::move(event));
+}
+
+void PlanCache::remember(Event event) {
+  if (events_.size() == kMaxEvents) events_.erase(events_.begin());
   events_.push_back(std::move(event));
 }
 

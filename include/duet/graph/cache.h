@@ -12,9 +12,11 @@ struct Event {
   Line line;
   std::weak_ptr<const Plan> plan = {};  // of "plan"; expired when it left the cache
   uint64_t count = 1;                   // splits at the same place are one event
+  uint64_t number = 0;                  // of "plan": among all that were made, from 1 on
 };
 
-/// The plans of one compiled function; the least recently used go when their bytes exceed the cap. Thread-safe.
+/// The plans of one compiled function; the least recently used go when there are too many, or their bytes exceed the
+/// cap. Of what happened, the latest is remembered. Thread-safe.
 class PlanCache {
  public:
   /// Error, naming the line, when `options` names no pass, or a taken name.
@@ -28,8 +30,10 @@ class PlanCache {
   uint64_t hits() const;
 
   static constexpr size_t kMaxBytes = size_t{64} << 20;
+  static constexpr size_t kMaxPlans = 1024, kMaxEvents = 1024;
 
  private:
+  void remember(Event event);
   struct Entry {
     std::shared_ptr<const Plan> plan;
     uint64_t hash, used;
