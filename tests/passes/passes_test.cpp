@@ -1,26 +1,9 @@
 // What every pass has to be: idempotent, and near linear in the number of operations, without deep recursion.
 #include <pthread.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+#include "counted_new.h"
 #include "ops/random_program.h"
 #include "passes/recorded.h"
-
-namespace {
-std::atomic<int64_t> blocks{0}, bytes{0};  // allocated so far, by new
-}
-
-// Not inlined: g++ 12 takes a pair of them that it sees through for a mismatch.
-[[gnu::noinline]] void* operator new(size_t size) {
-  blocks.fetch_add(1, std::memory_order_relaxed);
-  bytes.fetch_add(static_cast<int64_t>(size), std::memory_order_relaxed);
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }
 
 namespace duet {
 namespace {
@@ -126,9 +109,9 @@ struct Allocated {
 Allocated allocated_by(const graph::Pass& pass, int n) {
   graph::Graph g = chain(n);
   graph::Report report;
-  const Allocated before{blocks.load(), bytes.load()};
+  const Allocated before{counted::blocks.load(), counted::bytes.load()};
   g = pass.run(std::move(g), report);
-  return {blocks.load() - before.blocks, bytes.load() - before.bytes};
+  return {counted::blocks.load() - before.blocks, counted::bytes.load() - before.bytes};
 }
 
 // Ten times the operations are about ten times the work, counted in what is allocated.
