@@ -43,7 +43,7 @@ TEST(Checkpoint, TheSameBits) {
   EXPECT_EQ(tree_bits(value_and_grad<0, 1>(compile(loss_with(checkpointed)))(net(), x)), expected);
   EXPECT_EQ(tree_bits(value_and_grad<0, 1>(freeze(loss_with(checkpointed)))(net(), x)), expected);
   // Passes change nothing of that.
-  for (const char* pass : {"cse", "fuse", "simplify", "plan_memory", "dce"})
+  for (const char* pass : {"cse", "fuse", "fold", "simplify", "plan_memory", "dce"})
     EXPECT_EQ(tree_bits(compile(value_and_grad<0, 1>(loss_with(checkpointed)), {{pass}})(net(), x)), expected) << pass;
 }
 

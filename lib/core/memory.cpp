@@ -24,6 +24,9 @@ struct FreeBlock {
 // Four classes an octave from 64 bytes on: at most a quarter is lost to rounding, an eighth on average.
 constexpr int kClasses = 4 * 40;
 constexpr size_t kCacheLimitBytes = size_t{512} << 20;
+// What is kept beyond what a program needed at once: a loop finds all its blocks again, and blocks of sizes that do not
+// come back are not kept for ever.
+constexpr int64_t kSpareBytes = int64_t{64} << 20;
 
 struct SizeClass {
   int index;
@@ -108,6 +111,10 @@ void deallocate(void* p, size_t bytes) noexcept {
   SizeClass c = size_class(bytes);
   live_bytes.fetch_sub(static_cast<int64_t>(c.bytes), std::memory_order_relaxed);
   if (!kCaching || cache.bytes + c.bytes > kCacheLimitBytes) return std::free(p);
+  if (static_cast<int64_t>(cache.bytes) > kSpareBytes) [[unlikely]] {
+    const int64_t needed = peak_bytes.load(std::memory_order_relaxed) - live_bytes.load(std::memory_order_relaxed);
+    if (static_cast<int64_t>(cache.bytes) > kSpareBytes + needed) drop_all();
+  }
   if (cache.state == Cache::untouched) [[unlikely]]
     touch_reaper();
   if (cache.state == Cache::ended) [[unlikely]]

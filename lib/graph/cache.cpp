@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "duet/core/debug.h"
+#include "graph/check_passes.h"
 #include "graph/execute.h"
 
 namespace duet::graph {
@@ -47,9 +48,9 @@ std::string difference(const Plan& now, const Plan* before, int segment) {
 
 }  // namespace
 
-PlanCache::PlanCache(std::vector<std::string> without, const Line& line) : without_(std::move(without)) {
+PlanCache::PlanCache(PassOptions options, const Line& line) : options_(std::move(options)) {
   LineScope scope(line);
-  check_pass_names(without_);
+  check_pass_names(options_);
 }
 
 std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vector<int>& outputs) {
@@ -70,19 +71,21 @@ std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vecto
     for (const Entry& entry : entries_)
       if (entry.segment == trace.segment() && entry.used > last) last = entry.used, nearest = entry.plan;
   }
-  auto plan = std::make_shared<const Plan>(trace.decode(outputs), without_, words);
+  Graph graph = trace.decode(outputs);
+  if (passes_are_checked(options_)) check_by_values(graph, trace, options_);
+  auto plan = std::make_shared<const Plan>(std::move(graph), options_, words);
   std::lock_guard lock(mutex_);
   for (const Entry& entry : entries_)  // another thread made it meanwhile
     if (entry.hash == hash && entry.plan->key() == words) return entry.plan;
   Event event{"plan", difference(*plan, nearest.get(), trace.segment()),
               trace.marks().empty() ? Line() : trace.marks()[0].line, plan};
+  event.number = ++made_;
   if (debug_level() >= 1) [[unlikely]]
-    debug_line(fmt::format("plan {}: {}", made_ + 1, event.why));
-  ++made_;
-  events_.push_back(std::move(event));
+    debug_line(fmt::format("plan {}: {}", made_, event.why));
+  remember(std::move(event));
   bytes_ += plan->size_bytes();
   entries_.push_back({plan, hash, clock_, trace.segment()});
-  while (bytes_ > kMaxBytes && entries_.size() > 1) {
+  while ((bytes_ > kMaxBytes || entries_.size() > kMaxPlans) && entries_.size() > 1) {
     auto oldest = std::min_element(entries_.begin(), entries_.end() - 1,
                                    [](const Entry& a, const Entry& b) { return a.used < b.used; });
     bytes_ -= oldest->plan->size_bytes();
@@ -112,6 +115,11 @@ void PlanCache::note(Event event) {
     ++e.count;
     return;
   }
+  remember(std::move(event));
+}
+
+void PlanCache::remember(Event event) {
+  if (events_.size() == kMaxEvents) events_.erase(events_.begin());
   events_.push_back(std::move(event));
 }
 

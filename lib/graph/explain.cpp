@@ -244,14 +244,12 @@ Explanation detail::explain_plans(const graph::PlanCache& cache, Mode mode, cons
   e.mode = mode;
   e.events = cache.events();
   e.hits = cache.hits();
-  int number = 0;
   for (const graph::Event& event : e.events) {
     if (event.what != "plan") continue;
-    ++number;
     auto plan = event.plan.lock();
     if (plan == nullptr) continue;
     e.plans.push_back(Reader(*plan, names).read());
-    e.plans.back().number = number;
+    e.plans.back().number = static_cast<int>(event.number);
     e.plans.back().why = event.why;
     e.plans.back().line = event.line;
   }
@@ -260,19 +258,19 @@ Explanation detail::explain_plans(const graph::PlanCache& cache, Mode mode, cons
 
 std::string to_string(const Explanation& e) {
   Page page;
-  const auto made = static_cast<size_t>(std::ranges::count(e.events, std::string("plan"), &graph::Event::what));
+  uint64_t made = 0;
+  for (const graph::Event& event : e.events) made = std::max(made, event.number);
   if (e.mode == Mode::eager) return "eager: nothing is planned";
   page.line(fmt::format("{}: {}{}", std::string(name(e.mode)), count(made, "plan"),
                         e.mode == Mode::compiled ? fmt::format(", found {}", count(e.hits, "time")) : ""));
-  int number = 0;
   auto next = e.plans.begin();
   for (const graph::Event& event : e.events) {
     if (event.what != "plan")
       page.line(fmt::format("{} at {}: {}", event.what, event.why, count(event.count, "time")), event.line);
-    else if (++number; next != e.plans.end() && next->number == number)
+    else if (next != e.plans.end() && next->number == static_cast<int>(event.number))
       print(*next++, page);
     else
-      page.line(fmt::format("plan {}: {}; no longer kept", number, event.why), event.line);
+      page.line(fmt::format("plan {}: {}; no longer kept", event.number, event.why), event.line);
   }
   return page.take();
 }

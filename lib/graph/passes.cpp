@@ -5,12 +5,14 @@
 #include <cstdlib>
 #include <string>
 
+#include "graph/check_passes.h"
 #include "graph/groups.h"
 
 namespace duet::graph {
 namespace {
 
 constexpr Pass kPasses[] = {
+    {"fold", "computes what only numbers of the program decide", fold},
     {"simplify", "removes operations that change no bit", simplify},
     {"cse", "computes once what is computed twice", cse},
     {"dce", "removes what no output needs", dce},
@@ -39,12 +41,22 @@ std::vector<std::string> left_out_by_environment() {
 
 std::span<const Pass> passes() { return kPasses; }
 
-void check_pass_names(const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    bool known = name == kPlanMemory;
-    for (const Pass& p : kPasses) known |= p.name == name;
-    check<Error>(known, "passes: there is no pass {}; the passes are simplify, cse, dce, fuse, combine, plan_memory",
-                 name);
+void check_pass_names(const PassOptions& options) {
+  std::vector<std::string_view> known;
+  for (const Pass& p : kPasses) known.push_back(p.name);
+  known.push_back(kPlanMemory);
+  auto is_known = [&](std::string_view name) { return std::ranges::find(known, name) != known.end(); };
+  for (const Pass& p : options.with) {
+    check<Error>(!p.name.empty() && p.run != nullptr,
+                 "passes: pass {} of the program's own has no name or no function; give it both",
+                 known.size() - std::size(kPasses) - 1);
+    check<Error>(!is_known(p.name), "passes: there is a pass {} already; choose another name", std::string(p.name));
+    known.push_back(p.name);
+  }
+  for (const std::string& name : options.without) {
+    std::string all;
+    for (std::string_view k : known) all += (all.empty() ? "" : ", ") + std::string(k);
+    check<Error>(is_known(name), "passes: there is no pass {}; the passes are {}", name, all);
   }
 }
 
@@ -56,14 +68,27 @@ bool left_out(std::string_view name, const std::vector<std::string>& without) {
   return false;
 }
 
-Graph run_passes(Graph g, Report& report, const std::vector<std::string>& without) {
-  check_pass_names(without);
-  check_pass_names(left_out_by_environment());
-  for (const Pass& pass : kPasses) {
-    if (left_out(pass.name, without)) continue;
+std::vector<Pass> pipeline(const PassOptions& options) {
+  check_pass_names(options);
+  check_pass_names({.without = left_out_by_environment()});
+  std::vector<Pass> all(std::begin(kPasses), std::end(kPasses));
+  // What a pass of the program's own leaves unused is dce's to remove.
+  all.insert(std::ranges::find(all, std::string_view("dce"), &Pass::name), options.with.begin(), options.with.end());
+  std::erase_if(all, [&](const Pass& p) { return left_out(p.name, options.without); });
+  return all;
+}
+
+Graph run_pass(const Pass& pass, Graph g, Report& report) {
+  if (std::ranges::find(kPasses, pass.name, &Pass::name) != std::end(kPasses)) return pass.run(std::move(g), report);
+  const Interface before(g);
+  return in_order(pass, before, pass.run(std::move(g), report));
+}
+
+Graph run_passes(Graph g, Report& report, const PassOptions& options) {
+  for (const Pass& pass : pipeline(options)) {
     PassRecord record{std::string(pass.name), std::string(pass.purpose), static_cast<int>(g.nodes.size()), 0, 0};
     auto start = std::chrono::steady_clock::now();
-    g = pass.run(std::move(g), report);
+    g = run_pass(pass, std::move(g), report);
     record.time_us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
     record.nodes_after = static_cast<int>(g.nodes.size());
     report.passes.push_back(std::move(record));

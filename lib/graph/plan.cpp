@@ -174,7 +174,7 @@ struct Plan::Workspace {
   }
 };
 
-Plan::Plan(Graph graph, const std::vector<std::string>& without, std::vector<uint64_t> key)
+Plan::Plan(Graph graph, const PassOptions& options, std::vector<uint64_t> key)
     : key_(std::move(key)), executable_(std::make_unique<Executable>()) {
   auto start = std::chrono::steady_clock::now();
   slots_.resize(static_cast<size_t>(graph.slots));
@@ -182,7 +182,7 @@ Plan::Plan(Graph graph, const std::vector<std::string>& without, std::vector<uin
     if (v.origin == Origin::slot) slots_[static_cast<size_t>(v.index)] = v;
   for (const Node& n : graph.nodes) recorded_.emplace_back(n.op->name, n.line);
   for (int o : graph.outputs) output_specs_.push_back(graph.value(o).spec);
-  graph_ = run_passes(std::move(graph), report_, without);
+  graph_ = run_passes(std::move(graph), report_, options);
   Executable& e = *executable_;
   e.layouts = layouts(graph_);
   for (size_t v = 0; v < graph_.values.size(); ++v) {
@@ -190,7 +190,7 @@ Plan::Plan(Graph graph, const std::vector<std::string>& without, std::vector<uin
     if (graph_.values[v].origin == Origin::number) e.number_values.push_back(static_cast<int>(v));
   }
   e.launches = lower(graph_, e.layouts);
-  memory_ = StoragePlanner(graph_, e).run(!left_out("plan_memory", without));
+  memory_ = StoragePlanner(graph_, e).run(!left_out("plan_memory", options.without));
   cost_.kernels = static_cast<int>(e.launches.size());
   for (const Launch& l : e.launches) cost_.bytes += l.bytes;
   compile_us_ = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();

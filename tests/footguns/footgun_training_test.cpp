@@ -115,13 +115,14 @@ TEST_F(FootgunTraining, SgdPlain) {
 
 TEST_F(FootgunTraining, AnySubsetOfPasses) {
   const Outcome eager = train(Mode::eager, optim::Adam::init(model()));
-  const std::vector<std::vector<std::string>> subsets = {{"simplify"},
+  const std::vector<std::vector<std::string>> subsets = {{"fold"},
+                                                         {"simplify"},
                                                          {"cse"},
                                                          {"dce"},
                                                          {"fuse"},
                                                          {"plan_memory"},
                                                          {"fuse", "plan_memory"},
-                                                         {"simplify", "cse", "dce", "fuse", "plan_memory"}};
+                                                         {"fold", "simplify", "cse", "dce", "fuse", "plan_memory"}};
   for (const auto& without : subsets)
     for (Mode mode : {Mode::compiled, Mode::frozen}) {
       SCOPED_TRACE(fmt::format("without {} … {}", without.front(), std::string(name(mode))));

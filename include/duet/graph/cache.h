@@ -12,13 +12,15 @@ struct Event {
   Line line;
   std::weak_ptr<const Plan> plan = {};  // of "plan"; expired when it left the cache
   uint64_t count = 1;                   // splits at the same place are one event
+  uint64_t number = 0;                  // of "plan": among all that were made, from 1 on
 };
 
-/// The plans of one compiled function; the least recently used go when their bytes exceed the cap. Thread-safe.
+/// The plans of one compiled function; the least recently used go when there are too many, or their bytes exceed the
+/// cap. Of what happened, the latest is remembered. Thread-safe.
 class PlanCache {
  public:
-  /// Error, naming the line, when `without` names no pass.
-  explicit PlanCache(std::vector<std::string> without = {}, const Line& line = {});
+  /// Error, naming the line, when `options` names no pass, or a taken name.
+  explicit PlanCache(PassOptions options = {}, const Line& line = {});
   /// The plan for the words, made from the graph on a miss.
   std::shared_ptr<const Plan> find(const Trace& trace, const std::vector<int>& outputs);
 
@@ -28,15 +30,17 @@ class PlanCache {
   uint64_t hits() const;
 
   static constexpr size_t kMaxBytes = size_t{64} << 20;
+  static constexpr size_t kMaxPlans = 1024, kMaxEvents = 1024;
 
  private:
+  void remember(Event event);
   struct Entry {
     std::shared_ptr<const Plan> plan;
     uint64_t hash, used;
     int segment;
   };
   mutable std::mutex mutex_;
-  std::vector<std::string> without_;
+  PassOptions options_;
   std::vector<Entry> entries_;
   std::vector<Event> events_;
   uint64_t clock_ = 0, hits_ = 0, made_ = 0;

@@ -13,9 +13,7 @@ enum class Mode : uint8_t { eager, compiled, frozen };
 std::string_view name(Mode mode);
 
 /// How compile works.
-struct CompileOptions {
-  std::vector<std::string> without = {};  // passes to leave out: {"fuse"}
-};
+using CompileOptions = graph::PassOptions;
 
 /// A function that runs eagerly; the same interface as the others, for programs that choose at run time.
 template <class F>
@@ -106,7 +104,7 @@ template <class F>
 class Compiled {
  public:
   Compiled(F f, CompileOptions options, const Line& line = {})
-      : f_(std::move(f)), cache_(std::make_shared<graph::PlanCache>(std::move(options.without), line)) {}
+      : f_(std::move(f)), cache_(std::make_shared<graph::PlanCache>(std::move(options), line)) {}
 
   /// Calls f. Tensors of arguments taken by reference are rebound at the end; if the call throws they are as before.
   template <class... A>
@@ -127,7 +125,8 @@ template <class F>
 Eager<F> eager(F f) {
   return Eager<F>(std::move(f));
 }
-/// f, recorded at every call and replayed from a cached plan. Error for a pass that does not exist.
+/// f, recorded at every call and replayed from a cached plan. Error for a pass that does not exist, and for one of the
+/// program's own whose name is taken.
 template <class F>
 Compiled<F> compile(F f, CompileOptions options = {}, std::source_location line = std::source_location::current()) {
   return Compiled<F>(std::move(f), std::move(options), line);

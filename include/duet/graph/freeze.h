@@ -14,6 +14,8 @@ struct FreezeOptions {
   OnNewShape on_new_shape =
       OnNewShape::fail;                   // what a call does whose arguments have other shapes than the first one's
   std::vector<std::string> without = {};  // passes to leave out
+  std::vector<graph::Pass> with = {};     // the program's own, and whether what passes change is compared by bits:
+  bool check_passes = false;              // as in CompileOptions
 };
 
 namespace graph {
@@ -101,7 +103,7 @@ class Frozen {
  public:
   Frozen(F f, FreezeOptions options, const Line& line = {})
       : f_(std::move(f)),
-        state_(std::make_shared<State>(options.without, line)),
+        state_(std::make_shared<State>(graph::PassOptions{options.without, options.with, options.check_passes}, line)),
         options_(std::move(options)),
         line_(line) {}
 
@@ -169,7 +171,7 @@ class Frozen {
 
  private:
   struct State {
-    State(std::vector<std::string> without, const Line& line) : cache(std::move(without), line) {}
+    State(graph::PassOptions passes, const Line& line) : cache(std::move(passes), line) {}
     graph::PlanCache cache;
     std::mutex mutex;
     std::vector<std::shared_ptr<const graph::FrozenPlan>> plans;

@@ -7,6 +7,7 @@
 
 namespace duet::graph {
 
+Graph fold(Graph g, Report& report);
 Graph simplify(Graph g, Report& report);
 Graph cse(Graph g, Report& report);
 Graph dce(Graph g, Report& report);
@@ -20,10 +21,18 @@ struct Pass {
 /// The list, in the order in which they run.
 std::span<const Pass> passes();
 
-/// Runs all passes but those named, and those that DUET_PASSES=-name,… leaves out; Error for an unknown name.
-Graph run_passes(Graph g, Report& report, const std::vector<std::string>& without);
-/// Error for a name that no pass has.
-void check_pass_names(const std::vector<std::string>& names);
+/// What a function's passes are. CONTRIBUTING.md says how to write one, examples/10_write_a_pass.cpp does.
+struct PassOptions {
+  std::vector<std::string> without = {};  // passes to leave out: {"fuse"}
+  std::vector<Pass> with = {};            // the program's own, run after cse; their names are literals
+  bool check_passes = false;              // run what each pass changed, compare bits; so does DUET_CHECK_PASSES=1
+};
+
+/// Runs the passes but for those left out, also by DUET_PASSES=-name,…; Error for an unknown name, and for a pass of
+/// the program's own whose graph is not in order.
+Graph run_passes(Graph g, Report& report, const PassOptions& options);
+/// Error for a name that no pass has, and for passes whose names are taken.
+void check_pass_names(const PassOptions& options);
 /// Whether a pass of this name is left out. plan_memory is one of the names.
 bool left_out(std::string_view name, const std::vector<std::string>& without);
 

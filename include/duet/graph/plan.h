@@ -20,8 +20,8 @@ struct PlanCost {
 
 class Plan {
  public:
-  /// Runs the passes and lowers. `without` names passes to leave out.
-  Plan(Graph graph, const std::vector<std::string>& without, std::vector<uint64_t> key);
+  /// Runs the passes and lowers.
+  Plan(Graph graph, const PassOptions& options, std::vector<uint64_t> key);
   /// The slots and the names of the operations as they were recorded, to tell plans apart.
   const std::vector<Value>& slots() const { return slots_; }
   const std::vector<std::pair<std::string_view, Line>>& recorded() const { return recorded_; }

@@ -4,37 +4,61 @@
 //   after    %2 = exp(%0)                    %4 = add(%2, %2)
 //
 // Numbers given at run time are never the same: only slots, node outputs and equal constants are.
-#include <unordered_map>
+#include <unordered_set>
 
 #include "duet/graph/passes.h"
 
 namespace duet::graph {
+namespace {
+
+uint64_t mix(uint64_t hash, uint64_t word) {
+  hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+  return hash ^ hash >> 29;
+}
+
+// Nodes, by index, are equal when they compute the same.
+struct NodeHash {
+  const Graph& g;
+  size_t operator()(int i) const {
+    const Node& n = g.node(i);
+    uint64_t h = mix(reinterpret_cast<uintptr_t>(n.op), static_cast<uint64_t>(n.region));
+    for (int64_t a : n.attrs) h = mix(h, static_cast<uint64_t>(a));
+    for (int x : n.inputs) h = mix(h, static_cast<uint64_t>(x));
+    return h;
+  }
+};
+struct NodeEqual {
+  const Graph& g;
+  bool operator()(int i, int k) const {
+    const Node &a = g.node(i), &b = g.node(k);
+    return a.op == b.op && a.region == b.region && a.attrs == b.attrs && a.inputs == b.inputs;
+  }
+};
+struct ConstantHash {
+  const Graph& g;
+  size_t operator()(int v) const { return mix(g.value(v).constant.bits, static_cast<uint64_t>(g.value(v).spec.dtype)); }
+};
+struct ConstantEqual {
+  const Graph& g;
+  bool operator()(int v, int w) const {
+    return g.value(v).spec.dtype == g.value(w).spec.dtype && g.value(v).constant.bits == g.value(w).constant.bits;
+  }
+};
+
+}  // namespace
 
 Graph cse(Graph g, Report&) {
   std::vector<int> now(g.values.size());
-  for (size_t v = 0; v < now.size(); ++v) now[v] = static_cast<int>(v);
-  std::unordered_map<std::string, int> constants, nodes;  // by their bytes
-  auto append = [](std::string& key, auto x) { key.append(reinterpret_cast<const char*>(&x), sizeof x); };
-  std::string key;
-  for (size_t v = 0; v < g.values.size(); ++v) {
-    const Value& x = g.values[v];
-    if (x.origin != Origin::constant) continue;
-    key.clear();
-    append(key, x.spec.dtype);
-    append(key, x.constant.bits);
-    now[v] = constants.try_emplace(key, static_cast<int>(v)).first->second;
+  std::unordered_set<int, ConstantHash, ConstantEqual> constants(16, ConstantHash{g}, ConstantEqual{g});
+  for (size_t v = 0; v < now.size(); ++v) {
+    now[v] = static_cast<int>(v);
+    if (g.values[v].origin == Origin::constant) now[v] = *constants.insert(now[v]).first;
   }
+  std::unordered_set<int, NodeHash, NodeEqual> nodes(g.nodes.size(), NodeHash{g}, NodeEqual{g});
   for (size_t i = 0; i < g.nodes.size(); ++i) {
     Node& n = g.nodes[i];
-    key.clear();
-    append(key, n.op);
-    append(key, n.region);
-    append(key, n.attrs.size());
-    for (int64_t a : n.attrs) append(key, a);
-    for (int& x : n.inputs) append(key, x = now[static_cast<size_t>(x)]);
-    auto [it, fresh] = nodes.try_emplace(key, static_cast<int>(i));
-    if (fresh) continue;
-    const Node& first = g.node(it->second);
+    for (int& x : n.inputs) x = now[static_cast<size_t>(x)];
+    const Node& first = g.node(*nodes.insert(static_cast<int>(i)).first);  // n itself when it is new
     for (size_t k = 0; k < n.outputs.size(); ++k) now[static_cast<size_t>(n.outputs[k])] = first.outputs[k];
   }
   for (int& o : g.outputs) o = now[static_cast<size_t>(o)];
