@@ -6,22 +6,24 @@
 namespace duet::graph {
 namespace {
 
-bool live_together(const Extent& a, const Extent& b) { return a.lower < b.upper && b.lower < a.upper; }
+// Every order but the first looks at all pairs of buffers.
+constexpr size_t kManyBuffers = 2048;
 
 // Places buffers in the given order, each in the smallest gap between what lives with it.
-Placement best_fit(std::span<const Extent> all, const std::vector<int>& order) {
-  Placement p{std::vector<int64_t>(all.size(), 0), 0};
-  std::vector<int> placed;  // by offset
+Placement best_fit(std::span<const Extent> all, const std::vector<int>& order, bool by_birth) {
+  Placement p{std::vector<int64_t>(all.size(), 0)};
+  auto buffer = [&](int i) -> const Extent& { return all[static_cast<size_t>(i)]; };
   auto offset = [&](int i) -> int64_t& { return p.offsets[static_cast<size_t>(i)]; };
+  std::vector<int> placed;  // by offset
   for (int i : order) {
-    const Extent& b = all[static_cast<size_t>(i)];
+    const Extent& b = buffer(i);
+    if (by_birth) std::erase_if(placed, [&](int k) { return buffer(k).upper <= b.lower; });
     int64_t at = 0, best = -1, best_gap = 0;
     for (int k : placed) {
-      const Extent& other = all[static_cast<size_t>(k)];
-      if (!live_together(other, b)) continue;
+      if (buffer(k).lower >= b.upper || b.lower >= buffer(k).upper) continue;
       const int64_t gap = offset(k) - at;
       if (gap >= b.size && (best < 0 || gap < best_gap)) best = at, best_gap = gap;
-      at = std::max(at, offset(k) + other.size);
+      at = std::max(at, offset(k) + buffer(k).size);
     }
     offset(i) = best >= 0 ? best : at;
     p.arena = std::max(p.arena, offset(i) + b.size);
@@ -47,21 +49,24 @@ int64_t lower_bound(std::span<const Extent> buffers) {
 
 Placement place_greedily(std::span<const Extent> buffers, int64_t enough) {
   Placement best;
-  for (int rule = 0; rule < 4 && (rule == 0 || best.arena > enough); ++rule) {
+  const int rules = buffers.size() > kManyBuffers ? 1 : 5;
+  for (int rule = 0; rule < rules && (rule == 0 || best.arena > enough); ++rule) {
+    auto buffer = [&](int i) -> const Extent& { return buffers[static_cast<size_t>(i)]; };
     // The larger, the earlier; as floating numbers, since areas may be huge.
     auto key = [&](int i) {
-      const Extent& b = buffers[static_cast<size_t>(i)];
-      const auto size = static_cast<double>(b.size), life = static_cast<double>(b.upper - b.lower);
-      const std::pair<double, double> keys[] = {
-          {size, life}, {size * life, 0}, {life, size}, {-static_cast<double>(b.lower), 0}};
-      return keys[rule];
+      const auto size = static_cast<double>(buffer(i).size), death = static_cast<double>(buffer(i).upper);
+      const double life = death - static_cast<double>(buffer(i).lower);
+      const std::pair<double, double> keys[] = {{size, life}, {size * life, 0}, {life, size}, {death, size}};
+      return keys[rule - 1];
     };
     std::vector<int> order(buffers.size());
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return key(a) > key(b); });
-    Placement p = best_fit(buffers, order);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int a, int b) { return rule == 0 ? buffer(a).lower < buffer(b).lower : key(a) > key(b); });
+    Placement p = best_fit(buffers, order, rule == 0);
     if (rule == 0 || p.arena < best.arena) best = std::move(p);
   }
+  best.proven_optimal = best.arena == lower_bound(buffers);
   return best;
 }
 

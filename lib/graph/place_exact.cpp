@@ -12,30 +12,63 @@
 #include <limits>
 #include <numeric>
 
-#include "duet/graph/place.h"
+#include "duet/graph/place_exact.h"
 
 namespace duet::graph {
 namespace {
 
 constexpr int64_t kHighest = std::numeric_limits<int64_t>::max();
-// The search is as deep as there are buffers; beyond this greedy plans are near the bound anyway.
-constexpr size_t kMostBuffers = 4096;
+// The search calls itself as deep as there are buffers.
+constexpr size_t kMostBuffers = 2048;
+
+size_t at(int i) { return static_cast<size_t>(i); }
+
+// Time cut into moments, the stretches between births and deaths.
+struct Span {
+  int begin, end;  // moments
+  int64_t size;
+  double life;  // in the caller's time
+};
+std::vector<Span> spans(std::span<const Extent> buffers) {
+  std::vector<int64_t> times;
+  for (const Extent& b : buffers) times.insert(times.end(), {b.lower, b.upper});
+  std::sort(times.begin(), times.end());
+  times.erase(std::unique(times.begin(), times.end()), times.end());
+  auto moment = [&](int64_t t) {
+    return static_cast<int>(std::lower_bound(times.begin(), times.end(), t) - times.begin());
+  };
+  std::vector<Span> all;
+  for (const Extent& b : buffers)
+    all.push_back(
+        {moment(b.lower), moment(b.upper), b.size, static_cast<double>(b.upper) - static_cast<double>(b.lower)});
+  return all;
+}
+
+// What the tables of a search hold in all: entries by moment and by pair that lives together.
+int64_t table_size(const std::vector<Span>& all) {
+  std::vector<int> begins, ends;
+  int64_t size = 0;
+  for (const Span& s : all) {
+    begins.push_back(s.begin);
+    ends.push_back(s.end);
+    size += s.end - s.begin;
+  }
+  std::sort(begins.begin(), begins.end());
+  std::sort(ends.begin(), ends.end());
+  size_t born = 0, dead = 0;
+  for (int begin : begins) {
+    while (ends[dead] <= begin) ++dead;
+    size += static_cast<int64_t>(born++ - dead);
+  }
+  return size;
+}
 
 class Search {
  public:
-  Search(std::span<const Extent> buffers, int64_t capacity, int64_t& budget)
-      : capacity_(capacity), budget_(budget), count_(buffers.size()) {
-    // Moments: the stretches of time between births and deaths.
-    std::vector<int64_t> times;
-    for (const Extent& b : buffers) times.insert(times.end(), {b.lower, b.upper});
-    std::sort(times.begin(), times.end());
-    times.erase(std::unique(times.begin(), times.end()), times.end());
-    auto moment = [&](int64_t t) {
-      return static_cast<int>(std::lower_bound(times.begin(), times.end(), t) - times.begin());
-    };
-    moments_ = static_cast<int>(times.size()) - 1;
-    for (const Extent& b : buffers) spans_.push_back({moment(b.lower), moment(b.upper), b.size, b.upper - b.lower});
-    members_.resize(static_cast<size_t>(std::max(moments_, 0)));
+  Search(std::vector<Span> spans, int64_t capacity, int64_t& budget)
+      : capacity_(capacity), budget_(budget), count_(spans.size()), spans_(std::move(spans)) {
+    for (const Span& s : spans_) moments_ = std::max(moments_, s.end);
+    members_.resize(at(moments_));
     crossing_.assign(members_.size(), 0);
     floor_.assign(members_.size(), 0);
     waiting_.assign(members_.size(), 0);
@@ -60,13 +93,12 @@ class Search {
     offset_.assign(count_, -1);
     result_.assign(count_, 0);
     rank_.assign(count_, 0);
+    keys_.resize(count_);
     raised_.assign(count_, 0);
     for (const auto& list : members_) low_at_.push_back(list.empty() ? -1 : list[0]);
   }
 
   Verdict run(std::vector<int64_t>& offsets) {
-    for (int64_t w : waiting_)
-      if (w > capacity_) return Verdict::impossible;
     std::vector<int> all(count_), parts;
     std::iota(all.begin(), all.end(), 0);
     for (int m = 0; m < moments_; ++m)
@@ -85,10 +117,6 @@ class Search {
   }
 
  private:
-  struct Span {
-    int begin, end;  // moments
-    int64_t size, life;
-  };
   struct Candidate {
     int64_t lowest;
     int rank, buffer;
@@ -98,7 +126,6 @@ class Search {
     int64_t before;
   };
   static constexpr int kOrders = 3;
-  static size_t at(int i) { return static_cast<size_t>(i); }
 
   // What is left of the buffers, in parts that end at the given moments.
   Verdict solve_parts(const std::vector<int>& buffers, const std::vector<int>& ends, int begin) {
@@ -115,21 +142,25 @@ class Search {
   // A problem of its own: buffers that live within moments [begin, end).
   Verdict solve(std::vector<int> buffers, int begin, int end) {
     if (buffers.empty()) return Verdict::placed;
-    std::vector<int64_t> pressure(count_, 0);
-    for (int b : buffers)
-      for (int m = spans_[at(b)].begin; m < spans_[at(b)].end; ++m)
-        pressure[at(b)] = std::max(pressure[at(b)], waiting_[at(m)]);
-    auto key = [&](int b) -> std::array<int64_t, 3> {
-      const Span& s = spans_[at(b)];
-      const int64_t width = s.life, area = s.size * s.life, total = pressure[at(b)];
-      if (order_ == 0) return {width, area, total};
-      if (order_ == 1) return {total, area, width};
-      return {total, width, area};
+    auto pressure = [&](const Span& s) {
+      int64_t most = 0;
+      for (int m = s.begin; m < s.end; ++m) most = std::max(most, waiting_[at(m)]);
+      left_ -= s.end - s.begin;
+      return static_cast<double>(most);
     };
-    std::sort(buffers.begin(), buffers.end(), [&](int a, int b) {
-      const auto x = key(a), y = key(b);
-      return x != y ? x > y : a < b;
-    });
+    for (int b : buffers) {
+      const Span& s = spans_[at(b)];
+      const double width = s.life, area = static_cast<double>(s.size) * s.life, total = pressure(s);
+      if (order_ == 0)
+        keys_[at(b)] = {width, area, total};
+      else if (order_ == 1)
+        keys_[at(b)] = {total, area, width};
+      else
+        keys_[at(b)] = {total, width, area};
+    }
+    left_ -= static_cast<int64_t>(buffers.size());
+    std::sort(buffers.begin(), buffers.end(),
+              [&](int a, int b) { return keys_[at(a)] != keys_[at(b)] ? keys_[at(a)] > keys_[at(b)] : a < b; });
     for (size_t r = 0; r < buffers.size(); ++r) rank_[at(buffers[r])] = static_cast<int>(r);
     return step(buffers, begin, end, 0, -1);
   }
@@ -270,8 +301,9 @@ class Search {
   std::vector<int64_t> floor_, waiting_;      // of a moment: see the top; bytes unplaced
   std::vector<int64_t> lowest_, offset_;      // of a buffer: lowest possible place; its place, −1 while it has none
   std::vector<int64_t> result_;
-  std::vector<int> rank_;        // of a buffer among those of its problem
-  std::vector<int64_t> low_at_;  // of a moment: the unplaced buffer that could lie lowest
+  std::vector<std::array<double, 3>> keys_;  // of a buffer, by which ranks are made; floating, since areas may be huge
+  std::vector<int> rank_;                    // of a buffer among those of its problem
+  std::vector<int64_t> low_at_;              // of a moment: the unplaced buffer that could lie lowest
   std::vector<uint8_t> raised_;
   std::vector<int> raised_list_;
   std::vector<Candidate> candidates_;
@@ -283,44 +315,52 @@ class Search {
 Verdict place_within(std::span<const Extent> buffers, int64_t capacity, int64_t& budget,
                      std::vector<int64_t>& offsets) {
   offsets.assign(buffers.size(), 0);
-  // What has no bytes or no life lies anywhere.
-  std::vector<Extent> solid;
+  std::vector<Extent> solid;  // what has no bytes lies anywhere
   std::vector<size_t> which;
   for (size_t i = 0; i < buffers.size(); ++i)
-    if (buffers[i].size > 0 && buffers[i].lower < buffers[i].upper) solid.push_back(buffers[i]), which.push_back(i);
+    if (buffers[i].size > 0) solid.push_back(buffers[i]), which.push_back(i);
   if (solid.empty()) return Verdict::placed;
+  if (lower_bound(solid) > capacity) return Verdict::impossible;
   if (solid.size() > kMostBuffers) return Verdict::out_of_budget;
+  std::vector<Span> all = spans(solid);
+  if (const int64_t cost = table_size(all); cost < budget)
+    budget -= cost;
+  else
+    return Verdict::out_of_budget;
   std::vector<int64_t> found;
-  const Verdict v = Search(solid, capacity, budget).run(found);
+  const Verdict v = Search(std::move(all), capacity, budget).run(found);
   if (v == Verdict::placed)
     for (size_t k = 0; k < which.size(); ++k) offsets[which[k]] = found[k];
   return v;
 }
 
-Placement place(std::span<const Extent> buffers, int64_t budget) {
-  const int64_t bound = lower_bound(buffers);
-  Placement best = place_greedily(buffers, bound);
-  std::vector<int64_t> offsets;
-  auto try_capacity = [&](int64_t capacity, int64_t& allowance) {
-    const Verdict v = place_within(buffers, capacity, allowance, offsets);
-    if (v != Verdict::placed) return v;
-    best = {offsets, 0};
-    for (size_t i = 0; i < offsets.size(); ++i) best.arena = std::max(best.arena, offsets[i] + buffers[i].size);
-    return v;
-  };
-  if (best.arena == bound || budget <= 0) return best;
-  // Half of it for the bound itself, which is nearly always reached; then by halves of what lies between.
-  int64_t half = budget / 2, low = bound;
-  budget -= half;
-  if (try_capacity(bound, half) == Verdict::placed) return best;
-  budget += half;
-  for (int tries = 8; tries > 0 && best.arena - low > 1 && budget > 0; --tries) {
-    const int64_t middle = low + (best.arena - low) / 2;
-    int64_t allowance = budget / tries;
+Placement place(std::span<const Extent> buffers, int64_t budget, int64_t enough) {
+  const int64_t bound = lower_bound(buffers), goal = std::max(bound, enough);
+  Placement best = place_greedily(buffers, goal);
+  if (best.arena <= goal) return best;
+  // Pushed down, every buffer ends at a sum of sizes: arenas are multiples of what divides all of them.
+  int64_t unit = 0;
+  for (const Extent& b : buffers) unit = std::gcd(unit, b.size);
+  int64_t impossible = bound - unit;  // proven to be too small
+  int64_t given_up = impossible;      // that, or too expensive to tell
+  auto attempt = [&](int64_t capacity, int64_t allowance) {
+    std::vector<int64_t> offsets;
     budget -= allowance;
-    if (try_capacity(middle, allowance) != Verdict::placed) low = middle;
+    const Verdict verdict = place_within(buffers, capacity, allowance, offsets);
     budget += allowance;
-  }
+    if (verdict != Verdict::placed) {
+      given_up = capacity;
+      if (verdict == Verdict::impossible) impossible = capacity;
+      return;
+    }
+    best = {std::move(offsets)};
+    for (size_t i = 0; i < buffers.size(); ++i) best.arena = std::max(best.arena, best.offsets[i] + buffers[i].size);
+  };
+  // Half of the budget for the goal itself, which is nearly always reached; then by halves of what lies between.
+  attempt(goal, budget / 2);
+  while (best.arena > goal && best.arena - given_up > unit && budget > 0)
+    attempt(given_up + std::max<int64_t>(1, (best.arena - given_up) / unit / 2) * unit, budget / 4);
+  best.proven_optimal = best.arena - impossible <= unit;
   return best;
 }
 
