@@ -8,7 +8,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/threads.h"
-#include "ops/plan_verifier.h"
+#include "graph/verify_memory.h"
 #include "ops/random_program.h"
 
 namespace duet::testing {
@@ -151,7 +151,8 @@ std::string run_case(uint32_t seed, int max_steps) {
         if (o.launches > eager.launches)
           return fmt::format("{}: {} kernels, eagerly {}", where, o.launches, eager.launches);
         for (const auto& plan : compiled.cache().plans())
-          if (std::string e = verify_memory(*plan); !e.empty()) return where + ": " + e;
+          if (std::string e = graph::memory_fault(plan->graph(), plan->executable(), plan->memory()); !e.empty())
+            return where + ": " + e;
         if (c.style.splits) continue;
         where = "frozen, " + where;
         auto frozen = freeze(c, {OnNewShape::retrace, passes});
@@ -166,7 +167,8 @@ std::string run_case(uint32_t seed, int max_steps) {
 }
 
 TEST(RandomGraph, TheSameBitsInEveryMode) {
-  const int64_t first = environment("DUET_FUZZ_FIRST", 1), count = environment("DUET_FUZZ_COUNT", small_size() ? 40 : 1500);
+  const int64_t first = environment("DUET_FUZZ_FIRST", 1),
+                count = environment("DUET_FUZZ_COUNT", small_size() ? 40 : 1500);
   const int max_steps = static_cast<int>(environment("DUET_FUZZ_STEPS", 100));
   for (int64_t seed = first; seed < first + count; ++seed) {
     std::string wrong = run_case(static_cast<uint32_t>(seed), max_steps);
