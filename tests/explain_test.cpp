@@ -34,7 +34,7 @@ TEST(Explain, PointwiseOperationsInOneKernel) {
   EXPECT_TEXT(explain(f), R"(compiled: 2 plans, found 1 time
 plan 1: first call | explain_test.cpp
   2 operations recorded, 1 kernel, 16,640 bytes read and written; planned in _ µs
-  passes: simplify 2 -> 2 (_ µs), cse 2 -> 2 (_ µs), dce 2 -> 2 (_ µs), fuse 2 -> 2 (_ µs)
+  passes: simplify 2 -> 2 (_ µs), cse 2 -> 2 (_ µs), dce 2 -> 2 (_ µs), fuse 2 -> 2 (_ µs), schedule 2 -> 2 (_ µs)
   inputs: arg0 f32[32,64], arg1 f32[64]
   k0 add+gelu: 16,640 bytes in place of 33,024 by 2 kernels
      %0: f32[32,64] = add(arg0, arg1) | explain_test.cpp
@@ -43,7 +43,7 @@ plan 1: first call | explain_test.cpp
   memory: nothing lies between kernels
 plan 2: arg0 is f32[29,64], was f32[32,64]: axis 0 differs | explain_test.cpp
   2 operations recorded, 1 kernel, 15,104 bytes read and written; planned in _ µs
-  passes: simplify 2 -> 2 (_ µs), cse 2 -> 2 (_ µs), dce 2 -> 2 (_ µs), fuse 2 -> 2 (_ µs)
+  passes: simplify 2 -> 2 (_ µs), cse 2 -> 2 (_ µs), dce 2 -> 2 (_ µs), fuse 2 -> 2 (_ µs), schedule 2 -> 2 (_ µs)
   inputs: arg0 f32[29,64], arg1 f32[64]
   k0 add+gelu: 15,104 bytes in place of 29,952 by 2 kernels
      %0: f32[29,64] = add(arg0, arg1) | explain_test.cpp
@@ -61,7 +61,7 @@ TEST(Explain, NamesRefusalsAndMemory) {
   EXPECT_TEXT(explain(f, m, ones({32, 64}), 0.5f), R"(compiled: 1 plan, found 0 times
 plan 1: first call | explain_test.cpp
   7 operations recorded, 4 kernels, 109,060 bytes read and written; planned in _ µs
-  passes: simplify 7 -> 7 (_ µs), cse 7 -> 7 (_ µs), dce 7 -> 7 (_ µs), fuse 7 -> 7 (_ µs)
+  passes: simplify 7 -> 7 (_ µs), cse 7 -> 7 (_ µs), dce 7 -> 7 (_ µs), fuse 7 -> 7 (_ µs), schedule 7 -> 7 (_ µs)
   inputs: arg1 f32[32,64], arg0.hidden.weight f32[64,128], arg0.hidden.bias f32[128], arg0.scales.0 f32[128],
           1 number
   k0 matmul+add+relu: 57,856 bytes in place of 123,392 by 3 kernels
@@ -94,7 +94,7 @@ TEST(Explain, FrozenGradientsConstantsAndViews) {
   EXPECT_TEXT(explain(frozen), R"(frozen: 1 plan
 plan 1: first call | explain_test.cpp
   10 operations recorded, 2 kernels, 96 bytes read and written; planned in _ µs
-  passes: simplify 10 -> 10 (_ µs), cse 10 -> 10 (_ µs), dce 10 -> 9 (_ µs), fuse 9 -> 9 (_ µs)
+  passes: simplify 10 -> 10 (_ µs), cse 10 -> 10 (_ µs), dce 10 -> 9 (_ µs), fuse 9 -> 9 (_ µs), schedule 9 -> 9 (_ µs)
   inputs: arg0 f32[2,3], in1 f32[3], 1 number
   k0 full: 8 bytes
      %3: f32[] = full(1) | explain_test.cpp

@@ -120,8 +120,8 @@ TEST_F(FootgunTraining, AnySubsetOfPasses) {
                                                          {"dce"},
                                                          {"fuse"},
                                                          {"plan_memory"},
-                                                         {"fuse", "plan_memory"},
-                                                         {"simplify", "cse", "dce", "fuse", "plan_memory"}};
+                                                         {"fuse", "schedule", "plan_memory"},
+                                                         {"simplify", "cse", "dce", "fuse", "schedule", "plan_memory"}};
   for (const auto& without : subsets)
     for (Mode mode : {Mode::compiled, Mode::frozen}) {
       SCOPED_TRACE(fmt::format("without {} … {}", without.front(), std::string(name(mode))));

@@ -131,7 +131,7 @@ std::string run_case(uint32_t seed, int max_steps) {
     set(0);
     where = "eager";
     const Outcome eager = call_thrice(c, c, false);
-    const std::vector<std::string> all = {"simplify", "cse", "dce", "fuse", "plan_memory"};
+    const std::vector<std::string> all = {"simplify", "cse", "dce", "fuse", "schedule", "plan_memory"};
     std::vector<std::vector<std::string>> without = {{}, all};
     for (const std::string& pass : all) without.push_back({pass});
     int turn = 0;

@@ -11,6 +11,7 @@ Graph simplify(Graph g, Report& report);
 Graph cse(Graph g, Report& report);
 Graph dce(Graph g, Report& report);
 Graph fuse(Graph g, Report& report);
+Graph schedule(Graph g, Report& report);
 
 struct Pass {
   std::string_view name, purpose;
