@@ -34,7 +34,7 @@ TEST(Messages, NotAKey) {
 }
 
 TEST(Messages, Passes) {
-  const std::string all = "; the passes are fold, simplify, cse, dce, fuse, combine, plan_memory";
+  const std::string all = "; the passes are fold, simplify, cse, dce, fuse, combine, schedule, plan_memory";
   auto f = [](const Tensor& x) { return x + 1; };
   EXPECT_ERROR(Error, compile(f, {.without = {"fusion"}}), "passes: there is no pass fusion" + all);
   EXPECT_ERROR(Error, freeze(f, {.without = {"fusion"}}), "passes: there is no pass fusion" + all);

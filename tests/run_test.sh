@@ -50,7 +50,8 @@ case $1 in
     [[ -z ${STUB_BUILD_FAILS-} ]] || { echo "x.cpp:1: error: stub" && exit 1; }
     printf '#!/bin/bash\necho "cwd $PWD"; printf "[%%s]" "$@"; exit ${STUB_DEMO-0}\n' >"$2/examples/04_mlp"
     mkdir -p "$2/tests/docs" && printf '#!/bin/bash\necho "${STUB_PAGE-new}"; exit ${STUB_DOCS-0}\n' >"$2/tests/docs/ops_table"
-    chmod +x "$2/examples/04_mlp" "$2/tests/docs/ops_table" ;;
+    mkdir -p "$2/tools" && cp "$2/examples/04_mlp" "$2/tools/duet-plan"
+    chmod +x "$2/examples/04_mlp" "$2/tests/docs/ops_table" "$2/tools/duet-plan" ;;
 esac
 END
 stub ctest <<'END'
@@ -190,6 +191,10 @@ STUB_DOCS=1 STUB_PAGE=half go docs
 expect "docs fail" 1 "Building (build/release)
 run: docs/ops.md stays as it was" "build build/release --target tests/docs/ops_table"
 [[ $(cat "$root/docs/ops.md") == new ]] || { failures=$((failures + 1)) && echo "--- docs/ops.md is not what the program printed"; }
+go plan --input a.csv
+expect "plan" 0 "Building (build/release)
+cwd $work/elsewhere
+[--input][a.csv]" "build build/release --target tools/duet-plan"
 go bench
 expect "bench keeps the tests" 1 "$(steps release)
 run: no benchmark was built" "configure release tests bench

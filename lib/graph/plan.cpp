@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "graph/execute.h"
+#include "graph/verify_memory.h"
 
 namespace duet::graph {
 namespace {
@@ -26,6 +26,9 @@ class StoragePlanner {
       for (int v : l.results) written_[index(v)] = static_cast<int>(k);
       if (l.may_throw) last_throw_ = static_cast<int>(k);
     }
+    dying_slots_.resize(e_.launches.size());
+    for (int s : e_.slot_values)
+      if (last_use_[index(s)] >= 0) dying_slots_[index(last_use_[index(s)])].push_back(s);
     plan_outputs();
     return place_in_arena(reuse);
   }
@@ -43,6 +46,8 @@ class StoragePlanner {
 
   void plan_outputs() {
     std::vector<int> owner(g_.values.size(), -1);
+    is_output_.assign(g_.values.size(), 0);
+    has_donors_.assign(g_.values.size(), 0);
     std::vector<char> returned(g_.values.size(), 0);  // slots that are outputs themselves
     for (int v : g_.outputs) returned[index(root(v))] = 1;
     for (int v : g_.outputs) {
@@ -54,17 +59,11 @@ class StoragePlanner {
         if (own < 0) own = static_cast<int>(e_.outputs.size());
         o.storage = own;
         if (own == static_cast<int>(e_.outputs.size())) o.donors = donors(o.root, returned);
-        is_output_.push_back(o.root);
+        has_donors_[index(o.root)] |= !o.donors.empty();
+        is_output_[index(o.root)] = 1;
       }
       e_.outputs.push_back(std::move(o));
     }
-  }
-
-  // A result with donors may lie in an operand that the epilogue still reads when the product is written.
-  bool has_donors(int v) const {
-    for (const OutputPlan& o : e_.outputs)
-      if (o.root == v && !o.donors.empty()) return true;
-    return false;
   }
 
   // Slots whose storage the value may be computed in: nothing reads them later, and no kernel that can find a bad index
@@ -73,12 +72,9 @@ class StoragePlanner {
     std::vector<int> found;
     const int k = written_[index(v)];
     if (k < 0 || last_throw_ >= k) return found;
-    for (size_t s = 0; s < g_.values.size(); ++s) {
-      const Value& slot = g_.values[s];
-      if (slot.origin != Origin::slot || !slot.dense || returned[s] || last_use_[s] != k) continue;
-      if (can_compute_in_place(e_.launches[static_cast<size_t>(k)], g_, e_.layouts, static_cast<int>(s), v))
-        found.push_back(slot.index);
-    }
+    for (int s : dying_slots_[index(k)])
+      if (g_.value(s).dense && !returned[index(s)] && can_compute_in_place(e_.launches[index(k)], g_, e_.layouts, s, v))
+        found.push_back(g_.value(s).index);
     return found;
   }
 
@@ -86,46 +82,37 @@ class StoragePlanner {
     e_.arena_offset.assign(g_.values.size(), -1);
     std::vector<Buffer> buffers;
     std::vector<int> buffer_of(g_.values.size(), -1);
-    auto is_output = [&](int v) { return std::find(is_output_.begin(), is_output_.end(), v) != is_output_.end(); };
-    for (size_t k = 0; k < e_.launches.size(); ++k) {
-      const Launch& l = e_.launches[k];
+    std::vector<char> taken(g_.values.size(), 0);  // its storage, by a result
+    for (int launch = 0; launch < static_cast<int>(e_.launches.size()); ++launch) {
+      const Launch& l = e_.launches[index(launch)];
       auto add = [&](int v, int shares) {
-        if (is_output(v) || buffer_of[index(v)] >= 0) return;
+        if (is_output_[index(v)] || buffer_of[index(v)] >= 0) return;
         buffer_of[index(v)] = static_cast<int>(buffers.size());
-        buffers.push_back(
-            {v, static_cast<int>(k), std::max(static_cast<int>(k), last_use_[index(v)]), bytes(v), 0, shares});
+        buffers.push_back({v, launch, std::max(launch, last_use_[index(v)]), bytes(v), 0, shares});
       };
-      {
-        for (int v : l.outputs) {
-          // A product that only its own epilogue reads lies where a result will: see Executable::product_in.
-          if (l.kind == LaunchKind::matmul && !l.results.empty() && !is_output(v) &&
-              last_use_[index(v)] == static_cast<int>(k)) {
-            int home = -1;
-            for (int r : l.results)
-              if (home < 0 && is_output(r) && !has_donors(r) && can_compute_in_place(l, g_, e_.layouts, v, r)) home = r;
-            if (home >= 0) {
-              e_.product_in.emplace_back(v, home);
-              continue;
-            }
-          }
+      for (int v : l.outputs) {
+        // A product that only its own epilogue reads lies where a result will: see Executable::product_in. Not where
+        // that result may lie in an operand, which the epilogue still reads when the product is written.
+        const bool passing = l.kind == LaunchKind::matmul && !is_output_[index(v)] && last_use_[index(v)] == launch;
+        const auto home = std::find_if(l.results.begin(), l.results.end(), [&](int r) {
+          return passing && is_output_[index(r)] && !has_donors_[index(r)] &&
+                 can_compute_in_place(l, g_, e_.layouts, v, r);
+        });
+        if (home != l.results.end())
+          e_.product_in.emplace_back(v, *home);
+        else
           add(v, -1);
-        }
       }
-      std::vector<int> taken;
       for (int v : l.results) {
         int shares = -1;
-        auto candidates = [&](int u) {
-          if (u < 0 || shares >= 0) return;
-          int r = root(u), b = buffer_of[index(r)];
-          if (b < 0 || r == v || last_use_[index(r)] != static_cast<int>(k) ||
-              buffers[static_cast<size_t>(b)].bytes != bytes(v))
-            return;
-          if (std::find(taken.begin(), taken.end(), r) != taken.end() || !can_compute_in_place(l, g_, e_.layouts, r, v))
-            return;
-          taken.push_back(r);
+        for (size_t s = 0; s < l.sources.size() && shares < 0 && !is_output_[index(v)]; ++s) {
+          const int r = l.sources[s] < 0 ? v : root(l.sources[s]), b = buffer_of[index(r)];
+          if (r == v || b < 0 || taken[index(r)] || last_use_[index(r)] != launch ||
+              buffers[index(b)].bytes != bytes(v) || !can_compute_in_place(l, g_, e_.layouts, r, v))
+            continue;
+          taken[index(r)] = 1;
           shares = b;
-        };
-        if (!is_output(v)) std::for_each(l.sources.begin(), l.sources.end(), candidates);
+        }
         add(v, shares);
       }
     }
@@ -142,8 +129,9 @@ class StoragePlanner {
 
   const Graph& g_;
   Executable& e_;
-  std::vector<int> written_, last_use_;  // launches, by root
-  std::vector<int> is_output_;
+  std::vector<int> written_, last_use_;        // launches, by root
+  std::vector<char> is_output_, has_donors_;   // by root
+  std::vector<std::vector<int>> dying_slots_;  // by the launch that reads them last
   int last_throw_ = -1;
 };
 
@@ -191,6 +179,7 @@ Plan::Plan(Graph graph, const PassOptions& options, std::vector<uint64_t> key)
   }
   e.launches = lower(graph_, e.layouts);
   memory_ = StoragePlanner(graph_, e).run(!left_out("plan_memory", options.without));
+  if (kVerify) verify_memory(graph_, e, memory_);
   cost_.kernels = static_cast<int>(e.launches.size());
   for (const Launch& l : e.launches) cost_.bytes += l.bytes;
   compile_us_ = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
@@ -294,8 +283,11 @@ void Plan::execute(const Run& run) const {
         reinterpret_cast<char*>(const_cast<Number8*>(&run.numbers[static_cast<size_t>(graph_.value(v).index)]));
   for (auto [product, home] : e.product_in) w.base[static_cast<size_t>(product)] = w.base[static_cast<size_t>(home)];
 
-  for (size_t k = 0; k < e.launches.size(); ++k)
+  const Poison poison = kVerify ? Poison(graph_, e, w.arena) : Poison();
+  for (size_t k = 0; k < e.launches.size(); ++k) {
     run_launch(e.launches[k], graph_, e.layouts, w.base, static_cast<char*>(w.arena) + e.workspace_offset[k], w.tables);
+    poison.after(k);
+  }
   thread_state.launches += e.launches.size();
   thread_state.bytes += static_cast<uint64_t>(cost_.bytes);
 

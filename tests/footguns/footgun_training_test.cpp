@@ -121,8 +121,8 @@ TEST_F(FootgunTraining, AnySubsetOfPasses) {
                                                          {"dce"},
                                                          {"fuse"},
                                                          {"plan_memory"},
-                                                         {"fuse", "plan_memory"},
-                                                         {"fold", "simplify", "cse", "dce", "fuse", "plan_memory"}};
+                                                         {"fuse", "combine", "schedule", "plan_memory"},
+                                                         {"fold", "simplify", "cse", "dce", "fuse", "combine", "schedule", "plan_memory"}};
   for (const auto& without : subsets)
     for (Mode mode : {Mode::compiled, Mode::frozen}) {
       SCOPED_TRACE(fmt::format("without {} … {}", without.front(), std::string(name(mode))));

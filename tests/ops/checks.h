@@ -89,7 +89,7 @@ inline std::string check_modes(const Sample& s) {
     if (threads == 2 || std::string_view(isa) == "v4") compare("frozen" + machine, frozen);
   }
   use_machine("v4", 1);
-  compare("compiled without passes", compile(f, {{"fold", "simplify", "cse", "dce", "fuse", "plan_memory"}}));
+  compare("compiled without passes", compile(f, {{"fold", "simplify", "cse", "dce", "fuse", "combine", "schedule", "plan_memory"}}));
   for (size_t i = 0; i < before.size() && wrong.empty(); ++i)
     if (bits(s.inputs[i]) != before[i]) wrong = fmt::format("input {} changed", i);
   return wrong;

@@ -8,7 +8,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/threads.h"
-#include "ops/plan_verifier.h"
+#include "graph/verify_memory.h"
 #include "ops/random_program.h"
 
 namespace duet::testing {
@@ -131,7 +131,7 @@ std::string run_case(uint32_t seed, int max_steps) {
     set(0);
     where = "eager";
     const Outcome eager = call_thrice(c, c, false);
-    const std::vector<std::string> all = {"fold", "simplify", "cse", "dce", "fuse", "plan_memory"};
+    const std::vector<std::string> all = {"fold", "simplify", "cse", "dce", "fuse", "combine", "schedule", "plan_memory"};
     std::vector<std::vector<std::string>> without = {{}, all};
     without.push_back({all[seed % all.size()]});  // each in turn
     without.emplace_back();                       // and any
@@ -149,7 +149,8 @@ std::string run_case(uint32_t seed, int max_steps) {
         if (o.launches > eager.launches)
           return fmt::format("{}: {} kernels, eagerly {}", where, o.launches, eager.launches);
         for (const auto& plan : compiled.cache().plans())
-          if (std::string e = verify_memory(*plan); !e.empty()) return where + ": " + e;
+          if (std::string e = graph::memory_fault(plan->graph(), plan->executable(), plan->memory()); !e.empty())
+            return where + ": " + e;
         if (c.style.splits) continue;
         where = "frozen, " + where;
         auto frozen = freeze(c, {OnNewShape::retrace, passes});

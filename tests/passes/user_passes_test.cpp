@@ -117,7 +117,7 @@ TEST(UserPasses, Names) {
                "passes: pass 0 of the program's own has no name or no function; give it both");
   EXPECT_ERROR(
       Error, compile(f, {.without = {"no_zero"}, .with = {kNoZeros}}),
-      "passes: there is no pass no_zero; the passes are fold, simplify, cse, dce, fuse, combine, plan_memory, no_zeros");
+      "passes: there is no pass no_zero; the passes are fold, simplify, cse, dce, fuse, combine, schedule, plan_memory, no_zeros");
 }
 
 // The first bit that changes names the pass, the operation, its line and the element; nothing else happens.

@@ -101,9 +101,14 @@ struct FusionRecord {
   std::string reason;
   int64_t bytes = 0;  // not written and read, when fused
 };
+struct ScheduleRecord {
+  std::string order;                             // by which rule kernels run; empty without the pass
+  int64_t peak_bytes = 0, trace_peak_bytes = 0;  // alive at once between kernels; estimated
+};
 struct Report {
   std::vector<PassRecord> passes;
   std::vector<FusionRecord> fusions;
+  ScheduleRecord schedule;
 };
 
 }  // namespace duet::graph

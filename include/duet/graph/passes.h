@@ -13,6 +13,7 @@ Graph cse(Graph g, Report& report);
 Graph dce(Graph g, Report& report);
 Graph fuse(Graph g, Report& report);
 Graph combine(Graph g, Report& report);
+Graph schedule(Graph g, Report& report);
 
 struct Pass {
   std::string_view name, purpose;
@@ -52,7 +53,7 @@ struct MemoryPlan {
   int64_t naive_bytes = 0;  // every buffer with storage of its own
   int64_t lower_bound_bytes = 0;
   int64_t arena_bytes = 0;
-  bool proven_optimal() const { return arena_bytes == lower_bound_bytes; }
+  bool proven_optimal = false;  // no arena can be smaller, be it that it is the bound or that all others were tried
 };
 
 /// Places buffers (value, first, last, bytes, shares are given) in one arena. `reuse` false: side by side.

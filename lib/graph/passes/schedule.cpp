@@ -1,0 +1,251 @@
+// schedule: puts kernels in an order in which fewer bytes are alive at once.
+//
+//   before   k0: %a = exp(%x)   k1: %b = exp(%y)   k2: %c = sum(%a)   k3: %d = sum(%b)     %a and %b live together
+//   after    k0: %a = exp(%x)   k2: %c = sum(%a)   k1: %b = exp(%y)   k3: %d = sum(%b)     %b lies where %a was
+//
+// A few orders are tried, each near linear in the number of operands, and the smallest peak is kept; trace order where
+// it is as good. Kernels that can find a bad index stay in program order. What in trace order could be computed in a
+// donated input still can: it stays behind the input's other readers, and behind the kernels that can find a bad index.
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <queue>
+
+#include "duet/graph/passes.h"
+
+namespace duet::graph {
+namespace {
+
+constexpr int64_t kAlignment = 64;
+
+size_t at(int i) { return static_cast<size_t>(i); }
+
+enum class Rule { free_most, depth_first };
+struct Order {
+  const char* name;
+  Rule rule;
+  bool reversed;
+};
+constexpr Order kOrders[] = {
+    {"free most next", Rule::free_most, false},
+    {"depth first", Rule::depth_first, false},
+    {"add least next, from the end", Rule::free_most, true},
+    {"depth first, from the end", Rule::depth_first, true},
+};
+
+class Scheduler {
+ public:
+  explicit Scheduler(const Graph& g) : g_(g), layouts_(layouts(g)), work_(g.kernels.size()) {
+    find_values();
+    for (const Between& v : values_)
+      for (int k : v.readers) wait(k, v.maker);
+    keep_order_of_errors_and_donations();
+    for (Work& w : work_) {
+      std::sort(w.before.begin(), w.before.end());
+      w.before.erase(std::unique(w.before.begin(), w.before.end()), w.before.end());
+    }
+    for (int k = 0; k < count(); ++k)
+      for (int b : work_[at(k)].before) work_[at(b)].after.push_back(k);
+  }
+
+  // The most bytes that live at once.
+  int64_t peak(const std::vector<int>& order) const {
+    std::vector<size_t> left;
+    for (const Between& v : values_) left.push_back(v.readers.size());
+    int64_t live = 0, most = 0;
+    std::vector<int64_t> made, free;
+    for (int k : order) {
+      const Work& w = work_[at(k)];
+      made.clear();
+      free.clear();
+      int64_t dying = 0;
+      for (int v : w.makes) {
+        made.push_back(values_[at(v)].bytes);
+        live += values_[at(v)].bytes;
+        if (left[at(v)] == 0) dying += values_[at(v)].bytes;
+      }
+      for (size_t i = 0; i < w.reads.size(); ++i) {
+        const auto v = at(w.reads[i]);
+        if (--left[v] > 0) continue;
+        dying += values_[v].bytes;
+        if (w.may_be_taken[i]) free.push_back(values_[v].bytes);
+      }
+      most = std::max(most, live - shared(made, free));
+      live -= dying;
+    }
+    return most;
+  }
+
+  // An order in which kernels can run: the next one is that of the least cost, ties by trace order.
+  std::vector<int> order(const Order& o) const {
+    std::vector<int64_t> cost(work_.size(), 0);
+    std::vector<size_t> waiting(work_.size()), left;
+    for (const Between& v : values_) left.push_back(v.readers.size());
+    for (size_t k = 0; k < work_.size(); ++k) {
+      waiting[k] = (o.reversed ? work_[k].after : work_[k].before).size();
+      if (o.rule == Rule::free_most) cost[k] = first_cost(work_[k], o.reversed);
+    }
+    using Entry = std::pair<int64_t, int>;  // cost, place in the trace
+    std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
+    auto queue = [&](int k) { ready.emplace(cost[at(k)], o.reversed ? -k : k); };
+    for (int k = 0; k < count(); ++k)
+      if (waiting[at(k)] == 0) queue(k);
+    std::vector<char> done(work_.size(), 0);
+    std::vector<int> order;
+    while (!ready.empty()) {
+      const auto [old_cost, place] = ready.top();
+      ready.pop();
+      const int k = std::abs(place);
+      if (done[at(k)] || old_cost != cost[at(k)]) continue;  // a cheaper entry of it was there
+      done[at(k)] = 1;
+      order.push_back(k);
+      for (int v : work_[at(k)].reads) {
+        // Forward the last reader of a value frees it; backward all readers but the first find it alive.
+        const size_t readers = values_[at(v)].readers.size();
+        --left[at(v)];
+        if (o.rule != Rule::free_most || left[at(v)] != (o.reversed ? readers - 1 : 1)) continue;
+        for (int r : values_[at(v)].readers) {
+          if (done[at(r)]) continue;
+          cost[at(r)] -= values_[at(v)].bytes;
+          if (waiting[at(r)] == 0) queue(r);
+        }
+      }
+      for (int next : o.reversed ? work_[at(k)].before : work_[at(k)].after) {
+        if (--waiting[at(next)] > 0) continue;
+        if (o.rule == Rule::depth_first) cost[at(next)] = -static_cast<int64_t>(order.size());
+        queue(next);
+      }
+    }
+    DUET_INTERNAL_CHECK(order.size() == work_.size());  // else kernels wait for each other
+    if (o.reversed) std::reverse(order.begin(), order.end());
+    return order;
+  }
+
+ private:
+  struct Between {
+    int64_t bytes = 0;  // 0 for outputs, which have storage of their own
+    int maker = -1;
+    std::vector<int> readers;  // kernels
+  };
+  struct Work {
+    std::vector<int> reads, makes;   // values between kernels
+    std::vector<char> may_be_taken;  // by reads: whether a result may take the storage, as it seems
+    std::vector<int> before, after;  // kernels that must have run, and that wait for this one
+  };
+
+  int count() const { return static_cast<int>(work_.size()); }
+  int root(int v) const { return layouts_[at(v)].root; }
+  int maker(int root) const {
+    const int p = g_.producer(root);
+    return p < 0 ? -1 : g_.node(p).kernel;
+  }
+  void wait(int k, int other) {
+    if (other >= 0 && other != k) work_[at(k)].before.push_back(other);
+  }
+
+  void find_values() {
+    std::vector<int> place(g_.values.size(), -1);  // among values_
+    std::vector<char> is_output(g_.values.size(), 0);
+    for (int o : g_.outputs) is_output[at(root(o))] = 1;
+    for (int k = 0; k < count(); ++k)
+      for (int n : g_.kernels[at(k)].nodes)
+        for (int x : g_.node(n).inputs) {
+          const int r = root(x), made_in = maker(r);
+          if (made_in < 0 || made_in == k) continue;
+          if (place[at(r)] < 0) {
+            const Spec& s = g_.value(r).spec;
+            const int64_t bytes = s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype));
+            place[at(r)] = static_cast<int>(values_.size());
+            values_.push_back({is_output[at(r)] ? 0 : (bytes + kAlignment - 1) / kAlignment * kAlignment, made_in, {}});
+            work_[at(made_in)].makes.push_back(place[at(r)]);
+          }
+          Between& v = values_[at(place[at(r)])];
+          Work& w = work_[at(k)];
+          if (v.readers.empty() || v.readers.back() != k) {
+            v.readers.push_back(k);
+            w.reads.push_back(place[at(r)]);
+            w.may_be_taken.push_back(1);
+          }
+          const Layout& l = layouts_[at(x)];
+          if (g_.node(n).op->kind == OpClass::pointwise && l.dense && l.offset == 0) continue;
+          w.may_be_taken[at(static_cast<int>(std::ranges::find(w.reads, place[at(r)]) - w.reads.begin()))] = 0;
+        }
+  }
+
+  void keep_order_of_errors_and_donations() {
+    int last_throw = -1;
+    for (int k = 0; k < count(); ++k) {
+      const auto& nodes = g_.kernels[at(k)].nodes;
+      if (std::none_of(nodes.begin(), nodes.end(), [&](int n) { return g_.node(n).op->may_throw; })) continue;
+      wait(k, last_throw);
+      last_throw = k;
+    }
+    std::vector<char> makes_output(work_.size(), 0);
+    for (int o : g_.outputs)
+      if (const int k = maker(root(o)); k >= 0) makes_output[at(k)] = 1;
+    std::vector<std::vector<int>> readers(g_.values.size());  // of slots
+    for (int k = 0; k < count(); ++k)
+      for (int n : g_.kernels[at(k)].nodes)
+        for (int x : g_.node(n).inputs)
+          if (const int r = root(x); g_.value(r).origin == Origin::slot) readers[at(r)].push_back(k);
+    for (const std::vector<int>& of_slot : readers) {
+      if (of_slot.empty() || !makes_output[at(of_slot.back())] || last_throw >= of_slot.back()) continue;
+      for (int k : of_slot) wait(of_slot.back(), k);
+      wait(of_slot.back(), last_throw);
+    }
+  }
+
+  // What the kernel adds to what is alive, going forward or backward, when nothing has run yet.
+  int64_t first_cost(const Work& w, bool reversed) const {
+    int64_t cost = 0;
+    for (int v : w.makes) cost += values_[at(v)].bytes;
+    for (int v : w.reads)
+      if (reversed || values_[at(v)].readers.size() == 1) cost -= values_[at(v)].bytes;
+    return reversed ? -cost : cost;
+  }
+
+  // Bytes of results that take the storage of an operand of their size.
+  static int64_t shared(std::vector<int64_t>& made, std::vector<int64_t>& free) {
+    std::sort(made.begin(), made.end());
+    std::sort(free.begin(), free.end());
+    int64_t bytes = 0;
+    for (size_t i = 0, k = 0; i < made.size() && k < free.size();) {
+      if (made[i] == free[k])
+        bytes += made[i], ++i, ++k;
+      else
+        made[i] < free[k] ? ++i : ++k;
+    }
+    return bytes;
+  }
+
+  const Graph& g_;
+  std::vector<Layout> layouts_;
+  std::vector<Between> values_;
+  std::vector<Work> work_;
+};
+
+}  // namespace
+
+Graph schedule(Graph g, Report& report) {
+  const Scheduler scheduler(g);
+  std::vector<int> best(g.kernels.size());
+  for (size_t k = 0; k < best.size(); ++k) best[k] = static_cast<int>(k);
+  const int64_t trace_peak = scheduler.peak(best);
+  report.schedule = {"trace order", trace_peak, trace_peak};
+  for (const Order& o : kOrders) {
+    std::vector<int> order = scheduler.order(o);
+    const int64_t peak = scheduler.peak(order);
+    if (peak >= report.schedule.peak_bytes) continue;
+    report.schedule = {o.name, peak, trace_peak};
+    best = std::move(order);
+  }
+  std::vector<Kernel> kernels;
+  for (int k : best) {
+    for (int n : g.kernels[at(k)].nodes) g.nodes[at(n)].kernel = static_cast<int>(kernels.size());
+    kernels.push_back(std::move(g.kernels[at(k)]));
+  }
+  g.kernels = std::move(kernels);
+  return g;
+}
+
+}  // namespace duet::graph
