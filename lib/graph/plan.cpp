@@ -24,7 +24,8 @@ class StoragePlanner {
       for (int v : l.sources) use(v, k);
       for (int v : l.outputs) written_[index(v)] = static_cast<int>(k);
       for (int v : l.results) written_[index(v)] = static_cast<int>(k);
-      if (l.may_throw) last_throw_ = static_cast<int>(k);
+      // A fused kernel checks its labels before it writes.
+      if (l.may_throw) last_throw_ = static_cast<int>(k) - (l.kind == LaunchKind::fused ? 1 : 0);
     }
     dying_slots_.resize(e_.launches.size());
     for (int s : e_.slot_values)
