@@ -4,6 +4,8 @@
 
 #include "duet/core/debug.h"
 #include "graph/execute.h"
+#include "graph/explain_files.h"
+#include "graph/show.h"
 
 namespace duet::graph {
 namespace {
@@ -45,12 +47,31 @@ std::string difference(const Plan& now, const Plan* before, int segment) {
   return "other attributes, layouts or kept values";
 }
 
+void add_holders(Event& event, const Trace& trace, const std::vector<int>& outputs) {
+  const Positions held = trace.positions();
+  event.splits = !held.ended;
+  for (int o : outputs) {
+    const Block* block = trace.pending()[static_cast<size_t>(o)];
+    Holder holder;
+    auto find = [&](const std::vector<LeafPosition>& in, Holder::Kind kind) {
+      auto at = std::ranges::find(in, block, &LeafPosition::block);
+      if (at != in.end()) holder = {kind, at->argument, at->leaf};
+    };
+    find(held.results, Holder::Kind::result);
+    if (holder.kind == Holder::Kind::elsewhere) find(held.rebound, Holder::Kind::argument);
+    event.holders.push_back(holder);
+  }
+}
+
 }  // namespace
 
-PlanCache::PlanCache(std::vector<std::string> without, const Line& line) : without_(std::move(without)) {
+PlanCache::PlanCache(std::vector<std::string> without, const Line& line) : without_(std::move(without)), line_(line) {
   LineScope scope(line);
   check_pass_names(without_);
+  explain_later(*this);
 }
+
+PlanCache::~PlanCache() { explain_now(*this); }
 
 std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vector<int>& outputs) {
   const std::vector<uint64_t>& words = trace.words();
@@ -76,8 +97,10 @@ std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vecto
     if (entry.hash == hash && entry.plan->key() == words) return entry.plan;
   Event event{"plan", difference(*plan, nearest.get(), trace.segment()),
               trace.marks().empty() ? Line() : trace.marks()[0].line, plan};
+  event.segment = trace.segment();
+  add_holders(event, trace, outputs);
   if (debug_level() >= 1) [[unlikely]]
-    debug_line(fmt::format("plan {}: {}", made_ + 1, event.why));
+    show_plan(*plan, made_ + 1, event.why);
   ++made_;
   events_.push_back(std::move(event));
   bytes_ += plan->size_bytes();
@@ -118,6 +141,16 @@ void PlanCache::note(Event event) {
 std::string slot_name(const Value& slot) {
   if (slot.argument < 0) return fmt::format("in{}", slot.index);
   return slot.leaf < 0 ? fmt::format("arg{}", slot.argument) : fmt::format("arg{}.{}", slot.argument, slot.leaf);
+}
+
+void PlanCache::note_frozen(std::shared_ptr<const FrozenPlan> frozen) {
+  std::lock_guard lock(mutex_);
+  frozen_.push_back(std::move(frozen));
+}
+
+std::vector<std::shared_ptr<const FrozenPlan>> PlanCache::frozen() const {
+  std::lock_guard lock(mutex_);
+  return frozen_;
 }
 
 uint64_t PlanCache::hits() const {

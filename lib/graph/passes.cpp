@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "graph/show.h"
+
 namespace duet::graph {
 namespace {
 
@@ -66,6 +68,8 @@ bool left_out(std::string_view name, const std::vector<std::string>& without) {
 Graph run_passes(Graph g, Report& report, const std::vector<std::string>& without) {
   check_pass_names(without);
   check_pass_names(left_out_by_environment());
+  std::vector<std::string> shown;
+  show_graph("recorded", g, shown);
   for (const Pass& pass : kPasses) {
     if (left_out(pass.name, without)) continue;
     PassRecord record{std::string(pass.name), std::string(pass.purpose), static_cast<int>(g.nodes.size()), 0, 0};
@@ -74,6 +78,7 @@ Graph run_passes(Graph g, Report& report, const std::vector<std::string>& withou
     record.time_us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
     record.nodes_after = static_cast<int>(g.nodes.size());
     report.passes.push_back(std::move(record));
+    show_graph(fmt::format("after {}", pass.name), g, shown);
 #ifdef DUET_VERIFY
     verify(g);
 #endif
