@@ -101,9 +101,9 @@ std::vector<std::string> formula_texts(const Graph& g, const Kernel& kernel, con
         for (int operand : {e.a, e.b, e.c})
           if (operand >= 0) operands += (operands.empty() ? "" : ", ") + result[static_cast<size_t>(operand)];
         if (e.op == ExprOp::shl || e.op == ExprOp::shr || e.op == ExprOp::sar) operands += fmt::format(", {}", e.imm);
-        result[k] = fmt::format("t{}", temporaries++);
         for (size_t o = 0; o < list.outputs.size(); ++o)
           if (list.outputs[o] == static_cast<int>(k)) result[k] = name(n.outputs[o]);
+        if (result[k].empty()) result[k] = fmt::format("t{}", temporaries++);
         lines.push_back(fmt::format("  {} = {}({})", result[k],
                                     e.op == ExprOp::libm ? kLibm[e.imm] : kNames[static_cast<int>(e.op)], operands));
       }

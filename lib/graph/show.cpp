@@ -76,7 +76,7 @@ void show_graph(std::string_view title, const Graph& g, std::vector<std::string>
   for (int v : g.outputs) outputs += (outputs.empty() ? "  outputs " : ", ") + names[static_cast<size_t>(v)];
   lines.push_back(outputs);
   if (lines == shown) return;
-  debug_line(fmt::format("{}: {} operations", std::string(title), g.nodes.size()));
+  debug_line(fmt::format("{}: {} operation{}", std::string(title), g.nodes.size(), g.nodes.size() == 1 ? "" : "s"));
   for (const std::string& line : lines) debug_line(line);
   shown = std::move(lines);
 }
