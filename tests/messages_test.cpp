@@ -149,17 +149,17 @@ TEST(Messages, Debug) {
       debug_lines(1, [&] { g(x), g(x); }),
       (std::vector<std::string>{fmt::format("split at item {}{}", at, line + 1), "plan 1: first call",
                                 "plan 2: first call, after split 1", fmt::format("split at item {}{}", at, line + 1)}));
-  EXPECT_EQ(debug_lines(2, [&] { g(x); }),
-            (std::vector<std::string>{
-                fmt::format("record %0 exp f32[2] {}{}", at, line), fmt::format("record %1 sum f32[] {}{}", at, line),
-                fmt::format("split at item {}{}", at, line + 1), fmt::format("launch k0 exp f32[2] {}{}", at, line),
-                fmt::format("launch k1 sum f32[] {}{}", at, line), fmt::format("record %0 mul f32[2] {}{}", at, line + 1),
-                fmt::format("launch k0 mul f32[2] {}{}", at, line + 1)}));
+  EXPECT_EQ(
+      debug_lines(2, [&] { g(x); }),
+      (std::vector<std::string>{
+          fmt::format("record %0 exp f32[2] {}{}", at, line), fmt::format("record %1 sum f32[] {}{}", at, line),
+          fmt::format("split at item {}{}", at, line + 1), fmt::format("launch k0 exp f32[2] {}{}", at, line),
+          fmt::format("launch k1 sum f32[] {}{}", at, line), fmt::format("record %0 mul f32[2] {}{}", at, line + 1),
+          fmt::format("launch k0 mul f32[2] {}{}", at, line + 1)}));
   EXPECT_EQ(debug_lines(1, [&] { g(wide); })[1], "plan 3: arg0 is f32[3], was f32[2]: axis 0 differs");
   const unsigned here = __LINE__ + 1;  // outside of a macro, whose line compilers see differently
   auto add_one = [&] { (void)(x + 1); };
-  EXPECT_EQ(debug_lines(2, add_one),
-            (std::vector<std::string>{fmt::format("run add f32[2] {}{}", at, here)}));
+  EXPECT_EQ(debug_lines(2, add_one), (std::vector<std::string>{fmt::format("run add f32[2] {}{}", at, here)}));
   EXPECT_TRUE(debug_lines(0, [&] { g(x); }).empty());
 }
 

@@ -136,10 +136,14 @@ class Reader {
   Explanation::Fusion fusion(const graph::FusionRecord& r) const {
     const graph::Node &from = g_.node(r.producer), &to = g_.node(r.consumer);
     const int between = from.outputs[0];
-    return {value(between), value(to.outputs[0]),
-            from.op->name,  to.op->name,
-            r.fused,        r.reason,
-            r.bytes > 0 ? r.bytes : 2 * bytes(between), to.line};
+    return {value(between),
+            value(to.outputs[0]),
+            from.op->name,
+            to.op->name,
+            r.fused,
+            r.reason,
+            r.bytes > 0 ? r.bytes : 2 * bytes(between),
+            to.line};
   }
 
   Explanation::Output output(size_t k, std::vector<Explanation::Alias>& aliases) const {

@@ -35,7 +35,9 @@ class Chart {
       std::string line = fmt::format("{:>{}} ", mark, margin_ - 2) + "│";
       for (size_t c = 0; c < columns_; ++c) {
         const int b = cells_[row][c];
-        line += !text_[row][c].empty() ? text_[row][c] : b < 0 ? " " : std::string(kShades[shade_[static_cast<size_t>(b)]]);
+        line += !text_[row][c].empty() ? text_[row][c]
+                : b < 0                ? " "
+                                       : std::string(kShades[shade_[static_cast<size_t>(b)]]);
       }
       line.erase(line.find_last_not_of(' ') + 1);
       out += line + '\n';
@@ -112,9 +114,9 @@ class Chart {
   const Explanation::Plan& p_;
   size_t rows_;
   size_t margin_ = 0, columns_ = 0;
-  std::vector<std::vector<int>> cells_;          // buffers, by row from the bottom and column
-  std::vector<std::vector<std::string>> text_;   // written over them
-  std::vector<size_t> shade_;                    // by buffer
+  std::vector<std::vector<int>> cells_;         // buffers, by row from the bottom and column
+  std::vector<std::vector<std::string>> text_;  // written over them
+  std::vector<size_t> shade_;                   // by buffer
 };
 
 }  // namespace
@@ -128,9 +130,9 @@ std::string Explanation::chart(int width) const {
       out += fmt::format("plan {}: nothing lies between kernels", p.number);
       continue;
     }
-    out += fmt::format("plan {}: arena {} B, lower bound {} B, naive {} B; %2=%1: %2 is computed in place of %1\n",
-                       p.number, with_commas(p.arena_bytes), with_commas(p.lower_bound_bytes),
-                       with_commas(p.naive_bytes));
+    out +=
+        fmt::format("plan {}: arena {} B, lower bound {} B, naive {} B; %2=%1: %2 is computed in place of %1\n",
+                    p.number, with_commas(p.arena_bytes), with_commas(p.lower_bound_bytes), with_commas(p.naive_bytes));
     out += Chart(p, static_cast<size_t>(width)).draw();
   }
   return out;

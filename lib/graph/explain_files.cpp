@@ -36,8 +36,7 @@ struct Due {
     return before == 0 ? name : fmt::format("{}_{}", name, before + 1);
   }
   void write(const PlanCache& cache) {
-    const Explanation e =
-        detail::explain_plans(cache, cache.frozen().empty() ? Mode::compiled : Mode::frozen);
+    const Explanation e = detail::explain_plans(cache, cache.frozen().empty() ? Mode::compiled : Mode::frozen);
     if (e.events.empty() && !e.switched_off) return;  // never called
     const std::string path = folder + '/' + fresh_name(e);
     try {
@@ -79,7 +78,11 @@ std::string valid_utf8(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    const size_t length = lead < 0x80                   ? 1
+                          : lead >= 0xc2 && lead < 0xe0 ? 2
+                          : (lead & 0xf0) == 0xe0       ? 3
+                          : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                        : 0;
     uint32_t code = length > 1 ? lead & (0x7fu >> length) : lead;
     bool good = length > 0 && i + length <= text.size();
     for (size_t k = 1; good && k < length; ++k) {
@@ -88,8 +91,8 @@ std::string valid_utf8(std::string_view text) {
       code = code << 6 | (next & 0x3fu);
     }
     constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    good = good && code >= kSmallest[length] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) && code != 0xfffe &&
-           code != 0xffff;
+    good = good && code >= kSmallest[length] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) &&
+           code != 0xfffe && code != 0xffff;
     good = good && (code >= 0x20 || code == '\n' || code == '\t');
     out.append(good ? text.substr(i, length) : "?");
     i += good ? length : 1;

@@ -32,7 +32,8 @@ class Json {
   void value(bool b) { put(b ? "true" : "false"); }
   void value(double v) { put(fmt::format("{:.3f}", v)); }
   template <class T>
-  requires std::is_integral_v<T> void value(T n) { put(fmt::format("{}", n)); }
+  requires std::is_integral_v<T>
+  void value(T n) { put(fmt::format("{}", n)); }
   void value(const Line& line) {
     if (line.file == nullptr) return put("null");
     Line place = line;

@@ -59,8 +59,9 @@ std::string to_svg(const Explanation& e) {
   write("h1", place.empty() ? title : fmt::format("{} · {}", place, title), 24);
   for (const graph::Event& event : e.events)
     if (event.what == "split")
-      write("muted", fmt::format("split at {} ({}): {}", event.why, to_string(event.line),
-                                 plural(static_cast<size_t>(event.count), "time")),
+      write("muted",
+            fmt::format("split at {} ({}): {}", event.why, to_string(event.line),
+                        plural(static_cast<size_t>(event.count), "time")),
             17);
 
   for (size_t k = 0; k < std::min(kMaxPlans, e.plans.size()); ++k) {
@@ -68,11 +69,11 @@ std::string to_svg(const Explanation& e) {
     y += 14;
     write("h2", fmt::format("plan {}: {}", p.number, p.why), 19);
     write("muted",
-          fmt::format("{} recorded → {} · {} bytes read and written{}", plural(static_cast<size_t>(p.recorded), "operation"),
-                      plural(p.kernels.size(), "kernel"), with_commas(p.bytes),
-                      p.bytes_apart > p.bytes
-                          ? fmt::format(" instead of {}, a kernel an operation", with_commas(p.bytes_apart))
-                          : ""),
+          fmt::format(
+              "{} recorded → {} · {} bytes read and written{}", plural(static_cast<size_t>(p.recorded), "operation"),
+              plural(p.kernels.size(), "kernel"), with_commas(p.bytes),
+              p.bytes_apart > p.bytes ? fmt::format(" instead of {}, a kernel an operation", with_commas(p.bytes_apart))
+                                      : ""),
           20);
     graph::Svg kernels, memory;
     const graph::Extent graph = graph::draw_kernels(p, kernels);

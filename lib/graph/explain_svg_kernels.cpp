@@ -11,7 +11,7 @@ namespace {
 
 using Operation = Explanation::Operation;
 
-constexpr size_t kMaxKernels = 400;                         // drawn
+constexpr size_t kMaxKernels = 400;                           // drawn
 constexpr size_t kMaxRows = 14, kMaxEnds = 6, kMaxText = 44;  // shown in a box, before "… more"
 constexpr double kRow = 17, kHead = 22, kPad = 9, kLabel = 13;
 
@@ -185,9 +185,10 @@ class Drawing {
     const LayerBox& box = layout_[from];
     const auto before = std::count_if(made_.begin(), made_.begin() + static_cast<std::ptrdiff_t>(w),
                                       [&](const Made& m) { return m.wire.from == wire.from; });
-    svg_.text("small muted over", box.at.x + wire.port + 5,
-              box.at.y + box.height + 12 + kLabel * static_cast<double>(static_cast<size_t>(before) % label_lines_[from]),
-              label(made_[w].value));
+    svg_.text(
+        "small muted over", box.at.x + wire.port + 5,
+        box.at.y + box.height + 12 + kLabel * static_cast<double>(static_cast<size_t>(before) % label_lines_[from]),
+        label(made_[w].value));
   }
 
   void draw_box(size_t k) {
@@ -195,7 +196,9 @@ class Drawing {
     const KernelBox& box = boxes_[k];
     const LayerBox& at = layout_[k];
     const std::string_view first = kernel.operations[0].op;
-    const char* kind = first == "matmul" ? "kernel matmul" : kernel.operations.size() > 1 ? "kernel fused" : "kernel other";
+    const char* kind = first == "matmul"              ? "kernel matmul"
+                       : kernel.operations.size() > 1 ? "kernel fused"
+                                                      : "kernel other";
     svg_.begin(kind,
                fmt::format("k{} {}\n{} bytes read and written; {} with a kernel an operation\n{}", k, kernel.name,
                            with_commas(kernel.bytes), with_commas(kernel.bytes_apart), to_string(kernel.line)),

@@ -63,8 +63,10 @@ Extent draw_memory(const Explanation::Plan& p, double width, Svg& svg) {
                                     with_commas(b.bytes), with_commas(b.offset), b.first, b.last,
                                     b.in_place_of.empty() ? "" : "\nin place of " + b.in_place_of));
     const double tall = y(b.offset) - y(b.offset + b.bytes);
-    svg.rect(!b.in_place_of.empty() ? "place" : again ? "again" : "fresh", from, y(b.offset + b.bytes), to - from, tall,
-             std::min(3.0, tall / 4));
+    svg.rect(!b.in_place_of.empty() ? "place"
+             : again                ? "again"
+                                    : "fresh",
+             from, y(b.offset + b.bytes), to - from, tall, std::min(3.0, tall / 4));
     const std::string full = fmt::format("{} {}", b.value.name, b.value.spec);
     const std::string& shown = text_width(full, 10.5) + 8 < to - from ? full : b.value.name;
     if (tall >= 11 && text_width(shown, 10.5) + 4 < to - from)

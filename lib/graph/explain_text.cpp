@@ -91,10 +91,10 @@ void print_fusions(const Explanation::Plan& p, Page& page) {
                           count(p.fusions.size(), "pair"), with_commas(saved)));
   for (const Explanation::Fusion& f : p.fusions)
     if (!f.fused)
-      page.line(fmt::format("  not fused: {} ({}) into {} ({}), {} bytes: {}", text(f.producer),
-                            std::string(f.producer_op), text(f.consumer), std::string(f.consumer_op),
-                            with_commas(f.bytes), f.reason),
-                f.line);
+      page.line(
+          fmt::format("  not fused: {} ({}) into {} ({}), {} bytes: {}", text(f.producer), std::string(f.producer_op),
+                      text(f.consumer), std::string(f.consumer_op), with_commas(f.bytes), f.reason),
+          f.line);
 }
 
 void print_memory(const Explanation::Plan& p, Page& page) {
@@ -150,10 +150,10 @@ std::string to_string(const Explanation& e) {
     page.line("compiled: DUET_COMPILE=0, so calls run eagerly and plan nothing", e.line);
   else
     page.line(
-        fmt::format("{}: {}{}", std::string(name(e.mode)),
-                    count(static_cast<size_t>(std::ranges::count(e.events, std::string("plan"), &graph::Event::what)),
-                          "plan"),
-                    e.mode == Mode::compiled ? fmt::format(", found {}", count(e.hits, "time")) : ""),
+        fmt::format(
+            "{}: {}{}", std::string(name(e.mode)),
+            count(static_cast<size_t>(std::ranges::count(e.events, std::string("plan"), &graph::Event::what)), "plan"),
+            e.mode == Mode::compiled ? fmt::format(", found {}", count(e.hits, "time")) : ""),
         e.line);
   int number = 0;
   auto next = e.plans.begin();

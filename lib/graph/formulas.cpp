@@ -46,7 +46,8 @@ ExprList instructions(const Node& n, DType dtype) {
   if (n.op->formula != nullptr) return is_double ? n.op->formula->f64 : n.op->formula->f32;
   if (n.op->kernel < 0 || (!is_float(dtype) && dtype != DType::boolean)) return {};
   const auto* family = static_cast<const PointwiseOps*>(nullptr);
-  const Recorder record = is_double ? recorder_of<true>(n.op->kernel, family) : recorder_of<false>(n.op->kernel, family);
+  const Recorder record =
+      is_double ? recorder_of<true>(n.op->kernel, family) : recorder_of<false>(n.op->kernel, family);
   if (n.op->vjp_mask == 0) return record.forward();
   // The gradients that this record computes, of the parameters that they need.
   ExprList list = record.rule();
@@ -64,11 +65,11 @@ ExprList instructions(const Node& n, DType dtype) {
 }
 
 constexpr const char* kNames[kExprOps] = {
-    "input",  "input",       "constant", "move",      "add",         "sub",      "mul",       "div",
-    "neg",    "fma",         "sqrt",     "libm",      "pow",         "lt",       "le",        "eq",
-    "ne",     "mask_and",    "mask_or",  "mask_not",  "select",      "bits",     "from_bits", "bits_constant",
-    "bits_add", "bits_sub",  "bits_and", "bits_or",   "bits_xor",    "shl",      "shr",       "sar",
-    "mul_lo", "mul_hi",      "bits_eq",  "bits_select", "pio2_rest", "pio2_quadrant"};
+    "input",    "input",    "constant", "move",        "add",       "sub",          "mul",       "div",
+    "neg",      "fma",      "sqrt",     "libm",        "pow",       "lt",           "le",        "eq",
+    "ne",       "mask_and", "mask_or",  "mask_not",    "select",    "bits",         "from_bits", "bits_constant",
+    "bits_add", "bits_sub", "bits_and", "bits_or",     "bits_xor",  "shl",          "shr",       "sar",
+    "mul_lo",   "mul_hi",   "bits_eq",  "bits_select", "pio2_rest", "pio2_quadrant"};
 constexpr const char* kLibm[] = {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf"};
 
 }  // namespace

@@ -117,8 +117,7 @@ class Layers {
           {place_[index(l.from)] + l.port / 1e6, place_[index(l.to)]});
     for (const auto& links : between)
       for (size_t a = 0; a < links.size(); ++a)
-        for (size_t b = 0; b < a; ++b)
-          n += (links[a].first - links[b].first) * (links[a].second - links[b].second) < 0;
+        for (size_t b = 0; b < a; ++b) n += (links[a].first - links[b].first) * (links[a].second - links[b].second) < 0;
     return n;
   }
   void note_places() {
@@ -245,8 +244,7 @@ class Layers {
       auto& curves = wires_[index(l.wire)].curves;
       const double x = a.x + l.port - left, low = bottom[index(a.layer)];
       // Down past the neighbours of the box, then across.
-      const double start =
-          a.box < 0 ? top[index(a.layer)] : boxes_[index(a.box)].at.y + boxes_[index(a.box)].height;
+      const double start = a.box < 0 ? top[index(a.layer)] : boxes_[index(a.box)].at.y + boxes_[index(a.box)].height;
       if (low > start) curves.push_back({{x, start}, {x, low}, false});
       curves.push_back({{x, low}, {entry_[k], top[index(b.layer)]}, b.box >= 0});
     }
@@ -268,8 +266,8 @@ class Layers {
 
   std::vector<LayerBox>& boxes_;
   std::vector<LayerWire>& wires_;
-  std::vector<int> layer_;             // by box
-  std::vector<Item> items_;            // boxes first
+  std::vector<int> layer_;              // by box
+  std::vector<Item> items_;             // boxes first
   std::vector<std::vector<int>> rows_;  // items of each layer, from left to right
   std::vector<Link> links_;
   std::vector<std::vector<int>> above_, below_;  // links, by item

@@ -111,9 +111,9 @@ void ShownLaunch::end() const {
       made.push_back(v);
     }
   for (int v : made)
-    debug_line(fmt::format("  {}: {}", names[static_cast<size_t>(v)],
-                           first_elements(graph_.value(v).spec.dtype, graph_.value(v).spec.shape,
-                                          base_[static_cast<size_t>(v)])));
+    debug_line(fmt::format(
+        "  {}: {}", names[static_cast<size_t>(v)],
+        first_elements(graph_.value(v).spec.dtype, graph_.value(v).spec.shape, base_[static_cast<size_t>(v)])));
 }
 
 }  // namespace duet::graph
@@ -121,8 +121,8 @@ void ShownLaunch::end() const {
 namespace duet {
 
 void run_shown(const KernelCall& call) {
-  debug_line(fmt::format("run {} {}{} {}", call.op.name, call.out[0].dtype, *call.out[0].shape,
-                         to_string(thread_state.line)));
+  debug_line(
+      fmt::format("run {} {}{} {}", call.op.name, call.out[0].dtype, *call.out[0].shape, to_string(thread_state.line)));
   call.op.run(call);
   if (debug_level() < 5) return;
   for (const Strided& y : call.out) debug_line("  " + graph::first_elements(y.dtype, *y.shape, y.data));

@@ -20,7 +20,8 @@ std::vector<std::string> lines_of(int level, F&& f) {
   noted().clear();
   set_debug(level);
   set_debug_sink([](std::string_view line) {
-    noted().push_back(std::regex_replace(std::string(line), std::regex(" *(grad of )?debug_levels_test.cpp:[0-9]+"), ""));
+    noted().push_back(
+        std::regex_replace(std::string(line), std::regex(" *(grad of )?debug_levels_test.cpp:[0-9]+"), ""));
   });
   f();
   set_debug(0);
@@ -83,9 +84,8 @@ TEST(DebugLevels, FormulasAreTheInstructionsOfTheKernel) {
 }
 
 TEST(DebugLevels, FormulasOfGradientsTakeTheRulesOperands) {
-  auto f = compile([](const Tensor& x, const Tensor& y) {
-    return grad([&](const Tensor& v) { return sum(v / y); })(x);
-  });
+  auto f =
+      compile([](const Tensor& x, const Tensor& y) { return grad([&](const Tensor& v) { return sum(v / y); })(x); });
   const Lines lines = lines_of(4, [&] { f(ones({2}), ones({2})); });
   size_t rules = 0;
   for (size_t i = 0; i + 1 < lines.size(); ++i) {

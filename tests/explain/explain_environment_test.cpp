@@ -14,7 +14,8 @@ namespace {
 std::vector<std::string> run(const std::string& environment, const char* errors = "2>/dev/null") {
   std::FILE* pipe = ::popen((environment + " " DUET_EXPLAIN_PROGRAM " " + errors).c_str(), "r");
   std::vector<std::string> lines(1);
-  for (int c; (c = std::fgetc(pipe)) != EOF;) c == '\n' ? void(lines.emplace_back()) : lines.back().push_back(static_cast<char>(c));
+  for (int c; (c = std::fgetc(pipe)) != EOF;)
+    c == '\n' ? void(lines.emplace_back()) : lines.back().push_back(static_cast<char>(c));
   EXPECT_EQ(::pclose(pipe), 0);
   lines.pop_back();
   return lines;
@@ -45,7 +46,8 @@ TEST(ExplainEnvironment, EveryFunctionIsWritten) {
   EXPECT_EQ(names.size(), 3u);
   EXPECT_EQ(files, 9);
   ASSERT_EQ(lines.size(), 3u);
-  for (const std::string& line : lines) EXPECT_EQ(line.rfind("duet: " + folder.path() + "/new/one/explain_program_", 0), 0u) << line;
+  for (const std::string& line : lines)
+    EXPECT_EQ(line.rfind("duet: " + folder.path() + "/new/one/explain_program_", 0), 0u) << line;
   EXPECT_NE(lines[0].find(".svg, .txt, .json: frozen: 1 plan"), std::string::npos) << lines[0];
 }
 

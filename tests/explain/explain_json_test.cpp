@@ -93,9 +93,8 @@ std::vector<Explanation> several() {
   all.push_back(explain(eager(soft)));
   nn::Linear layer = nn::Linear::init(16, 10, Key(2));
   auto train = [](nn::Linear& m, optim::Adam& adam, const Tensor& t, const Tensor& y) {
-    auto [l, g] = value_and_grad([](const nn::Linear& n, const Tensor& a, const Tensor& b) {
-      return cross_entropy(n(a), b);
-    })(m, t, y);
+    auto [l, g] = value_and_grad(
+        [](const nn::Linear& n, const Tensor& a, const Tensor& b) { return cross_entropy(n(a), b); })(m, t, y);
     adam.update(m, g, 1e-3f);
     return l;
   };

@@ -114,9 +114,10 @@ TEST(ExplainPicture, ShowsEveryKernelValueAndBuffer) {
       for (const auto& o : kernel.operations)
         for (const auto& made : o.outputs) {
           const bool read_elsewhere = std::any_of(p.kernels.begin(), p.kernels.end(), [&](const auto& other) {
-            return &other != &kernel && std::any_of(other.operations.begin(), other.operations.end(), [&](auto& reader) {
-              return std::find(reader.inputs.begin(), reader.inputs.end(), made.name) != reader.inputs.end();
-            });
+            return &other != &kernel &&
+                   std::any_of(other.operations.begin(), other.operations.end(), [&](auto& reader) {
+                     return std::find(reader.inputs.begin(), reader.inputs.end(), made.name) != reader.inputs.end();
+                   });
           });
           wires += read_elsewhere;
           EXPECT_TRUE(!read_elsewhere || xml.has(fmt::format("{} {}", made.name, made.spec))) << made.name;

@@ -99,9 +99,7 @@ TEST(Explain, EverythingThatASplitNeedsEscapes) {
 
 TEST(Explain, WhatComesFromOutside) {
   const Tensor w = tensor({1.5f, -2.0f, 3.0f, 4.0f, 5.0f, 6.0f, 7.0f}), columns = arange(6).reshape({2, 3}).transpose();
-  auto f = [w, columns](const Tensor& x, float rate) {
-    return std::pair{x * w * rate * 0.25f, sum(columns) * sum(x)};
-  };
+  auto f = [w, columns](const Tensor& x, float rate) { return std::pair{x * w * rate * 0.25f, sum(columns) * sum(x)}; };
   const Tensor x = ones({7});
   auto compiled = compile(f);
   compiled(x, 0.5f);

@@ -1,5 +1,5 @@
-// DUET_DEBUG: 0 quiet, 1 what the plan cache does, 2 one line an operation, 3 the graph after each pass, 4 the formulas of
-// kernels, 5 the values they give; each level shows what the levels below show too. docs/debugging.md has samples.
+// DUET_DEBUG: 0 quiet, 1 what the plan cache does, 2 one line an operation, 3 the graph after each pass, 4 the formulas
+// of kernels, 5 the values they give; each level shows what the levels below show too. docs/debugging.md has samples.
 #pragma once
 
 #include <string_view>
