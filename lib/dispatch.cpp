@@ -5,9 +5,9 @@
 #include <limits>
 
 #include "duet/batch.h"
-#include "duet/core/debug.h"
 #include "duet/grad.h"
 #include "duet/graph/trace.h"
+#include "graph/show.h"
 
 namespace duet {
 namespace {
@@ -178,8 +178,7 @@ void launch(const KernelCall& call) {
   for (const Strided& y : call.out) bytes += static_cast<uint64_t>(y.shape->numel()) * size_bytes(y.dtype);
   thread_state.bytes += bytes;
   if (debug_level() >= 2) [[unlikely]]
-    debug_line(fmt::format("run {} {}{} {}", call.op.name, call.out[0].dtype, *call.out[0].shape,
-                           to_string(thread_state.line)));
+    return run_shown(call);
   call.op.run(call);
 }
 

@@ -152,9 +152,9 @@ TEST(Messages, Debug) {
   EXPECT_EQ(debug_lines(2, [&] { g(x); }),
             (std::vector<std::string>{
                 fmt::format("record %0 exp f32[2] {}{}", at, line), fmt::format("record %1 sum f32[] {}{}", at, line),
-                fmt::format("split at item {}{}", at, line + 1), fmt::format("launch exp+sum f32[] {}{}", at, line),
+                fmt::format("split at item {}{}", at, line + 1), fmt::format("launch k0 exp+sum f32[] {}{}", at, line),
                 fmt::format("record %0 mul f32[2] {}{}", at, line + 1),
-                fmt::format("launch mul f32[2] {}{}", at, line + 1)}));
+                fmt::format("launch k0 mul f32[2] {}{}", at, line + 1)}));
   EXPECT_EQ(debug_lines(1, [&] { g(wide); })[1], "plan 3: arg0 is f32[3], was f32[2]: axis 0 differs");
   const unsigned here = __LINE__ + 1;  // outside of a macro, whose line compilers see differently
   auto add_one = [&] { (void)(x + 1); };

@@ -116,6 +116,7 @@ TEST_F(Mlp, WeightsDependOnTheRecipeAlone) {
                           "--mode frozen --threads 2"})
     EXPECT_EQ(hash(recipe + how), expected) << how;
   EXPECT_EQ(hash(recipe + "--mode frozen", "DUET_PASSES=-fuse"), expected);
+  EXPECT_EQ(hash(recipe + "--mode compiled", "DUET_COMPILE=0"), expected);
 #if defined(__x86_64__)
   EXPECT_EQ(hash(recipe + "--mode compiled", "DUET_ISA=v3"), expected);
 #endif

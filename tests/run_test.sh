@@ -6,7 +6,8 @@ source_root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root="$work/a folder/duet"
-mkdir -p "$root/docs" "$work/stubs" "$work/elsewhere"
+mkdir -p "$root/docs" "$root/examples" "$work/stubs" "$work/elsewhere"
+touch "$root/examples/04_mlp.cpp"
 cp "$source_root/run" "$root/run"
 cp -r "$source_root/.ci" "$root/.ci"
 log=$work/log failures=0
@@ -48,7 +49,9 @@ case $1 in
   --build)
     echo "build $2 ${*:5}" >>"$STUB_LOG"
     [[ -z ${STUB_BUILD_FAILS-} ]] || { echo "x.cpp:1: error: stub" && exit 1; }
-    printf '#!/bin/bash\necho "cwd $PWD"; printf "[%%s]" "$@"; exit ${STUB_DEMO-0}\n' >"$2/examples/04_mlp"
+    printf '#!/bin/bash\necho "cwd $PWD"; printf "[%%s]" "$@"; d=${DUET_EXPLAIN-}
+      [[ -z $d || -n ${STUB_EAGER-} ]] || { mkdir -p "$d" && echo "its kernels" >"$d/a_1.txt" && echo -e "\\nduet: $d/a_1.svg, .txt, .json: compiled: 1 plan" >&2; }
+      exit ${STUB_DEMO-0}\n' >"$2/examples/04_mlp"
     mkdir -p "$2/tests/docs" && printf '#!/bin/bash\necho "${STUB_PAGE-new}"; exit ${STUB_DOCS-0}\n' >"$2/tests/docs/ops_table"
     mkdir -p "$2/tools" && cp "$2/examples/04_mlp" "$2/tools/duet-plan"
     chmod +x "$2/examples/04_mlp" "$2/tests/docs/ops_table" "$2/tools/duet-plan" ;;
@@ -185,6 +188,28 @@ go demo
 expect "demo after test configures nothing" 0 "Building (build/release)
 cwd $work/elsewhere
 []" "$built"
+explained=$root/build/explain/04_mlp
+mkdir -p "$explained" && touch "$explained/old.txt"
+go explain 04_mlp --epochs 2
+expect "explain" 0 "Building (build/release)
+Running 04_mlp
+== $explained/a_1
+its kernels
+$explained/a_1.svg, .txt, .json: compiled: 1 plan" "$built"
+[[ $(head -c 500 "$root/build/explain/04_mlp.log") == "cwd $work/elsewhere
+[--epochs][2]"* ]] || { failures=$((failures + 1)) && echo "--- explain gives the example its arguments"; }
+STUB_EAGER=1 go explain 04_mlp
+expect "explain an example without compiled functions" 1 "Building (build/release)
+Running 04_mlp
+run: explain: 04_mlp compiles no function" "$built"
+STUB_EAGER=1 STUB_DEMO=3 go explain 04_mlp
+expect "explain an example that fails" 3 "Building (build/release)
+Running 04_mlp
+cwd $work/elsewhere
+[]run: failed: Running 04_mlp (status 3)" "$built"
+go explain ../run
+expect "explain something else" 1 "run: explain: there is no example '../run'; examples: 04_mlp" ""
+
 go docs
 expect "docs" 0 "Building (build/release)" "build build/release --target tests/docs/ops_table"
 STUB_DOCS=1 STUB_PAGE=half go docs

@@ -5,6 +5,8 @@
 #include "duet/core/debug.h"
 #include "graph/check_passes.h"
 #include "graph/execute.h"
+#include "graph/explain_files.h"
+#include "graph/show.h"
 
 namespace duet::graph {
 namespace {
@@ -46,12 +48,31 @@ std::string difference(const Plan& now, const Plan* before, int segment) {
   return "other attributes, layouts or kept values";
 }
 
+void add_holders(Event& event, const Trace& trace, const std::vector<int>& outputs) {
+  const Positions held = trace.positions();
+  event.splits = !held.ended;
+  for (int o : outputs) {
+    const Block* block = trace.pending()[static_cast<size_t>(o)];
+    Holder holder;
+    auto find = [&](const std::vector<LeafPosition>& in, Holder::Kind kind) {
+      auto at = std::ranges::find(in, block, &LeafPosition::block);
+      if (at != in.end()) holder = {kind, at->argument, at->leaf};
+    };
+    find(held.results, Holder::Kind::result);
+    if (holder.kind == Holder::Kind::elsewhere) find(held.rebound, Holder::Kind::argument);
+    event.holders.push_back(holder);
+  }
+}
+
 }  // namespace
 
-PlanCache::PlanCache(PassOptions options, const Line& line) : options_(std::move(options)) {
+PlanCache::PlanCache(PassOptions options, const Line& line) : options_(std::move(options)), line_(line) {
   LineScope scope(line);
   check_pass_names(options_);
+  explain_later(*this);
 }
+
+PlanCache::~PlanCache() { explain_now(*this); }
 
 std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vector<int>& outputs) {
   const std::vector<uint64_t>& words = trace.words();
@@ -80,8 +101,10 @@ std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vecto
   Event event{"plan", difference(*plan, nearest.get(), trace.segment()),
               trace.marks().empty() ? Line() : trace.marks()[0].line, plan};
   event.number = ++made_;
+  event.segment = trace.segment();
+  add_holders(event, trace, outputs);
   if (debug_level() >= 1) [[unlikely]]
-    debug_line(fmt::format("plan {}: {}", made_, event.why));
+    show_plan(*plan, made_, event.why);
   remember(std::move(event));
   bytes_ += plan->size_bytes();
   entries_.push_back({plan, hash, clock_, trace.segment()});
@@ -126,6 +149,16 @@ void PlanCache::remember(Event event) {
 std::string slot_name(const Value& slot) {
   if (slot.argument < 0) return fmt::format("in{}", slot.index);
   return slot.leaf < 0 ? fmt::format("arg{}", slot.argument) : fmt::format("arg{}.{}", slot.argument, slot.leaf);
+}
+
+void PlanCache::note_frozen(std::shared_ptr<const FrozenPlan> frozen) {
+  std::lock_guard lock(mutex_);
+  frozen_.push_back(std::move(frozen));
+}
+
+std::vector<std::shared_ptr<const FrozenPlan>> PlanCache::frozen() const {
+  std::lock_guard lock(mutex_);
+  return frozen_;
 }
 
 uint64_t PlanCache::hits() const {

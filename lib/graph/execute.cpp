@@ -1,7 +1,7 @@
 #include "graph/execute.h"
 
-#include "duet/core/debug.h"
 #include "duet/ops/movement.h"
+#include "graph/show.h"
 #include "ops/indices.h"
 #include "ops/matmul_loop.h"
 
@@ -14,12 +14,6 @@ Strided strided(int v, const Graph& g, const std::vector<Layout>& layouts, const
   const Spec& s = g.value(v).spec;
   return {base[static_cast<size_t>(l.root)] + l.offset * static_cast<int64_t>(size_bytes(s.dtype)), s.dtype, l.dense,
           &s.shape, l.strides};
-}
-
-[[gnu::cold]] void show(const Launch& l, const Graph& g) {
-  std::string ops;
-  for (int n : l.nodes) ops += (ops.empty() ? "" : "+") + std::string(g.node(n).op->name);
-  debug_line(fmt::format("launch {} {} {}", ops, g.value(g.node(l.nodes.back()).outputs[0]).spec, to_string(l.line)));
 }
 
 // The pass over a product's elements, a tile of the product at a time.
@@ -39,8 +33,7 @@ struct EpilogueCall {
 
 void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base,
                 char* workspace, LaunchTables& tables) {
-  if (debug_level() >= 2) [[unlikely]]
-    show(l, g);
+  const ShownLaunch shown(l, g, layouts, base);
   tables.sources.clear();
   tables.results.clear();
   tables.shared.clear();

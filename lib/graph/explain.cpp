@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "duet/duel.h"
-#include "graph/execute.h"
+#include "graph/show.h"
 
 namespace duet {
 namespace {
@@ -14,76 +13,94 @@ using graph::Origin;
 // Reads one plan into an Explanation::Plan.
 class Reader {
  public:
-  Reader(const graph::Plan& plan, const detail::LeafNames& names)
-      : plan_(plan), g_(plan.graph()), e_(plan.executable()) {
-    int made = 0;
-    for (const graph::Value& v : g_.values) {
-      switch (v.origin) {
-        case Origin::node:
-          names_.push_back(fmt::format("%{}", made++));
-          break;
-        case Origin::number:
-          names_.push_back(fmt::format("number{}", v.index));
-          break;
-        case Origin::constant:
-          names_.push_back(constant(v));
-          break;
-        case Origin::slot: {
-          std::string name = slot_name(v);
-          for (const auto& [position, leaf] : names)
-            if (position == name) name = leaf;
-          names_.push_back(std::move(name));
-        }
-      }
-    }
+  Reader(const graph::Plan& plan, const graph::Event& event, const graph::FrozenPlan* frozen,
+         const detail::LeafNames& leaves)
+      : plan_(plan),
+        event_(event),
+        frozen_(frozen),
+        leaves_(leaves),
+        g_(plan.graph()),
+        e_(plan.executable()),
+        names_(graph::value_names(g_)) {
+    for (size_t v = 0; v < names_.size(); ++v)
+      if (g_.values[v].origin == Origin::slot) names_[v] = leaf_name(names_[v]);
   }
 
   Explanation::Plan read() {
     Explanation::Plan p;
+    p.why = event_.why;
+    p.line = event_.line;
+    p.segment = event_.segment;
+    p.splits = event_.splits;
     p.recorded = static_cast<int>(plan_.recorded().size());
     p.passes = plan_.report().passes;
     p.plan_us = plan_.compile_us();
     p.bytes = plan_.cost().bytes;
-    p.numbers = g_.numbers;
-    for (const graph::Value& slot : plan_.slots())
-      for (size_t v = 0; v < g_.values.size(); ++v)
-        if (g_.values[v].origin == Origin::slot && g_.values[v].index == slot.index)
-          p.inputs.push_back(value(static_cast<int>(v)));
+    read_inputs(p);
     shown_.assign(g_.nodes.size(), 0);
-    for (const graph::Launch& l : e_.launches) p.kernels.push_back(kernel(l));
-    for (int v : g_.outputs) add_views(v, p.views);
+    for (const graph::Launch& l : e_.launches) {
+      p.kernels.push_back(kernel(l, p.aliases));
+      p.bytes_apart += p.kernels.back().bytes_apart;
+    }
+    for (int v : g_.outputs) add_views(v, p.views, p.aliases);
     for (const graph::FusionRecord& r : plan_.report().fusions) p.fusions.push_back(fusion(r));
-    for (const graph::OutputPlan& o : e_.outputs) p.outputs.push_back(output(o));
-    const graph::MemoryPlan& m = plan_.memory();
-    for (const graph::Buffer& b : m.buffers)
-      p.buffers.push_back({b.value >= 0 ? value(b.value) : workspace(b), b.first, b.last, b.bytes, b.offset,
-                           b.shares < 0 ? "" : names_[index(m.buffers[index(b.shares)].value)]});
-    p.naive_bytes = m.naive_bytes;
-    p.lower_bound_bytes = m.lower_bound_bytes;
-    p.arena_bytes = m.arena_bytes;
+    for (size_t k = 0; k < e_.outputs.size(); ++k) p.outputs.push_back(output(k, p.aliases));
+    read_memory(p);
     return p;
   }
 
  private:
   static size_t index(int i) { return static_cast<size_t>(i); }
-  static std::string constant(const graph::Value& v) {
-    switch (v.spec.dtype) {
-      case DType::f32:
-        return fmt::format("{}", v.constant.f32);
-      case DType::f64:
-        return fmt::format("{}", v.constant.f64);
-      case DType::i32:
-        return fmt::format("{}", v.constant.i32);
-      case DType::i64:
-        return fmt::format("{}", v.constant.i64);
-      default:
-        return fmt::format("{}", v.constant.u8);
-    }
-  }
   Explanation::Value value(int v) const { return {names_[index(v)], g_.value(v).spec}; }
   int64_t bytes(int v) const {
     const Spec& s = g_.value(v).spec;
     return s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype));
+  }
+  std::string leaf_name(const std::string& position) const {
+    for (const auto& [known, name] : leaves_)
+      if (known == position) return name;
+    return position;
+  }
+  std::string slot(int s) const {
+    for (size_t v = 0; v < g_.values.size(); ++v)
+      if (g_.values[v].origin == Origin::slot && g_.values[v].index == s) return names_[v];
+    return fmt::format("in{}", s);
+  }
+
+  void read_inputs(Explanation::Plan& p) const {
+    for (const graph::Value& slot : plan_.slots())
+      for (size_t v = 0; v < g_.values.size(); ++v)
+        if (g_.values[v].origin == Origin::slot && g_.values[v].index == slot.index) {
+          p.inputs.push_back(value(static_cast<int>(v)));
+          if (slot.argument < 0) p.captured.push_back(captured(slot.index, p.inputs.back()));
+        }
+    for (int n = 0; n < g_.numbers; ++n) {
+      Explanation::Number number{fmt::format("number{}", n), DType::f32, "read at each call"};
+      for (const graph::Value& v : g_.values)
+        if (v.origin == Origin::number && v.index == n) number.dtype = v.spec.dtype;
+      if (frozen_ != nullptr) {
+        const int argument = frozen_->number_argument[index(n)];
+        number.value = argument < 0 ? graph::number_text(frozen_->numbers[index(n)], frozen_->number_dtypes[index(n)])
+                                    : fmt::format("argument {}", argument + 1);
+      }
+      p.numbers.push_back(std::move(number));
+    }
+  }
+  Explanation::Captured captured(int slot, const Explanation::Value& v) const {
+    if (frozen_ == nullptr) return {v, false, ""};
+    constexpr int64_t kShown = 6;
+    const Tensor& t = frozen_->constants[index(slot)];
+    std::string contents;
+    visit(t.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      for (int64_t i = 0; i < std::min(kShown, t.numel()); ++i) {
+        int64_t rest = i, at = 0;
+        for (int axis = t.rank() - 1; axis >= 0; rest /= t.shape(axis), --axis)
+          at += rest % t.shape(axis) * t.block().strides[axis];
+        contents += fmt::format("{}{}", i > 0 ? ", " : "", static_cast<const T*>(t.block().data)[at]);
+      }
+    });
+    return {v, true, contents + (t.numel() > kShown ? ", …" : "")};
   }
 
   Explanation::Operation operation(const graph::Node& n) const {
@@ -93,21 +110,23 @@ class Reader {
     return o;
   }
   // The views between v and what made its storage, which no kernel makes.
-  void add_views(int v, std::vector<Explanation::Operation>& views) {
+  void add_views(int v, std::vector<Explanation::Operation>& views, std::vector<Explanation::Alias>& aliases) {
     int p = g_.producer(v);
     if (p < 0 || g_.node(p).kernel >= 0 || shown_[index(p)]) return;
     shown_[index(p)] = 1;
-    for (int x : g_.node(p).inputs) add_views(x, views);
+    for (int x : g_.node(p).inputs) add_views(x, views, aliases);
     views.push_back(operation(g_.node(p)));
+    aliases.push_back({value(v), names_[index(g_.node(p).inputs[0])],
+                       fmt::format("{} looks at the same elements", g_.node(p).op->name)});
   }
-  Explanation::Kernel kernel(const graph::Launch& l) {
+  Explanation::Kernel kernel(const graph::Launch& l, std::vector<Explanation::Alias>& aliases) {
     Explanation::Kernel k;
     k.line = l.line;
     k.bytes = l.bytes;
     for (int i : l.nodes) {
       const graph::Node& n = g_.node(i);
       k.name += (k.name.empty() ? "" : "+") + std::string(n.op->name);
-      for (int v : n.inputs) add_views(v, k.views);
+      for (int v : n.inputs) add_views(v, k.views, aliases);
       k.operations.push_back(operation(n));
       for (int v : n.inputs) k.bytes_apart += bytes(v);
       for (int v : n.outputs) k.bytes_apart += bytes(v);
@@ -116,163 +135,99 @@ class Reader {
   }
   Explanation::Fusion fusion(const graph::FusionRecord& r) const {
     const graph::Node &from = g_.node(r.producer), &to = g_.node(r.consumer);
-    return {
-        value(from.outputs[0]), value(to.outputs[0]), from.op->name, to.op->name, r.fused, r.reason, r.bytes, to.line};
+    const int between = from.outputs[0];
+    return {value(between),
+            value(to.outputs[0]),
+            from.op->name,
+            to.op->name,
+            r.fused,
+            r.reason,
+            r.bytes > 0 ? r.bytes : 2 * bytes(between),
+            to.line};
   }
   static Explanation::Value workspace(const graph::Buffer& b) {
     return {fmt::format("workspace of k{}", b.first), {DType::u8, Shape{b.bytes}}};
   }
-  Explanation::Output output(const graph::OutputPlan& o) const {
-    Explanation::Output out{value(o.value), {}, ""};
+
+  Explanation::Output output(size_t k, std::vector<Explanation::Alias>& aliases) const {
+    const graph::OutputPlan& o = e_.outputs[k];
+    Explanation::Output out;
+    out.value = value(o.value);
+    const graph::Holder& held = event_.holders[k];
+    auto position = [&](const std::string& root) {
+      return held.leaf < 0 ? root : fmt::format("{}.{}", root, held.leaf);
+    };
+    if (held.kind == graph::Holder::Kind::result)
+      out.becomes = position("result");
+    else if (held.kind == graph::Holder::Kind::argument)
+      out.becomes = leaf_name(position(fmt::format("arg{}", held.argument)));
+    else
+      out.escapes = event_.splits ? "is needed after the split" : "is held outside of result and arguments";
     if (o.storage < 0)
       out.alias_of = names_[index(o.root)];
     else if (e_.outputs[index(o.storage)].value != o.value)
       out.alias_of = names_[index(e_.outputs[index(o.storage)].value)];
-    for (int slot : o.donors)
-      for (size_t v = 0; v < g_.values.size(); ++v)
-        if (g_.values[v].origin == Origin::slot && g_.values[v].index == slot) out.may_reuse.push_back(names_[v]);
+    for (int s : o.donors) {
+      out.may_reuse.push_back(slot(s));
+      aliases.push_back({out.value, out.may_reuse.back(),
+                         "nothing reads the input later; only in calls that are its sole owner, one input for each"});
+    }
     return out;
   }
 
+  void read_memory(Explanation::Plan& p) const {
+    const graph::MemoryPlan& m = plan_.memory();
+    for (const graph::Buffer& b : m.buffers) {
+      // What a kernel needs while it runs is no value of the graph.
+      const Explanation::Value what =
+          b.value >= 0 ? value(b.value)
+                       : Explanation::Value{fmt::format("workspace of k{}", b.first), {DType::u8, Shape{b.bytes}}};
+      Explanation::Buffer buffer{what, b.first, b.last, b.bytes, b.offset, ""};
+      if (b.shares >= 0) {
+        const graph::Buffer& from = m.buffers[index(b.shares)];
+        buffer.in_place_of = names_[index(from.value)];
+        p.aliases.push_back({buffer.value, buffer.in_place_of,
+                             fmt::format("k{} reads each element for the last time before it writes it", b.first)});
+      }
+      p.buffers.push_back(std::move(buffer));
+    }
+    for (auto [product, home] : e_.product_in)
+      p.aliases.push_back(
+          {value(product), names_[index(home)], "only the kernel's own epilogue reads it, element by element"});
+    p.naive_bytes = m.naive_bytes;
+    p.lower_bound_bytes = m.lower_bound_bytes;
+    p.arena_bytes = m.arena_bytes;
+  }
+
   const graph::Plan& plan_;
+  const graph::Event& event_;
+  const graph::FrozenPlan* frozen_;
+  const detail::LeafNames& leaves_;
   const Graph& g_;
   const graph::Executable& e_;
   std::vector<std::string> names_;  // by value
   std::vector<char> shown_;         // views, by node
 };
 
-std::string count(size_t n, std::string_view what) {
-  return fmt::format("{} {}{}", n, fmt::string_view(what.data(), what.size()), n == 1 ? "" : "s");
-}
-std::string text(const Explanation::Value& v) { return fmt::format("{} {}", v.name, v.spec); }
-template <class List, class F>
-std::string joined(const List& list, F&& each) {
-  std::string s;
-  for (const auto& x : list) s += (s.empty() ? "" : ", ") + each(x);
-  return s;
-}
-std::string itself(const std::string& s) { return s; }
-
-// Lines of text, the user's line on the right.
-class Page {
- public:
-  void line(std::string text, const Line& where = {}) {
-    std::string place = to_string(where);
-    if (!place.empty()) {
-      size_t used = text.size() + place.size();
-      text += std::string(used + 2 < kWidth ? kWidth - used : 2, ' ') + place;
-    }
-    text_ += text + '\n';
-  }
-  void operation(const Explanation::Operation& o, int indent) {
-    std::string made =
-        joined(o.outputs, [](const Explanation::Value& v) { return fmt::format("{}: {}", v.name, v.spec); });
-    line(fmt::format("{:{}}{} = {}({})", "", indent, made, std::string(o.op), joined(o.inputs, itself)), o.line);
-  }
-  // Items after a head, broken between them where lines are full.
-  void list(std::string head, const std::vector<std::string>& items) {
-    const size_t indent = head.size();
-    for (size_t i = 0; i < items.size(); ++i) {
-      if (i > 0) head += ',';
-      if (head.size() > indent && head.size() + items[i].size() + 1 > kWidth)
-        line(std::exchange(head, std::string(indent, ' ')));
-      else if (i > 0)
-        head += ' ';
-      head += items[i];
-    }
-    line(head);
-  }
-  std::string take() {
-    if (!text_.empty()) text_.pop_back();
-    return std::move(text_);
-  }
-
- private:
-  static constexpr size_t kWidth = 110;
-  std::string text_;
-};
-
-void print(const Explanation::Plan& p, Page& page) {
-  page.line(fmt::format("plan {}: {}", p.number, p.why), p.line);
-  page.line(fmt::format("  {} recorded, {}, {} bytes read and written; planned in {:.1f} µs",
-                        count(static_cast<size_t>(p.recorded), "operation"), count(p.kernels.size(), "kernel"),
-                        with_commas(p.bytes), p.plan_us));
-  if (!p.passes.empty())
-    page.line("  passes: " + joined(p.passes, [](const graph::PassRecord& r) {
-                return fmt::format("{} {} -> {} ({:.1f} µs)", r.name, r.nodes_before, r.nodes_after, r.time_us);
-              }));
-  std::vector<std::string> inputs;
-  for (const Explanation::Value& v : p.inputs) inputs.push_back(text(v));
-  if (p.numbers > 0) inputs.push_back(count(static_cast<size_t>(p.numbers), "number"));
-  page.list("  inputs: ", inputs);
-  for (size_t k = 0; k < p.kernels.size(); ++k) {
-    const Explanation::Kernel& kernel = p.kernels[k];
-    for (const Explanation::Operation& o : kernel.views) page.operation(o, 2);
-    std::string head = fmt::format("  k{} {}: {} bytes", k, kernel.name, with_commas(kernel.bytes));
-    if (kernel.operations.size() > 1)
-      head += fmt::format(" in place of {} by {} kernels", with_commas(kernel.bytes_apart), kernel.operations.size());
-    page.line(std::move(head));
-    for (const Explanation::Operation& o : kernel.operations) page.operation(o, 5);
-  }
-  for (const Explanation::Operation& o : p.views) page.operation(o, 2);
-  for (const Explanation::Fusion& f : p.fusions)
-    if (!f.fused)
-      page.line(fmt::format("  not fused: {} ({}) into {} ({}): {}", text(f.producer), std::string(f.producer_op),
-                            text(f.consumer), std::string(f.consumer_op), f.reason),
-                f.line);
-  for (const Explanation::Output& o : p.outputs)
-    page.line("  output " + text(o.value) + (o.alias_of.empty() ? "" : " in the storage of " + o.alias_of) +
-              (o.may_reuse.empty() ? "" : ", may reuse " + joined(o.may_reuse, itself)));
-  if (p.buffers.empty())
-    page.line("  memory: nothing lies between kernels");
-  else
-    page.line(fmt::format("  memory: {}, naive {} B, arena {} B {}", count(p.buffers.size(), "buffer"),
-                          with_commas(p.naive_bytes), with_commas(p.arena_bytes),
-                          p.arena_bytes == p.lower_bound_bytes
-                              ? "= lower bound (proven optimal)"
-                              : fmt::format("(lower bound {} B)", with_commas(p.lower_bound_bytes))));
-  for (const Explanation::Buffer& b : p.buffers)
-    page.line(fmt::format("    {}: {} B at {}, k{} to k{}{}", text(b.value), with_commas(b.bytes),
-                          with_commas(b.offset), b.first, b.last,
-                          b.in_place_of.empty() ? "" : ", in place of " + b.in_place_of));
-}
-
 }  // namespace
 
 Explanation detail::explain_plans(const graph::PlanCache& cache, Mode mode, const LeafNames& names) {
   Explanation e;
   e.mode = mode;
+  e.line = cache.line();
+  e.switched_off = mode == Mode::compiled && !compile_enabled();
   e.events = cache.events();
   e.hits = cache.hits();
+  const auto frozen = cache.frozen();
   for (const graph::Event& event : e.events) {
     if (event.what != "plan") continue;
     auto plan = event.plan.lock();
     if (plan == nullptr) continue;
-    e.plans.push_back(Reader(*plan, names).read());
+    const auto bound = std::ranges::find(frozen, plan, [](const auto& f) { return f->plan; });
+    e.plans.push_back(Reader(*plan, event, bound == frozen.end() ? nullptr : bound->get(), names).read());
     e.plans.back().number = static_cast<int>(event.number);
-    e.plans.back().why = event.why;
-    e.plans.back().line = event.line;
   }
   return e;
-}
-
-std::string to_string(const Explanation& e) {
-  Page page;
-  uint64_t made = 0;
-  for (const graph::Event& event : e.events) made = std::max(made, event.number);
-  if (e.mode == Mode::eager) return "eager: nothing is planned";
-  page.line(fmt::format("{}: {}{}", std::string(name(e.mode)), count(made, "plan"),
-                        e.mode == Mode::compiled ? fmt::format(", found {}", count(e.hits, "time")) : ""));
-  auto next = e.plans.begin();
-  for (const graph::Event& event : e.events) {
-    if (event.what != "plan")
-      page.line(fmt::format("{} at {}: {}", event.what, event.why, count(event.count, "time")), event.line);
-    else if (next != e.plans.end() && next->number == static_cast<int>(event.number))
-      print(*next++, page);
-    else
-      page.line(fmt::format("plan {}: {}; no longer kept", event.number, event.why), event.line);
-  }
-  return page.take();
 }
 
 }  // namespace duet

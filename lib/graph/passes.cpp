@@ -7,6 +7,7 @@
 
 #include "graph/check_passes.h"
 #include "graph/groups.h"
+#include "graph/show.h"
 
 namespace duet::graph {
 namespace {
@@ -86,6 +87,8 @@ Graph run_pass(const Pass& pass, Graph g, Report& report) {
 }
 
 Graph run_passes(Graph g, Report& report, const PassOptions& options) {
+  std::vector<std::string> shown;
+  show_graph("recorded", g, shown);
   for (const Pass& pass : pipeline(options)) {
     if (pass.run == schedule && g.kernels.empty()) Groups(g).write();  // without fuse, one a node that computes
     PassRecord record{std::string(pass.name), std::string(pass.purpose), static_cast<int>(g.nodes.size()), 0, 0};
@@ -94,6 +97,7 @@ Graph run_passes(Graph g, Report& report, const PassOptions& options) {
     record.time_us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
     record.nodes_after = static_cast<int>(g.nodes.size());
     report.passes.push_back(std::move(record));
+    show_graph(fmt::format("after {}", pass.name), g, shown);
 #ifdef DUET_VERIFY
     verify(g);
 #endif

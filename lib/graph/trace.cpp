@@ -194,14 +194,11 @@ Graph Trace::decode(const std::vector<int>& outputs) const {
     g.nodes.push_back(std::move(node));
   }
   g.slots = static_cast<int>(slots_.size());
-  if (positions_ != nullptr) {
-    std::vector<LeafPosition> positions;
-    ask_positions_(positions_, positions);
-    for (Value& v : g.values) {
-      if (v.origin != Origin::slot) continue;
-      auto at = std::ranges::find(positions, slots_[static_cast<size_t>(v.index)], &LeafPosition::block);
-      if (at != positions.end()) v.argument = at->argument, v.leaf = at->leaf;
-    }
+  const std::vector<LeafPosition> arguments = positions().arguments;
+  for (Value& v : g.values) {
+    if (v.origin != Origin::slot) continue;
+    auto at = std::ranges::find(arguments, slots_[static_cast<size_t>(v.index)], &LeafPosition::block);
+    if (at != arguments.end()) v.argument = at->argument, v.leaf = at->leaf;
   }
   for (int o : outputs) g.outputs.push_back(of_output[static_cast<size_t>(o)]);
   return g;

@@ -2,6 +2,7 @@
 // records it once and for all. All three have the function's own interface and give the same bits.
 #pragma once
 
+#include "duet/core/debug.h"
 #include "duet/graph/cache.h"
 #include "duet/random.h"
 #include "duet/tree.h"
@@ -60,10 +61,28 @@ const A& original(const A&, const Copy<A>& copy) {
   return copy.value;
 }
 template <class A>
+void add_rebound(const std::remove_reference_t<A>& arg, int position, std::vector<graph::LeafPosition>& out) {
+  if constexpr (std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>>)
+    graph::add_positions(arg, position, out);
+}
+template <class A>
 void restore(A&, Nothing&) {}
 template <class A>
 void restore(A& arg, Copy<A>& copy) {
   arg = std::move(copy.value);
+}
+
+/// Calls f as it is; arguments are as before when it throws.
+template <class F, class... A>
+auto eager_call(F& f, A&&... args) {
+  auto copies = std::tuple{saved<A>(args)...};
+  try {
+    return f(std::forward<A>(args)...);
+  } catch (...) {
+    [&]<size_t... I>(std::index_sequence<I...>) { (restore(args, std::get<I>(copies)), ...); }
+    (std::index_sequence_for<A...>());
+    throw;
+  }
 }
 
 /// Calls f under a recording and runs the plan; arguments are as before when anything throws.
@@ -71,11 +90,17 @@ template <class F, class... A>
 auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
   using R = decltype(f(std::forward<A>(args)...));
   auto copies = std::tuple{saved<A>(args)...};
-  auto positions = [&](std::vector<graph::LeafPosition>& out) {
+  bool ended = false;
+  const std::conditional_t<std::is_void_v<R>, Nothing, std::remove_reference_t<R>>* returned = nullptr;
+  auto positions = [&](graph::Positions& out) {
     [&]<size_t... I>(std::index_sequence<I...>) {
-      (graph::add_positions(original(args, std::get<I>(copies)), static_cast<int>(I), out), ...);
+      (graph::add_positions(original(args, std::get<I>(copies)), static_cast<int>(I), out.arguments), ...);
+      (add_rebound<A>(args, static_cast<int>(I), out.rebound), ...);
     }
     (std::index_sequence_for<A...>());
+    if constexpr (!std::is_void_v<R>)
+      if (returned != nullptr) graph::add_positions(*returned, 0, out.results);
+    out.ended = ended;
   };
   try {
     graph::Recording recording(cache);
@@ -83,10 +108,13 @@ auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
     std::apply([&](const auto&... copy) { (discount(recording.trace(), copy), ...); }, copies);
     if constexpr (std::is_void_v<R>) {
       f(std::forward<A>(args)...);
+      ended = true;
       recording.finish();
       return;
     } else {
       R result = f(std::forward<A>(args)...);
+      ended = true;
+      returned = &result;
       recording.finish();
       return result;
     }
@@ -99,7 +127,8 @@ auto compiled_call(F& f, graph::PlanCache& cache, A&&... args) {
 
 }  // namespace detail
 
-/// A function that is recorded at every call: host code runs, tensor work is looked up and replayed.
+/// A function that is recorded at every call: host code runs, tensor work is looked up and replayed. With
+/// DUET_COMPILE=0 in the environment it runs eagerly, to the same bits.
 template <class F>
 class Compiled {
  public:
@@ -110,6 +139,7 @@ class Compiled {
   template <class... A>
   auto operator()(A&&... args) const {
     if (thread_state.trace != nullptr) return f_(std::forward<A>(args)...);  // inside another: one graph
+    if (!compile_enabled()) return detail::eager_call(f_, std::forward<A>(args)...);
     return detail::compiled_call(f_, *cache_, std::forward<A>(args)...);
   }
 

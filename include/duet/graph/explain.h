@@ -34,8 +34,19 @@ struct Explanation {
     std::string_view producer_op, consumer_op;
     bool fused = false;
     std::string reason;  // of a refusal
-    int64_t bytes = 0;   // not written and read
+    int64_t bytes = 0;   // of the value between them, written and read again: saved, or the price of the refusal
     Line line;           // of the consumer
+  };
+  /// A tensor from outside of the arguments: read at each call, or, in a frozen function, a constant.
+  struct Captured {
+    Value value;
+    bool constant = false;
+    std::string contents;  // of a constant: its first elements
+  };
+  struct Number {
+    std::string name;
+    DType dtype = DType::f32;
+    std::string value;  // "read at each call"; frozen: "argument 1", or what it was, for good
   };
   /// A buffer of the arena.
   struct Buffer {
@@ -44,8 +55,15 @@ struct Explanation {
     int64_t bytes = 0, offset = 0;
     std::string in_place_of;  // the value whose storage it is computed in; empty for none
   };
+  /// A value that lies in the storage of another one, and why that is safe.
+  struct Alias {
+    Value value;
+    std::string of, reason;
+  };
   struct Output {
     Value value;
+    std::string becomes;                 // "result", "result.1", "arg0.2": what holds it; empty for an escape
+    std::string escapes;                 // how it came to be an output all the same
     std::vector<std::string> may_reuse;  // inputs that give their storage when the call is their only owner
     std::string alias_of;                // an input or another output whose storage it shares
   };
@@ -53,28 +71,46 @@ struct Explanation {
     int number = 0;   // among all that were made
     std::string why;  // it was made
     Line line;
-    int recorded = 0;  // operations
+    int segment = 0;      // splits of its call before it
+    bool splits = false;  // it ends at a split
+    int recorded = 0;     // operations
     std::vector<graph::PassRecord> passes;
     std::vector<Value> inputs;
-    int numbers = 0;
+    std::vector<Captured> captured;  // some of the inputs
+    std::vector<Number> numbers;
     std::vector<Kernel> kernels;
     std::vector<Operation> views;  // of outputs
-    std::vector<Fusion> fusions;
+    std::vector<Fusion> fusions;   // every pair, taken or refused
     std::vector<Output> outputs;
     std::vector<Buffer> buffers;
+    std::vector<Alias> aliases;
     int64_t naive_bytes = 0, lower_bound_bytes = 0, arena_bytes = 0;
-    int64_t bytes = 0;   // read and written by all kernels
-    double plan_us = 0;  // passes and planning
+    int64_t bytes = 0, bytes_apart = 0;  // read and written by all kernels; with a kernel an operation
+    double plan_us = 0;                  // passes and planning
   };
 
   Mode mode = Mode::compiled;
-  std::vector<Plan> plans;           // in the order in which they were made
+  Line line;                         // where it was compiled or frozen
+  bool switched_off = false;         // by DUET_COMPILE=0: calls run eagerly
+  std::vector<Plan> plans;           // in the order in which they were made, those that the cache still has
   std::vector<graph::Event> events;  // every plan with its reason, every split with its place
   uint64_t hits = 0;                 // calls, or parts of calls, that found their plan
+
+  /// Where memory lies as a text of blocks, a picture a plan: kernels from left to right, offsets from top to bottom.
+  std::string chart(int width = 100) const;
+
+  /// Writes a picture (.svg), the data (.json, docs/explain.schema.json describes it) or the text with the charts
+  /// (.txt), by the end of the name. Error for another end; the file is written whole or stays as it was.
+  void save(const std::string& path) const;
 };
 
 /// One paragraph a plan: its kernels with their operations, what was not fused and why, where memory lies.
 std::string to_string(const Explanation& e);
+/// The whole of the data as JSON.
+std::string to_json(const Explanation& e);
+/// The kernels of each plan as boxes with their operations, and below them where memory lies. For very many plans, the
+/// first ones.
+std::string to_svg(const Explanation& e);
 
 namespace detail {
 
@@ -124,7 +160,7 @@ Explanation explain(const WithMode<F>& f) {
 /// are and name the inputs. Throws what f throws.
 template <class F, class A0, class... A>
 Explanation explain(F&& f, const A0& first, const A&... rest) {
-  auto compiled = compile([&f](auto&... args) { return f(args...); });
+  auto compiled = compile([&f](auto&... args) { return f(args...); }, {}, std::source_location());
   std::tuple<A0, A...> copies(first, rest...);
   std::apply(compiled, copies);
   detail::LeafNames names;

@@ -236,6 +236,7 @@ class Frozen {
       graph::reject_new_arguments(why, line_);
     }
     state_->plans.push_back(std::make_shared<const graph::FrozenPlan>(trace_twice<R>(config, args...)));
+    state_->cache.note_frozen(state_->plans.back());
     return state_->plans.back();
   }
 
@@ -277,10 +278,22 @@ class Frozen {
             (graph::add_positions(a, i++, positions), ...);
           },
           copies);
-      auto known = [&](std::vector<graph::LeafPosition>& out) { out = positions; };
       graph::Recording recording(state_->cache, false);
-      recording.trace().name_slots(known);
       std::vector<const Tensor*> after, results;
+      auto known = [&](graph::Positions& out) {
+        out.arguments = positions;
+        out.ended = true;
+        std::apply(
+            [&](const auto&... a) {
+              int i = 0;
+              (graph::add_positions(a, i++, out.rebound), ...);
+            },
+            copies);
+        for (size_t i = 0; i < results.size(); ++i)
+          if (results[i]->defined())
+            out.results.push_back({&results[i]->block(), 0, std::is_same_v<R, Tensor> ? -1 : static_cast<int>(i)});
+      };
+      recording.trace().name_slots(known);
       std::vector<uint64_t> config_after;
       auto look = [&] {
         std::apply([&](const auto&... a) { (collect(a, after, config_after), ...); }, copies);

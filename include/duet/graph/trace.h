@@ -27,10 +27,16 @@ struct Mark {
   size_t first_word;
 };
 
-/// Which tensor of a call's arguments a block is.
+/// Which tensor of a call's arguments, or of its result, a block is.
 struct LeafPosition {
   const Block* block;
   int argument, leaf;
+};
+/// The tensors of a call; asked for when a plan is made.
+struct Positions {
+  std::vector<LeafPosition> arguments;         // as they were given
+  std::vector<LeafPosition> rebound, results;  // as they are now
+  bool ended = false;                          // the function has returned: this is no split
 };
 /// Appends the positions of an argument's tensors.
 template <class A>
@@ -67,11 +73,16 @@ class Trace {
     if (t.defined()) discounted_.push_back(&t.block());
   }
 
-  /// `positions(out)` fills the arguments' positions; it is asked only when a plan is made, and outlives the recording.
+  /// `positions(out)` fills in the call's tensors; it is asked only when a plan is made, and outlives the recording.
   template <class P>
   void name_slots(const P& positions) {
     positions_ = &positions;
-    ask_positions_ = [](const void* p, std::vector<LeafPosition>& out) { (*static_cast<const P*>(p))(out); };
+    ask_positions_ = [](const void* p, Positions& out) { (*static_cast<const P*>(p))(out); };
+  }
+  Positions positions() const {
+    Positions all;
+    if (positions_ != nullptr) ask_positions_(positions_, all);
+    return all;
   }
 
   /// Recomputed operations are a region of their own, which cse leaves apart; gives the one to come back to.
@@ -108,7 +119,7 @@ class Trace {
   std::vector<std::pair<Block*, int>> table_;  // slots by block, open addressing
   std::vector<const Block*> discounted_;
   const void* positions_ = nullptr;
-  void (*ask_positions_)(const void*, std::vector<LeafPosition>&) = nullptr;
+  void (*ask_positions_)(const void*, Positions&) = nullptr;
   bool may_split_ = true;
   // What a run is given; kept for the next one.
   std::vector<Block*> results_;
