@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "graph/execute.h"
+#include "graph/hooks.h"
 
 namespace duet::graph {
 namespace {
@@ -39,7 +40,7 @@ class StoragePlanner {
     return rounded(s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype)));
   }
   void use(int v, size_t k) {
-    if (v >= 0) last_use_[index(root(v))] = std::max(last_use_[index(root(v))], static_cast<int>(k));
+    if (v >= 0) last_use_[index(root(v))] = std::max(last_use_[index(root(v))], static_cast<int>(k) - planted("short_life"));
   }
 
   void plan_outputs() {
@@ -175,6 +176,7 @@ Plan::Plan(Graph graph, const std::vector<std::string>& without, std::vector<uin
   }
   e.launches = lower(graph_, e.layouts);
   memory_ = StoragePlanner(graph_, e).run(!left_out("plan_memory", without));
+  plant_in_storage(e);
   cost_.kernels = static_cast<int>(e.launches.size());
   for (const Launch& l : e.launches) cost_.bytes += l.bytes;
   compile_us_ = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();

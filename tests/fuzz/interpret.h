@@ -1,0 +1,17 @@
+// Running a program.
+#pragma once
+
+#include "fuzz/program.h"
+
+namespace duet::fuzz {
+
+/// Set where the bits are made that all modes are compared with: no step is compiled there.
+extern thread_local bool plain_oracle;
+
+/// Arguments and parameters of calls are those of program.h; `call` counts from 0.
+inline constexpr int kCalls = 3;
+
+/// Told of each mode before it is run: a crash says nothing any more.
+extern void (*watch_modes)(const Mode& m);
+
+}  // namespace duet::fuzz
