@@ -49,6 +49,7 @@ case $1 in
     echo "build $2 ${*:5}" >>"$STUB_LOG"
     [[ -z ${STUB_BUILD_FAILS-} ]] || { echo "x.cpp:1: error: stub" && exit 1; }
     printf '#!/bin/bash\necho "cwd $PWD"; printf "[%%s]" "$@"; exit ${STUB_DEMO-0}\n' >"$2/examples/04_mlp"
+    mkdir -p "$2/tests/fuzz" && cp "$2/examples/04_mlp" "$2/tests/fuzz/fuzz" && chmod +x "$2/tests/fuzz/fuzz"
     mkdir -p "$2/tests/docs" && printf '#!/bin/bash\necho "${STUB_PAGE-new}"; exit ${STUB_DOCS-0}\n' >"$2/tests/docs/ops_table"
     chmod +x "$2/examples/04_mlp" "$2/tests/docs/ops_table" ;;
 esac
@@ -190,6 +191,11 @@ STUB_DOCS=1 STUB_PAGE=half go docs
 expect "docs fail" 1 "Building (build/release)
 run: docs/ops.md stays as it was" "build build/release --target tests/docs/ops_table"
 [[ $(cat "$root/docs/ops.md") == new ]] || { failures=$((failures + 1)) && echo "--- docs/ops.md is not what the program printed"; }
+go fuzz --seed 7
+expect "fuzz" 0 "$(steps fuzz)
+cwd $work/elsewhere
+[--seed][7]" "configure fuzz fresh tests
+build build/fuzz --target tests/fuzz/fuzz"
 go bench
 expect "bench keeps the tests" 1 "$(steps release)
 run: no benchmark was built" "configure release tests bench

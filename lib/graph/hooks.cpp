@@ -13,13 +13,13 @@ namespace {
 
 thread_local unsigned schedule = 0;
 
-// relu of f32 that takes NaN for something that is not above 0.
+// relu of f32 that gives 0 for NaN.
 void relu_without_nan(const cpu::TileCall& call) {
   const auto* x = static_cast<const float*>(call.in[0]);
   auto* y = static_cast<float*>(call.out[0]);
   for (int64_t i = 0; i < call.n; ++i) {
     const float v = x[(call.scalars & 1u) != 0 ? 0 : i];
-    y[i] = v > 0 ? v : 0;
+    y[i] = v < 0 || v != v ? 0 : v;
   }
 }
 
@@ -61,7 +61,8 @@ void plant_in_node(const Graph& g, Node& n) {
   if (!planted("mul_zero") || n.op != &op<Mul>()) return;
   for (int x : n.inputs) {
     const Value& v = g.value(x);
-    if (v.origin != Origin::constant || (v.spec.dtype == DType::f32 ? v.constant.f32 != 0 : v.constant.f64 != 0)) continue;
+    if (v.origin != Origin::constant || (v.spec.dtype == DType::f32 ? v.constant.f32 != 0 : v.constant.f64 != 0))
+      continue;
     const Spec& y = g.value(n.outputs[0]).spec;
     n.op = &op<Full>();
     n.inputs = {x};

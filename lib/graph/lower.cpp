@@ -161,7 +161,9 @@ bool can_compute_in_place(const Launch& launch, const Graph& g, const std::vecto
   std::vector<char> reads(launch.program.sources.size(), 0);
   for (size_t k = 0; k < launch.sources.size(); ++k) {
     if (root(launch.sources[k]) != operand) continue;
-    if ((!launch.program.sources[k].dense && !planted("in_place")) || layouts[static_cast<size_t>(launch.sources[k])].offset != 0) return false;
+    if ((!launch.program.sources[k].dense && !planted("in_place")) ||
+        layouts[static_cast<size_t>(launch.sources[k])].offset != 0)
+      return false;
     reads[k] = 1;
   }
   bool written = false;

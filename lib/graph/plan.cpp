@@ -40,7 +40,8 @@ class StoragePlanner {
     return rounded(s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype)));
   }
   void use(int v, size_t k) {
-    if (v >= 0) last_use_[index(root(v))] = std::max(last_use_[index(root(v))], static_cast<int>(k) - planted("short_life"));
+    if (v >= 0)
+      last_use_[index(root(v))] = std::max(last_use_[index(root(v))], static_cast<int>(k) - planted("short_life"));
   }
 
   void plan_outputs() {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "fuzz/interpret.h"
@@ -35,6 +36,7 @@ int run_apart(const std::function<int()>& f, bool quiet) {
     }
     const int status = f();
     std::fflush(nullptr);
+    if (!quiet) std::exit(status);  // with the sanitizers' look for leaks
     _exit(status);
   }
   int status = 0;

@@ -10,10 +10,10 @@ namespace {
 
 /// Where an op has an axis of its first operand among its attributes.
 const std::map<std::string_view, size_t> kAxis = {
-    {"slice", 0},     {"unslice", 0},     {"concat", 0},      {"flip", 0},           {"update", 0},
-    {"gather", 0},    {"scatter_add", 0}, {"take", 0},        {"embedding", 0},      {"take_along_axis", 0},
-    {"cumsum", 0},    {"recurrence", 0},  {"argmax", 0},      {"argmin", 0},         {"exclusive_prod", 0},
-    {"scatter_add_along_axis", 0}};
+    {"slice", 0},     {"unslice", 0},         {"concat", 0},         {"flip", 0},
+    {"update", 0},    {"gather", 0},          {"scatter_add", 0},    {"take", 0},
+    {"embedding", 0}, {"take_along_axis", 0}, {"cumsum", 0},         {"recurrence", 0},
+    {"argmax", 0},    {"argmin", 0},          {"exclusive_prod", 0}, {"scatter_add_along_axis", 0}};
 constexpr std::string_view kReductions[] = {"sum", "prod", "max", "min", "reduce_any", "reduce_all"};
 constexpr std::string_view kDTypeFirst[] = {"cast", "one_hot", "full", "arange"};
 

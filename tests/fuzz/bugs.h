@@ -5,8 +5,8 @@
 
 namespace duet::fuzz {
 
-/// Prints a line for each planted bug: what it is, after how many graphs it was found, and how many are allowed. Whether
-/// all were found in time.
+/// Prints a line for each planted bug: what it is, after how many graphs it was found, and how many are allowed.
+/// Whether all were found in time.
 bool find_planted(uint32_t seed);
 
 }  // namespace duet::fuzz

@@ -55,12 +55,12 @@ Tensors clones(const Tensors& all) {
   return copies;
 }
 
-/// Calls f once for each entry of `calls`, with the arguments that belong to it.
+/// Calls f kCalls times, each with arguments of its own; the state goes from one call to the next.
 template <class F>
-std::vector<Given> call_all(const F& f, const Program& p, const std::vector<int>& calls, bool moved) {
+std::vector<Given> call_all(const F& f, const Program& p, bool moved) {
   std::vector<Given> all;
   Tensors state = make_state(p);
-  for (int call : calls) {
+  for (int call = 0; call < kCalls; ++call) {
     Tensors inputs = make_inputs(p, call);
     const auto [s0, s1] = make_numbers(p, call);
     Tensors held;  // by somebody outside, who must not see them change
@@ -85,18 +85,12 @@ std::vector<Given> call_all(const F& f, const Program& p, const std::vector<int>
   return all;
 }
 
-constexpr int kOnce[] = {0, 1, 2};
-std::vector<int> all_calls() { return {kOnce, kOnce + kCalls}; }
-
 std::vector<Given> eager_bits(const Program& p) {
-  plain_oracle = true;
-  struct Reset {
-    ~Reset() { plain_oracle = false; }
-  } reset;
+  const PlainOracle plain;
   Settings settings(Mode{Mode::eager, {}, 0, 1, false, false, false});
   return call_all([&](Tensors& state, Tensors inputs, float s0,
                       float s1) { return interpret(p, state, std::move(inputs), s0, s1); },
-                  p, all_calls(), false);
+                  p, false);
 }
 
 std::string first_difference(const std::vector<Given>& expected, const std::vector<Given>& found) {
@@ -146,21 +140,21 @@ std::string run_mode(const Program& p, const Mode& m, const std::vector<Given>& 
     return interpret(*current, state, std::move(inputs), s0, s1);
   };
   Settings settings(m);
-  if (m.life == Mode::eager) return first_difference(expected, call_all(f, p, all_calls(), m.moved));
+  if (m.life == Mode::eager) return first_difference(expected, call_all(f, p, m.moved));
   if (m.life == Mode::frozen) {
     auto frozen = freeze(f, {OnNewShape::retrace, m.without});
-    return first_difference(expected, call_all(frozen, p, all_calls(), m.moved));
+    return first_difference(expected, call_all(frozen, p, m.moved));
   }
   auto compiled = compile(f, {m.without});
-  std::string d = first_difference(expected, call_all(compiled, p, all_calls(), m.moved));
+  std::string d = first_difference(expected, call_all(compiled, p, m.moved));
   if (d.empty() && m.twin)
     if (const std::optional<Program> twin = twin_of(p)) {
       const std::vector<Given> twin_expected = eager_bits(*twin);
       Settings again(m);
       current = &*twin;
-      d = first_difference(twin_expected, call_all(compiled, *twin, all_calls(), m.moved));
+      d = first_difference(twin_expected, call_all(compiled, *twin, m.moved));
       current = &p;
-      if (d.empty()) d = first_difference(expected, call_all(compiled, p, all_calls(), m.moved));
+      if (d.empty()) d = first_difference(expected, call_all(compiled, p, m.moved));
       if (!d.empty()) d = "beside a twin: " + d;
     }
   if (d.empty()) d = verified(compiled.cache());
@@ -191,7 +185,8 @@ std::vector<Mode> modes_of(const Program& p) {
   constexpr int kThreads[] = {1, 2, 4};
   auto draw = [&](Mode::Life life, std::vector<std::string> without) {
     Mode m{life, std::move(without), 0, kThreads[below(rng, 3)], below(rng, 3) == 0, below(rng, 2) == 0, false};
-    if (has_hooks() && life != Mode::eager && below(rng, 2) == 0) m.schedule = 1 + static_cast<uint32_t>(below(rng, 1000));
+    if (has_hooks() && life != Mode::eager && below(rng, 2) == 0)
+      m.schedule = 1 + static_cast<uint32_t>(below(rng, 1000));
     return m;
   };
   std::vector<Mode> modes = {draw(Mode::compiled, {}), draw(Mode::compiled, {kPasses[p.seed % kPasses.size()]}),

@@ -8,12 +8,10 @@
 namespace duet::fuzz {
 namespace {
 
-constexpr int64_t kMaxNumel = 20000;
-
 // Grows the steps of a program or of a body, last step first.
 class Grower : public Growth {
  public:
-  Grower(Rng& rng, int depth, int steps) : Growth(rng, depth), steps_left_(steps) {}
+  Grower(Rng& rng, int depth, int steps, int64_t max_numel) : Growth(rng, depth, max_numel), steps_left_(steps) {}
 
   // A value that is there before the first step: a state, or a parameter.
   int given(const Spec& spec) {
@@ -37,7 +35,8 @@ class Grower : public Growth {
   int want_of(const GrowthRule& rule) {
     for (int tries = 0; tries < 400; ++tries) {
       // What only few operations make is hard to meet by chance.
-      static const Spec kRare[] = {{i32, {2}}, {i32, {3, 2}}, {i64, {2, 1, 3, 2}}, {f32, {2, 6, 1, 3, 2}}, {f64, {1, 2, 5, 4}}};
+      static const Spec kRare[] = {
+          {i32, {2}}, {i32, {3, 2}}, {i64, {2, 1, 3, 2}}, {f32, {2, 6, 1, 3, 2}}, {f64, {1, 2, 5, 4}}};
       const Want w{tries % 4 == 3 ? kRare[tries / 4 % std::size(kRare)] : Spec{dtype(), shape(0, kMaxRank)}, 0};
       bounds_.clear();
       Maybe made = rule.make(*this, w);
@@ -55,7 +54,8 @@ class Grower : public Growth {
     while (!open_.empty()) {
       // Mostly the youngest, so that chains grow deep.
       const size_t last = open_.size() - 1;
-      const size_t k = chance(3) ? static_cast<size_t>(draw(std::ssize(open_))) : last - static_cast<size_t>(draw(std::min<int64_t>(3, std::ssize(open_))));
+      const size_t k = chance(3) ? static_cast<size_t>(draw(std::ssize(open_)))
+                                 : last - static_cast<size_t>(draw(std::min<int64_t>(3, std::ssize(open_))));
       const int id = open_[k];
       open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(k));
       if (steps_left_ <= 0 || chance(12) || !make(id)) leaf(id);
@@ -79,11 +79,16 @@ class Grower : public Growth {
     for (int id : outputs) b.outputs.push_back(number(id));
   }
   const std::vector<int>& leaves() const { return leaves_; }
+  std::vector<int> made() const {
+    std::vector<int> all;
+    for (const Reversed& r : reversed_) all.insert(all.end(), r.outputs.begin(), r.outputs.end());
+    return all;
+  }
   Want at(int id) const { return values_[static_cast<size_t>(id)]; }
   std::vector<int> spare;
 
   std::shared_ptr<const Body> body(std::vector<Spec>& parameters, const Spec& result) override {
-    Grower inner(rng_, depth() + 1, std::min(steps_left_, 1 + draw(8)));
+    Grower inner(rng_, depth() + 1, std::min(steps_left_, 1 + draw(8)), max_numel_);
     for (const Spec& s : parameters) inner.given(s);
     const int out = inner.want({result, 0});
     inner.run();
@@ -137,7 +142,8 @@ class Grower : public Growth {
       const GrowthRule* rule = growth_rules().data();
       while (at_weight >= rule->weight) at_weight -= (rule++)->weight;
       // Often the operation that reads the value: two transposes, reshapes, casts in a row.
-      if (const GrowthRule* reader = readers_[static_cast<size_t>(id)]; tries == 0 && reader != nullptr && chance(5))
+      const GrowthRule* reader = readers_[static_cast<size_t>(id)];
+      if (tries == 0 && reader != nullptr && chance(reader->op != nullptr && reader->op->kind == OpClass::view ? 3 : 6))
         rule = reader;
       bounds_.clear();
       Maybe made = rule->make(*this, at(id));
@@ -195,10 +201,10 @@ class Grower : public Growth {
   }
 
   int steps_left_;
-  std::vector<Want> values_;  // by id
+  std::vector<Want> values_;                // by id
   std::vector<const GrowthRule*> readers_;  // by id: what wanted it first
   const GrowthRule* reader_ = nullptr;
-  std::vector<int> alias_;    // the leaf that a value is
+  std::vector<int> alias_;  // the leaf that a value is
   std::vector<int> open_, leaves_;
   std::vector<int64_t> bounds_;  // of what the body that was grown last needs besides
   std::vector<Reversed> reversed_;
@@ -218,6 +224,7 @@ Shape Growth::shape(int min_rank, int max_rank) {
   const int usual = std::min(max_rank, 1 + draw(3)), rank = std::max(min_rank, chance(5) ? draw(max_rank + 1) : usual);
   for (;;) {
     Shape s;
+    if (max_numel_ > 100'000 && rank == 2) return chance(2) ? Shape{300, 260} : Shape{520, 130};
     const bool square = chance(rank > 2 ? 2 : 4);
     for (int a = 0; a < rank; ++a) {
       const int64_t n = a > 0 && square ? s[0] : rank > 2 ? std::min<int64_t>(extent(), 17) : extent();
@@ -258,7 +265,7 @@ Shape Growth::broadcast(const Shape& s) {
     if (chance(2)) x[a] = 1;
   return x;
 }
-bool Growth::fits(const Shape& s) const { return s.rank() <= kMaxRank && s.numel() <= kMaxNumel; }
+bool Growth::fits(const Shape& s) const { return s.rank() <= kMaxRank && s.numel() <= max_numel_; }
 
 const std::vector<GrowthRule>& growth_rules() {
   static const std::vector<GrowthRule> all = [] {
@@ -286,7 +293,9 @@ Program grow(uint32_t seed, int focus) {
   p.seed = seed;
   p.specials = below(rng, 2) == 0;
   p.moves = below(rng, 2) == 0;
-  Grower g(rng, 0, 1 + below(rng, below(rng, 3) == 0 ? 60 : 15));
+  // A few are large enough for several threads.
+  const bool large = below(rng, 25) == 0;
+  Grower g(rng, 0, 1 + below(rng, large ? 10 : below(rng, 3) == 0 ? 60 : 15), large ? 200'000 : 20'000);
   std::vector<int> states, outputs;
   for (int i = below(rng, 4); i > 0; --i) states.push_back(g.given({g.dtype(kFloats), g.shape(0, 3)}));
   outputs.push_back(g.want_of(growth_rules()[static_cast<size_t>(focus) % growth_rules().size()]));
@@ -304,6 +313,10 @@ Program grow(uint32_t seed, int focus) {
   }
   g.run();
   outputs.insert(outputs.end(), g.spare.begin(), g.spare.end());
+  // What happens in the middle is seen in some of the programs: operations after it often hide it.
+  if (g.chance(2))
+    for (int id : g.made())
+      if (g.chance(5)) outputs.push_back(id);
   if (g.chance(6)) outputs.push_back(outputs[0]);
   outputs.insert(outputs.end(), rebound.begin(), rebound.end());
   for (int& o : outputs) o = o < 0 ? outputs[0] : o;

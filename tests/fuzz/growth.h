@@ -40,7 +40,7 @@ struct Want {
 /// What rules draw from.
 class Growth {
  public:
-  Growth(Rng& rng, int depth) : rng_(rng), depth_(depth) {}
+  Growth(Rng& rng, int depth, int64_t max_numel) : rng_(rng), max_numel_(max_numel), depth_(depth) {}
   virtual ~Growth() = default;
 
   int draw(int64_t n) { return below(rng_, n); }
@@ -66,6 +66,7 @@ class Growth {
 
  protected:
   Rng& rng_;
+  int64_t max_numel_;          // elements of a value
   std::vector<Shape> shapes_;  // of the program so far
 
  private:
@@ -87,10 +88,13 @@ struct Composite {
   Maybe (*make)(Growth& g, const Want& want);
   /// `run` calls the body, if there is one.
   using Run = std::function<Tensors(const Tensors& parameters)>;
-  Tensors (*apply)(const std::vector<Ref>& in, const Tensors& values, const std::vector<int64_t>& attrs,
-                   const Run& run);
+  Tensors (*apply)(const Tensors& values, const std::vector<int64_t>& attrs, const Run& run);
   int weight = 4;
 };
+/// An `apply`, with the parameters x, attrs and run.
+#define DUET_APPLY                                                                          \
+  []([[maybe_unused]] const Tensors& x, [[maybe_unused]] const std::vector<int64_t>& attrs, \
+     [[maybe_unused]] const Composite::Run& run) -> Tensors
 const std::vector<Composite>& composites();
 const std::vector<Composite>& transforms();
 

@@ -11,6 +11,8 @@
 namespace duet::fuzz {
 namespace {
 
+thread_local bool plain_oracle = false;
+
 struct Word {
   const OpRecord* op = nullptr;
   const Composite* composite = nullptr;
@@ -30,7 +32,8 @@ const Word& word(const std::string& name) {
 
 class Interpreter {
  public:
-  Interpreter(const Program& p, float s0, float s1, std::vector<Spec>* specs) : p_(p), numbers_{s0, s1}, specs_(specs) {}
+  Interpreter(const Program& p, float s0, float s1, std::vector<Spec>* specs)
+      : p_(p), numbers_{s0, s1}, specs_(specs) {}
 
   /// All outputs; `keep` are read after the last step.
   Tensors run(const Body& b, Tensors values, const std::vector<int>& keep) {
@@ -84,7 +87,7 @@ class Interpreter {
       if (s.op == "compiled" && plain_oracle)
         y = inner(x);
       else
-        y = w.composite->apply(s.in, x, s.attrs, inner);
+        y = w.composite->apply(x, s.attrs, inner);
       --depth_;
     } else if (w.op->kind == OpClass::tape) {
       y.push_back(alias(values.at(static_cast<size_t>(s.in.at(0).index))));
@@ -158,7 +161,8 @@ Tensor make_leaf(const Program& p, const Leaf& l, Rng& rng, bool bad) {
 
 }  // namespace
 
-thread_local bool plain_oracle = false;
+PlainOracle::PlainOracle() { plain_oracle = true; }
+PlainOracle::~PlainOracle() { plain_oracle = false; }
 
 Tensors interpret(const Program& p, Tensors& state, Tensors inputs, float s0, float s1) {
   Tensors values;
@@ -177,6 +181,7 @@ Tensors interpret(const Program& p, Tensors& state, Tensors inputs, float s0, fl
 }
 
 std::vector<Spec> infer_specs(const Program& p) {
+  const PlainOracle plain;
   std::vector<Spec> specs;
   Tensors state = make_state(p), inputs = make_inputs(p, 0), values;
   size_t next_state = 0, next_input = 0;

@@ -5,8 +5,14 @@
 
 namespace duet::fuzz {
 
-/// Set where the bits are made that all modes are compared with: no step is compiled there.
-extern thread_local bool plain_oracle;
+/// Where the bits are made that all modes are compared with: no step is compiled there.
+class PlainOracle {
+ public:
+  PlainOracle();
+  ~PlainOracle();
+  PlainOracle(const PlainOracle&) = delete;
+  PlainOracle& operator=(const PlainOracle&) = delete;
+};
 
 /// Arguments and parameters of calls are those of program.h; `call` counts from 0.
 inline constexpr int kCalls = 3;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <set>
 
 #include "fuzz/apart.h"
@@ -19,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 struct Settings {
-  uint64_t graphs = 1000;
+  uint64_t graphs = testing::small_size() ? 600 : 6000;
   uint32_t seed = 1;
   double seconds = 0;  // 0: no limit
   std::string keep = DUET_SOURCE_DIR "/tests/regress";
@@ -80,8 +81,8 @@ void report(uint32_t seed, const Settings& o) {
   }
   p = shrink(p, f);
   const std::string path = fmt::format("{}/seed_{}.txt", o.keep, seed);
-  const std::string text = write(
-      Case{p, {*f.mode}}, fmt::format("# Found by seed {}: {}\n", seed, f.what.substr(0, f.what.find('\n'))));
+  const std::string text =
+      write(Case{p, {*f.mode}}, fmt::format("# Found by seed {}: {}\n", seed, f.what.substr(0, f.what.find('\n'))));
   std::ofstream(path) << text;
   fmt::print("seed {}: {}\nreproduce: ./run fuzz --graphs 1 --seed {}\nshrunk to {} operations, in {}:\n{}\n", seed,
              f.what, seed, count_steps(p.body), path, text);
@@ -112,8 +113,8 @@ int campaign(const Settings& o) {
     for (const std::string& name : missing) fmt::print("no program has the operation {}\n", name);
   }
   const double seconds = seconds_since(start);
-  fmt::print("fuzz: {} graphs from seed {}, {} operations, {} refused, {} failed, {:.1f} s ({:.0f} graphs/s)\n", p.graphs,
-             o.seed, p.steps, p.refused, failures, seconds, static_cast<double>(p.graphs) / seconds);
+  fmt::print("fuzz: {} graphs from seed {}, {} operations, {} refused, {} failed, {:.1f} s ({:.0f} graphs/s)\n",
+             p.graphs, o.seed, p.steps, p.refused, failures, seconds, static_cast<double>(p.graphs) / seconds);
   return failures > 0 || !missing.empty() ? 1 : 0;
 }
 
@@ -126,7 +127,8 @@ int replay(const std::vector<std::string>& files) {
     const Failure f = check_apart(c.program, c.modes);
     if (!f) continue;
     ++failures;
-    fmt::print("{}: {}{}\nreproduce: ./run fuzz {}\n", path, f.mode ? "mode " + write(*f.mode) + ": " : "", f.what, path);
+    fmt::print("{}: {}{}\nreproduce: ./run fuzz {}\n", path, f.mode ? "mode " + write(*f.mode) + ": " : "", f.what,
+               path);
   }
   fmt::print("fuzz: {} files, {} failed\n", files.size(), failures);
   return failures > 0 ? 1 : 0;
@@ -139,15 +141,16 @@ int main(int argc, char** argv) {
   using namespace duet::fuzz;
   Settings o;
   CLI::App app("Random programs: eager, compiled and frozen must give the same bits", "fuzz");
-  app.add_option("--graphs", o.graphs, "how many programs")->capture_default_str();
+  auto* graphs = app.add_option("--graphs", o.graphs, "how many programs")->capture_default_str();
   app.add_option("--seed", o.seed, "of the first one; the others follow")->capture_default_str();
-  app.add_option("--seconds", o.seconds, "stop after so long");
+  app.add_option("--seconds", o.seconds, "stop after so long; without --graphs nothing else does");
   app.add_option("--keep", o.keep, "folder for programs that failed")->capture_default_str();
   app.add_flag("--planted", o.bugs, "find the planted bugs instead, and print a table");
   app.add_flag("--print", o.print, "print the program of the seed instead of running it");
   app.add_flag("--refused", o.refused, "say why programs are refused, whose shapes or types do not fit");
   app.add_option("files", o.files, "programs to run instead");
   CLI11_PARSE(app, argc, argv);
+  if (o.seconds > 0 && graphs->count() == 0) o.graphs = std::numeric_limits<uint32_t>::max();
   try {
     if (o.print) {
       const Program p = program_of(o.seed);

@@ -136,12 +136,14 @@ DUET_RULE_OF(Matmul, 14) {
   const int64_t m = w.shape()[r - 2], n = w.shape()[r - 1];
   const int64_t k = g.chance(3) ? n : g.chance(3) ? m : g.extent();
   const bool first = g.chance(2);  // which one has all leading axes
-  const Shape a = joined(first ? lead : g.broadcast(lead), {m, k}), b = joined(first ? g.broadcast(lead) : lead, {k, n});
-  if (!g.fits(a) || !g.fits(b) || w.shape().numel() * k > 400'000) return {};
+  const Shape a = joined(first ? lead : g.broadcast(lead), {m, k}),
+              b = joined(first ? g.broadcast(lead) : lead, {k, n});
+  if (!g.fits(a) || !g.fits(b) || w.shape().numel() * k > 4'000'000) return {};
   return Made{"matmul", {Growth::value(w.dtype(), a), Growth::value(w.dtype(), b)}, {}, {w.spec}};
 }
 
-/// kernel, stride, padding, dilation, each for rows and columns, for windows at `count` places; and the image's extents.
+/// kernel, stride, padding, dilation, each for rows and columns, for windows at `count` places; and the image's
+/// extents.
 struct Placed {
   std::vector<int64_t> attrs = std::vector<int64_t>(8);
   int64_t image[2] = {};

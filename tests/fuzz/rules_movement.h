@@ -21,12 +21,12 @@ inline Made unary(std::string_view op, const Want& w, const Spec& x, std::vector
   return {std::string(op), {{x, w.bound, {}, nullptr}}, std::move(attrs), {w.spec}};
 }
 
-#define DUET_RULE_OF(Op, weight)                            \
-  template <>                                               \
-  struct Rule<Op> {                                         \
-    static constexpr int kWeight = weight;                  \
+#define DUET_RULE_OF(Op, weight)                                  \
+  template <>                                                     \
+  struct Rule<Op> {                                               \
+    static constexpr int kWeight = weight;                        \
     static Maybe make([[maybe_unused]] Growth& g, const Want& w); \
-  };                                                        \
+  };                                                              \
   inline Maybe Rule<Op>::make([[maybe_unused]] Growth& g, const Want& w)
 
 DUET_RULE_OF(Reshape, 14) {
@@ -56,14 +56,13 @@ DUET_RULE_OF(Reshape, 14) {
 DUET_RULE_OF(Transpose, 12) {
   std::vector<int64_t> order;
   for (int a = 0; a < w.rank(); ++a) order.push_back(a);
-  for (int a = w.rank() - 1; a > 0; --a) std::swap(order[static_cast<size_t>(a)], order[static_cast<size_t>(g.draw(a + 1))]);
+  for (int a = w.rank() - 1; a > 0; --a)
+    std::swap(order[static_cast<size_t>(a)], order[static_cast<size_t>(g.draw(a + 1))]);
   Shape x = w.shape();
   for (int a = 0; a < w.rank(); ++a) x[static_cast<int>(order[static_cast<size_t>(a)])] = w.shape()[a];
   return unary("transpose", w, {w.dtype(), x}, order);
 }
-DUET_RULE_OF(BroadcastTo, 10) {
-  return unary("broadcast_to", w, {w.dtype(), g.broadcast(w.shape())}, dims(w.shape()));
-}
+DUET_RULE_OF(BroadcastTo, 10) { return unary("broadcast_to", w, {w.dtype(), g.broadcast(w.shape())}, dims(w.shape())); }
 DUET_RULE_OF(Slice, 12) {
   if (w.rank() == 0) return {};
   const int a = g.draw(w.rank());
@@ -108,7 +107,8 @@ DUET_RULE_OF(Pad, 4) {
   Shape x = w.shape();
   std::vector<int64_t> pairs;
   for (int a = 0; a < w.rank(); ++a) {
-    const int64_t before = g.draw(std::min<int64_t>(3, x[a] + 1)), after = g.draw(std::min<int64_t>(2, x[a] - before + 1));
+    const int64_t before = g.draw(std::min<int64_t>(3, x[a] + 1)),
+                  after = g.draw(std::min<int64_t>(2, x[a] - before + 1));
     x[a] -= before + after;
     pairs.push_back(before);
     pairs.push_back(after);
@@ -273,7 +273,8 @@ DUET_RULE_OF(Split, 6) {
 }
 DUET_RULE_OF(FoldIn, 6) {
   if (w.dtype() != i32 || w.shape() != Shape{2} || !w.plain()) return {};
-  return Made{"fold_in", {key(), g.chance(2) ? g.number(i64) : Growth::value(g.chance(2) ? i64 : i32, {})}, {}, {w.spec}};
+  return Made{
+      "fold_in", {key(), g.chance(2) ? g.number(i64) : Growth::value(g.chance(2) ? i64 : i32, {})}, {}, {w.spec}};
 }
 
 }  // namespace duet::fuzz

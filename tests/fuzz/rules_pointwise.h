@@ -6,7 +6,7 @@
 namespace duet::fuzz {
 
 template <class Op>
-  requires std::is_same_v<typename Op::Family, PointwiseOps>
+requires std::is_same_v<typename Op::Family, PointwiseOps>
 struct Rule<Op> {
   // Arithmetic is what programs are mostly made of.
   static constexpr int kWeight = Op::kInputs > 3 ? 2 : Op::kInputs == 2 && !Op::kBoolOut ? 16 : 5;
@@ -14,6 +14,11 @@ struct Rule<Op> {
     constexpr unsigned kAll = (1u << Op::kInputs) - 1;
     if (!w.plain() || (Op::kBoolOut ? w.dtype() != boolean : !contains(Op::kAccepts, w.dtype()))) return {};
     const DType dtype = Op::kBoolOut ? g.dtype(Op::kAccepts) : w.dtype();
+    // x + 0, x · 1 and their like, which passes look for.
+    if (Op::kInputs == 2 && !Op::kBoolOut && is_float(dtype) && g.chance(5)) {
+      static constexpr double kNeutral[] = {0, 0, -0.0, 1};
+      return Made{std::string(Op::name), {{w.spec, 0, {}, nullptr}, g.constant(kNeutral[g.draw(4)])}, {}, {w.spec}};
+    }
     // One operand has the whole shape and says the type; the others repeat to it, or are numbers.
     int whole = g.chance(2) ? 0 : g.draw(Op::kInputs);
     while (((Op::kBoolIn >> whole) & 1u) && Op::kBoolIn != kAll) whole = g.draw(Op::kInputs);

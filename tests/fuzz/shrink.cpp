@@ -80,6 +80,7 @@ class Shrinker {
       changed |= fewer_outputs();
       changed |= dead_steps();
       changed |= steps_become_leaves();
+      changed |= bodies_inline();
       changed |= smaller_bodies();
       changed |= smaller_shapes();
       changed |= plainer();
@@ -187,6 +188,33 @@ class Shrinker {
     renumber(p.rebinds, to);
     tidy(p, false);
     return p;
+  }
+
+  // A transform becomes the steps of its body: what it transforms, without the transform.
+  bool bodies_inline() {
+    bool changed = false;
+    for (size_t i = best_.body.steps.size(); i-- > 0;) {
+      const Step& s = best_.body.steps[i];
+      if (s.body == nullptr || s.outputs != 1 || s.body->outputs.size() != 1) continue;
+      Program p = best_;
+      const int first = first_outputs(p.body)[i], added = count_values(*s.body) - s.body->parameters;
+      std::vector<int> inner;  // values of the body
+      for (const Ref& r : s.in)
+        if (r.kind == Ref::value) inner.push_back(r.index);
+      for (int v = 0; v < added; ++v) inner.push_back(first + v);
+      std::vector<int> outer(static_cast<size_t>(count_values(p.body)));
+      for (size_t v = 0; v < outer.size(); ++v)
+        outer[v] = static_cast<int>(v) + (static_cast<int>(v) > first ? added - 1 : 0);
+      outer[static_cast<size_t>(first)] = inner[static_cast<size_t>(s.body->outputs[0])];
+      Body body = *s.body;
+      renumber(body, inner);
+      p.body.steps.erase(p.body.steps.begin() + static_cast<std::ptrdiff_t>(i));
+      renumber(p.body, outer);
+      renumber(p.rebinds, outer);
+      p.body.steps.insert(p.body.steps.begin() + static_cast<std::ptrdiff_t>(i), body.steps.begin(), body.steps.end());
+      changed |= accept(p);
+    }
+    return changed;
   }
 
   // A body becomes one that returns an earlier value, of any spec: what fits is found by running it.

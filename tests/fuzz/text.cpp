@@ -296,9 +296,8 @@ int count_steps(const Body& b) {
 }
 
 bool has_op(const Body& b, std::string_view name) {
-  return std::any_of(b.steps.begin(), b.steps.end(), [&](const Step& s) {
-    return s.op == name || (s.body != nullptr && has_op(*s.body, name));
-  });
+  return std::any_of(b.steps.begin(), b.steps.end(),
+                     [&](const Step& s) { return s.op == name || (s.body != nullptr && has_op(*s.body, name)); });
 }
 
 }  // namespace duet::fuzz
