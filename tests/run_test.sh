@@ -52,6 +52,7 @@ case $1 in
     printf '#!/bin/bash\necho "cwd $PWD"; printf "[%%s]" "$@"; d=${DUET_EXPLAIN-}
       [[ -z $d || -n ${STUB_EAGER-} ]] || { mkdir -p "$d" && echo "its kernels" >"$d/a_1.txt" && echo -e "\\nduet: $d/a_1.svg, .txt, .json: compiled: 1 plan" >&2; }
       exit ${STUB_DEMO-0}\n' >"$2/examples/04_mlp"
+    mkdir -p "$2/tests/fuzz" && cp "$2/examples/04_mlp" "$2/tests/fuzz/fuzz" && chmod +x "$2/tests/fuzz/fuzz"
     mkdir -p "$2/tests/docs" && printf '#!/bin/bash\necho "${STUB_PAGE-new}"; exit ${STUB_DOCS-0}\n' >"$2/tests/docs/ops_table"
     mkdir -p "$2/tools" && cp "$2/examples/04_mlp" "$2/tools/duet-plan"
     chmod +x "$2/examples/04_mlp" "$2/tests/docs/ops_table" "$2/tools/duet-plan" ;;
@@ -220,6 +221,11 @@ go plan --input a.csv
 expect "plan" 0 "Building (build/release)
 cwd $work/elsewhere
 [--input][a.csv]" "build build/release --target tools/duet-plan"
+go fuzz --seed 7
+expect "fuzz" 0 "$(steps fuzz)
+cwd $work/elsewhere
+[--seed][7]" "configure fuzz fresh tests
+build build/fuzz --target tests/fuzz/fuzz"
 go bench
 expect "bench keeps the tests" 1 "$(steps release)
 run: no benchmark was built" "configure release tests bench

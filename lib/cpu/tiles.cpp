@@ -5,6 +5,7 @@
 
 #include "cpu/threads.h"
 #include "duet/core/memory.h"
+#include "planted.h"
 
 namespace duet::cpu {
 namespace {
@@ -251,6 +252,7 @@ void run_tiles(const TileProgram& program, const void* const* data, void* const*
   TileCall call;
   for (const int64_t end = begin + n; begin < end; begin += kTile) {
     call.n = std::min(kTile, end - begin);
+    if (planted("tile_tail") && program.steps.size() > 1 && call.n < kTile) --call.n;
     for (size_t k = 0; k < sources; ++k) {
       const Source& s = program.sources[k];
       if (!s.dense && !s.single) gather(s, data[k], begin, call.n, slots + k * kSlotBytes);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "planted.h"
+
 namespace duet {
 
 std::string_view name(Mode mode) {
@@ -177,7 +179,8 @@ FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<Fl
                          "outside: write x * lr * 0.5f for x * (lr * 0.5f), pass it as an argument, or use compile",
                          text(x), text(y)));
     if (bound >= 0) used[static_cast<size_t>(bound)] = 1;
-    p.number_argument.push_back(bound < 0 ? -1 : floats[static_cast<size_t>(bound)].position);
+    p.number_argument.push_back(bound < 0 ? -1
+                                          : floats[planted("frozen_scalar") ? 0 : static_cast<size_t>(bound)].position);
     p.numbers.push_back(x.value);
     p.number_dtypes.push_back(x.dtype);
   }

@@ -5,6 +5,7 @@
 #include "duet/ops/index.h"
 #include "duet/ops/pointwise.h"
 #include "graph/groups.h"
+#include "graph/hooks.h"
 #include "ops/convert.h"
 
 namespace duet::graph {
@@ -264,6 +265,7 @@ void SegmentLowering::add_to(cpu::Pass& pass, int id, const Node& n) {
     pass.program.add_step(cast_tile(dtype, g_.value(n.outputs[0]).spec.dtype), in[0], out[0]);
   else
     pass.program.add_op(*n.op, dtype, in, out);
+  plant_in_program(pass.program, n, dtype);
   pass.in.resize(pass.program.sources.size());  // constants of a user's formula
 }
 
@@ -273,7 +275,8 @@ cpu::Register SegmentLowering::operand(cpu::Pass& pass, int id, int v, const Sha
   if (inside && made(r).pass == id && is_whole(g_, layouts_[index(v)], v) && numel(v) == space.numel())
     return made(r).in;
   const Spec& spec = g_.value(v).spec;
-  const cpu::Source s = cpu::make_source(spec.dtype, spec.shape, layouts_[index(v)].strides, space);
+  cpu::Source s = cpu::make_source(spec.dtype, spec.shape, layouts_[index(v)].strides, space);
+  if (planted("broadcast_stride") && s.axes > 1) s.stride[0] = 0;
   cpu::Place place;
   if (inside) {
     place = made(r).place;

@@ -7,6 +7,7 @@
 
 #include "graph/check_passes.h"
 #include "graph/groups.h"
+#include "graph/hooks.h"
 #include "graph/show.h"
 
 namespace duet::graph {
@@ -103,6 +104,7 @@ Graph run_passes(Graph g, Report& report, const PassOptions& options) {
 #endif
   }
   if (g.kernels.empty()) Groups(g).write();  // without fuse, one a node that computes
+  reorder_kernels(g);
 #ifdef DUET_VERIFY
   verify(g);
 #endif
@@ -162,7 +164,7 @@ std::vector<Layout> layouts(const Graph& g) {
     int64_t strides[kMaxRank] = {}, offset = 0;
     if (!n.op->view(operand, n.attrs, y.spec.shape, strides, offset)) continue;
     out.root = in.root;
-    out.offset = in.offset + offset;
+    out.offset = (planted("view_offset") ? 0 : in.offset) + offset;
     std::copy_n(strides, kMaxRank, out.strides);
     out.dense = is_dense(y.spec.shape, strides);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "graph/hooks.h"
 #include "graph/verify_memory.h"
 
 namespace duet::graph {
@@ -42,7 +43,8 @@ class StoragePlanner {
     return rounded(s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype)));
   }
   void use(int v, size_t k) {
-    if (v >= 0) last_use_[index(root(v))] = std::max(last_use_[index(root(v))], static_cast<int>(k));
+    if (v >= 0)
+      last_use_[index(root(v))] = std::max(last_use_[index(root(v))], static_cast<int>(k) - planted("short_life"));
   }
 
   void plan_outputs() {
@@ -181,6 +183,7 @@ Plan::Plan(Graph graph, const PassOptions& options, std::vector<uint64_t> key)
   e.launches = lower(graph_, e.layouts);
   memory_ = StoragePlanner(graph_, e).run(!left_out("plan_memory", options.without));
   if (kVerify) verify_memory(graph_, e, memory_);
+  plant_in_storage(e);
   cost_.kernels = static_cast<int>(e.launches.size());
   for (const Launch& l : e.launches) cost_.bytes += l.bytes;
   compile_us_ = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();

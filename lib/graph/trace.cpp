@@ -5,6 +5,7 @@
 #include "duet/batch.h"
 #include "duet/core/debug.h"
 #include "duet/graph/cache.h"
+#include "planted.h"
 
 namespace duet::graph {
 namespace {
@@ -68,8 +69,8 @@ int Trace::slot_of(Block* b, std::vector<uint64_t>& words) {
   slots_.push_back(b);
   // The slot's spec stands where it is first used.
   words.push_back(word(kSlot, static_cast<uint64_t>(slot)));
-  words.push_back(static_cast<uint64_t>(b->dtype) | static_cast<uint64_t>(b->shape.rank()) << 8 |
-                  uint64_t{b->dense} << 16);
+  words.push_back(static_cast<uint64_t>(planted("key_dtype") ? f32 : b->dtype) |
+                  static_cast<uint64_t>(b->shape.rank()) << 8 | uint64_t{b->dense} << 16);
   for (int64_t d : b->shape) words.push_back(static_cast<uint64_t>(d));
   if (!b->dense)
     for (int i = 0; i < b->shape.rank(); ++i) words.push_back(static_cast<uint64_t>(b->strides[i]));
@@ -168,7 +169,7 @@ Graph Trace::decode(const std::vector<int>& outputs) const {
           continue;
         case kNumber:
           v.origin = Origin::number;
-          v.index = g.numbers++;
+          v.index = std::max(0, g.numbers++ - planted("scalar_slot"));
           v.spec.dtype = static_cast<DType>(index & 0xff);
           v.number_kind = static_cast<Operand::Kind>(index >> 8);
           break;
@@ -221,7 +222,8 @@ void Trace::run_segment(bool last) {
     for (const Block* b : discounted_)
       if (int slot = last ? find_slot(b) : -1; slot >= 0) ++kept_[static_cast<size_t>(slot)];
     donated_.clear();
-    for (size_t s = 0; s < slots_.size(); ++s) donated_.push_back(block::sole_owner(slots_[s], kept_[s]));
+    for (size_t s = 0; s < slots_.size(); ++s)
+      donated_.push_back(block::sole_owner(slots_[s], kept_[s]) || planted("donation"));
     values_.clear();
     for (const TracedNumber& n : numbers_) values_.push_back(n.value);
     plan->run({slots_, donated_, values_, results_});

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "duet/graph/passes.h"
+#include "planted.h"
 
 namespace duet::graph {
 namespace {
@@ -22,7 +23,7 @@ struct NodeHash {
   size_t operator()(int i) const {
     const Node& n = g.node(i);
     uint64_t h = mix(reinterpret_cast<uintptr_t>(n.op), static_cast<uint64_t>(n.region));
-    for (int64_t a : n.attrs) h = mix(h, static_cast<uint64_t>(a));
+    for (int64_t a : n.attrs) h = planted("cse_attributes") ? h : mix(h, static_cast<uint64_t>(a));
     for (int x : n.inputs) h = mix(h, static_cast<uint64_t>(x));
     return h;
   }
@@ -31,7 +32,8 @@ struct NodeEqual {
   const Graph& g;
   bool operator()(int i, int k) const {
     const Node &a = g.node(i), &b = g.node(k);
-    return a.op == b.op && a.region == b.region && a.attrs == b.attrs && a.inputs == b.inputs;
+    return a.op == b.op && a.region == b.region && a.inputs == b.inputs &&
+           (a.attrs == b.attrs || planted("cse_attributes"));
   }
 };
 struct ConstantHash {
@@ -52,7 +54,8 @@ Graph cse(Graph g, Report&) {
   std::unordered_set<int, ConstantHash, ConstantEqual> constants(16, ConstantHash{g}, ConstantEqual{g});
   for (size_t v = 0; v < now.size(); ++v) {
     now[v] = static_cast<int>(v);
-    if (g.values[v].origin == Origin::constant) now[v] = *constants.insert(now[v]).first;
+    if (g.values[v].origin == Origin::constant || (planted("cse_numbers") && g.values[v].origin == Origin::number))
+      now[v] = *constants.insert(now[v]).first;
   }
   std::unordered_set<int, NodeHash, NodeEqual> nodes(g.nodes.size(), NodeHash{g}, NodeEqual{g});
   for (size_t i = 0; i < g.nodes.size(); ++i) {

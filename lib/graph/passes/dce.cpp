@@ -3,6 +3,7 @@
 //   before   %1 = exp(%0)    %2 = sin(%0)    output %1
 //   after    %1 = exp(%0)                    output %1
 #include "duet/graph/passes.h"
+#include "planted.h"
 
 namespace duet::graph {
 
@@ -12,7 +13,7 @@ Graph dce(Graph g, Report&) {
   std::vector<char> keep(g.nodes.size(), 0);
   for (size_t i = g.nodes.size(); i-- > 0;) {
     const Node& n = g.nodes[i];
-    keep[i] = n.op->may_throw;
+    keep[i] = n.op->may_throw && !planted("dce_throw");
     for (int o : n.outputs) keep[i] |= needed[static_cast<size_t>(o)];
     if (keep[i])
       for (int x : n.inputs) needed[static_cast<size_t>(x)] = 1;

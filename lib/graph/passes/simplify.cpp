@@ -13,6 +13,7 @@
 #include "duet/ops/create.h"
 #include "duet/ops/movement.h"
 #include "duet/ops/pointwise.h"
+#include "graph/hooks.h"
 
 namespace duet::graph {
 namespace {
@@ -32,6 +33,7 @@ int same_as(const Graph& g, const Node& n) {
     if (is_constant(g, n.inputs[1], 1) && keeps_shape(0)) return n.inputs[0];
     if (is_constant(g, n.inputs[0], 1) && keeps_shape(1)) return n.inputs[1];
   }
+  if (n.op == &op<Add>() && planted("add_zero") && is_constant(g, n.inputs[1], 0) && keeps_shape(0)) return n.inputs[0];
   if (n.op == &op<Div>() && is_constant(g, n.inputs[1], 1) && keeps_shape(0)) return n.inputs[0];
   if (n.op == &op<Sub>() && is_constant(g, n.inputs[1], 0) && keeps_shape(0)) return n.inputs[0];
   if (n.op == &op<Cast>() && keeps_shape(0)) return n.inputs[0];
@@ -49,7 +51,8 @@ int same_as(const Graph& g, const Node& n) {
   if (n.op == &op<Transpose>() && before.op == &op<Transpose>()) {
     bool identity = true;
     for (size_t i = 0; i < n.attrs.size(); ++i)
-      identity = identity && before.attrs[static_cast<size_t>(n.attrs[i])] == static_cast<int64_t>(i);
+      identity = identity && (before.attrs[static_cast<size_t>(n.attrs[i])] == static_cast<int64_t>(i) ||
+                              (planted("transposes") && g.value(before.inputs[0]).spec == y));
     if (identity) return before.inputs[0];
   }
   return -1;
@@ -63,6 +66,7 @@ Graph simplify(Graph g, Report&) {
   for (Node& n : g.nodes) {
     for (int& i : n.inputs) i = now[static_cast<size_t>(i)];
     if (n.outputs.size() != 1) continue;
+    plant_in_node(g, n);
     // A reshape of a reshape reads what the first one read.
     while (n.op == &op<Reshape>()) {
       int p = g.producer(n.inputs[0]);

@@ -1,0 +1,82 @@
+#include "fuzz/bugs.h"
+
+#include <fstream>
+#include <iterator>
+
+#include "fuzz/apart.h"
+#include "fuzz/program.h"
+#include "planted.h"
+
+namespace duet::fuzz {
+namespace {
+
+struct Bug {
+  const char* name;
+  const char* what;
+  int limit;  // graphs
+};
+constexpr Bug kBugs[] = {
+    {"add_zero", "simplify takes x + 0 for x: −0 stays −0", 500},
+    {"mul_zero", "simplify takes x · 0 for 0: NaN and inf are lost", 300},
+    {"transposes", "simplify drops two transposes whose axes do not cancel", 1000},
+    {"cse_attributes", "cse does not look at attributes", 300},
+    {"cse_numbers", "cse takes two run-time numbers for one", 50},
+    {"dce_throw", "dce removes an operation that may find a bad index", 300},
+    {"fuse_path", "fuse does not see a path that leaves a kernel and comes back", 100},
+    {"relu_nan", "relu drops NaN in compiled kernels only", 300},
+    {"broadcast_stride", "a fused kernel reads a repeated operand with a wrong stride", 100},
+    {"view_offset", "a view of a view forgets the first one's offset", 100},
+    {"tile_tail", "the last tile of a fused kernel is one element short", 50},
+    {"arena_overlap", "two buffers lie at the same place", 50},
+    {"short_life", "a buffer is given up one kernel early", 50},
+    {"in_place", "a kernel overwrites an operand that it reads in another order", 1000},
+    {"donation", "the storage of a value that is held outside is overwritten", 50},
+    {"key_dtype", "a plan is found without regard to element types", 100},
+    {"scalar_slot", "a run-time number is bound to the slot before its own", 50},
+    {"frozen_scalar", "a frozen function's number is bound to the wrong argument", 50},
+};
+
+bool fails_on_its_file([[maybe_unused]] const char* bug) {
+  const std::string path = fmt::format("{}/tests/regress/planted_{}.txt", DUET_SOURCE_DIR, bug);
+  std::ifstream in(path);
+  const Case c = read_case({std::istreambuf_iterator<char>(in), {}});
+  const Failure f = check_apart(c.program, c.modes);
+  return f && !f.refused;
+}
+
+}  // namespace
+
+bool find_planted([[maybe_unused]] uint32_t seed) {
+  bool all = true;
+#ifdef DUET_VERIFY
+  fmt::print("{:<17} {:>6} {:>6}  {}\n", "bug", "found", "limit", "what it does");
+  const auto rules = static_cast<uint32_t>(rule_names().size());
+  for (const Bug& bug : kBugs) {
+    Note at;
+    const int status = run_apart(
+        [&] {
+          plant(bug.name);
+          at.write("its file");  // what it was shrunk to
+          if (!fails_on_its_file(bug.name)) return 0;
+          for (int i = 1; i <= bug.limit; ++i) {
+            at.write(std::to_string(i));
+            const uint32_t s = seed + static_cast<uint32_t>(i) - 1;
+            const Program p = grow(s, static_cast<int>(s % rules));
+            const Failure f = check(p, modes_of(p));
+            if (f && !f.refused) return 3;
+          }
+          return 0;
+        },
+        true);
+    all &= status != 0;
+    const std::string found = status != 0 ? at.read() : at.read() == "its file" ? "(file)" : "no";
+    fmt::print("{:<17} {:>6} {:>6}  {}\n", bug.name, found, bug.limit, bug.what);
+    std::fflush(stdout);
+  }
+#else
+  fmt::print("this build has no planted bugs: configure with -DDUET_VERIFY=ON\n");
+#endif
+  return all;
+}
+
+}  // namespace duet::fuzz

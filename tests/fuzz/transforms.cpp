@@ -1,0 +1,99 @@
+// Transforms of bodies, as steps: gradients, tangents, batches, checkpoints, and functions compiled within.
+#include "fuzz/rules_movement.h"
+
+namespace duet::fuzz {
+namespace {
+
+// A step whose body takes values of `parameters` and what else it needs, and returns one of spec `result`.
+Made with_body(std::string op, Growth& g, std::vector<Spec> parameters, const Spec& result, std::vector<Spec> outputs,
+               int output) {
+  Made m{std::move(op), {}, {}, std::move(outputs), output};
+  m.body = g.body(parameters, result);
+  for (const Spec& s : parameters) m.in.push_back({s, 0, {}, nullptr});
+  return m;
+}
+bool possible(Growth& g, const Want& w) {
+  return is_float(w.dtype()) && w.plain() && w.shape().numel() <= 2000 && g.depth() < 2;
+}
+Tensors with_first(const Tensors& x, const Tensor& first) {
+  Tensors all = x;
+  all[0] = first;
+  return all;
+}
+
+}  // namespace
+
+const std::vector<Composite>& transforms() {
+  static const std::vector<Composite> all = {
+      // outputs: the gradient for the first operand, and the loss
+      {"grad",
+       [](Growth& g, const Want& w) -> Maybe {
+         if (!possible(g, w)) return {};
+         const bool is_loss = w.rank() == 0 && g.chance(2);
+         const Spec x = is_loss ? Spec{w.dtype(), g.shape(0, 3)} : w.spec, y{w.dtype(), g.shape(0, 2)};
+         return with_body("grad", g, {x}, y, {x, {w.dtype(), {}}}, is_loss);
+       },
+       DUET_APPLY{auto loss = [&](const Tensor& v) { return sum(run(with_first(x, v))[0]) + sum(square(v)) * 0.5f; };
+  auto [y, dx] = value_and_grad(loss)(x[0]);
+  return {dx, y};
+}
+, 30
+}  // namespace duet::fuzz
+,
+    // outputs: the result and its derivative along tanh(the first operand)
+    {"jvp",
+     [](Growth& g, const Want& w) -> Maybe {
+       if (!possible(g, w)) return {};
+       return with_body("jvp", g, {{w.dtype(), g.shape(0, 3)}}, w.spec, {w.spec, w.spec}, g.draw(2));
+     },
+     DUET_APPLY{auto f = [&](const Tensor& v) { return run(with_first(x, v))[0]; };
+auto [y, dy] = jvp(f, x[0], tanh(x[0]));
+return {y, dy};
+}
+, 6
+}
+,
+    // the first operand has an example a row, the others are the same for all
+    {"vmap",
+     [](Growth& g, const Want& w) -> Maybe {
+       if (!possible(g, w) || w.rank() == 0 || w.rank() > 4) return {};
+       const Spec example{w.dtype(), g.shape(0, 2)};
+       Made m = with_body("vmap", g, {example}, {w.dtype(), part(w.shape(), 1, w.rank())}, {w.spec}, 0);
+       m.in[0].spec.shape = joined({w.shape()[0]}, example.shape);
+       if (!g.fits(m.in[0].spec.shape)) return {};
+       return m;
+     },
+     DUET_APPLY{auto f = [&](const Tensor& v) { return run(with_first(x, v))[0]; };
+return {vmap(f)(x[0])};
+}
+, 8
+}
+, {"checkpoint",
+   [](Growth& g, const Want& w) -> Maybe {
+     if (!possible(g, w)) return {};
+     return with_body("checkpoint", g, {{w.dtype(), g.shape(0, 3)}}, w.spec, {w.spec}, 0);
+   },
+   DUET_APPLY{// called again when the gradient is computed
+              return {checkpoint([run](const Tensors& all) { return run(all)[0]; })(x)};
+}
+, 6
+}
+,
+    // Compiled on its own, but for where the eager bits are made; one graph with what is around it when that is
+    // compiled.
+    {"compiled",
+     [](Growth& g, const Want& w) -> Maybe {
+       if (!possible(g, w)) return {};
+       return with_body("compiled", g, {{w.dtype(), g.shape(0, 3)}}, w.spec, {w.spec}, 0);
+     },
+     DUET_APPLY{return {compile([&](const Tensors& all) { return run(all)[0]; })(x)};
+}
+, 4
+}
+,
+}
+;
+return all;
+}
+
+}  // namespace duet::fuzz
