@@ -11,6 +11,7 @@ using expect::tree_bits;
 
 constexpr Mode kModes[] = {Mode::eager, Mode::compiled, Mode::frozen};
 
+// The same in all modes; frozen tells its arguments apart by position, not by storage.
 TEST(FootgunArguments, SameTensorTwice) {
   auto f = [](const Tensor& a, const Tensor& b) { return a * 2 + b; };
   for (Mode mode : kModes) {
@@ -68,7 +69,7 @@ TEST(FootgunArguments, SameObjectReboundTwice) {
   EXPECT_EQ(c.item(), 8);
 }
 
-// An argument rebound to another's old value, also when that one is computed in place.
+// An argument rebound to another's old value, also when that one is computed in place. The same in all modes.
 TEST(FootgunArguments, Swap) {
   auto f = [](Tensor& a, Tensor& b, const Tensor& x) {
     Tensor old = a;
@@ -96,7 +97,7 @@ TEST(FootgunArguments, Swap) {
   }
 }
 
-// The old value of a rebound argument as result.
+// The old value of a rebound argument as result. The same in all modes.
 TEST(FootgunArguments, OldValueReturned) {
   auto f = [](Tensor& a) {
     Tensor old = a;
@@ -123,6 +124,7 @@ TEST(FootgunArguments, OldValueReturned) {
   }
 }
 
+// The same in all modes: an input that is returned is the input, a view of it shares its storage.
 TEST(FootgunArguments, ReturnedInputsAndViews) {
   auto f = [](const Tensor& x) {
     Tensor y = x.transpose();
@@ -142,6 +144,7 @@ TEST(FootgunArguments, ReturnedInputsAndViews) {
   }
 }
 
+// The same in all modes: results may share storage, and none sees what is done to another.
 TEST(FootgunArguments, OutputsThatShareStorage) {
   auto f = [](const Tensor& x) {
     Tensor y = exp(x);
@@ -161,6 +164,7 @@ TEST(FootgunArguments, OutputsThatShareStorage) {
   }
 }
 
+// The same in all modes: five results of five calls, kept alive, stay what they were.
 TEST(FootgunArguments, OutputsAreNeverOverwritten) {
   auto f = [](const Tensor& x) { return std::pair{tanh(x) * 2, sum(x)}; };
   for (Mode mode : kModes) {
@@ -178,7 +182,8 @@ TEST(FootgunArguments, OutputsAreNeverOverwritten) {
   }
 }
 
-// Storage that the call owns is used again: the result lies where the argument lay. A shared one is left alone.
+// compiled and frozen: storage that the call owns is used again, the result lies where the argument lay. In all modes a
+// shared one is left alone.
 TEST(FootgunArguments, DonatedStorage) {
   auto functional = [](Tensor m, const Tensor& x) { return m + x; };
   auto by_reference = [](Tensor& m, const Tensor& x) { m = m + x; };
@@ -226,7 +231,7 @@ TEST(FootgunArguments, FunctionMovesFromItsArgument) {
   }
 }
 
-// Empty tensors, tensors without elements, strided leaves, f64, integers and bools.
+// Empty tensors, tensors without elements, strided leaves, f64, integers and bools. The same in all modes.
 struct Odd {
   Tensor none, zero, strided, wide, whole, flags;
 };
@@ -263,7 +268,8 @@ TEST(FootgunArguments, OddTensors) {
   }
 }
 
-// A vector argument whose size changes is another signature; layouts and emptiness as well.
+// A vector argument whose size changes is another signature; layouts and emptiness as well. compiled: a plan each.
+// frozen: refused with the reason, or recorded anew.
 TEST(FootgunArguments, SignatureChanges) {
   auto f = [](const std::vector<Tensor>& all) {
     Tensor y = zeros({2});
@@ -296,7 +302,7 @@ TEST(FootgunArguments, SignatureChanges) {
     EXPECT_EQ(floats(retrace(std::vector<Tensor>(n, x))), floats(f(std::vector<Tensor>(n, x))));
 }
 
-// The last batch is short: one plan more, and the reason names the axis.
+// The last batch is short. compiled: one plan more, and the reason names the axis. frozen: as in SignatureChanges.
 TEST(FootgunArguments, ShortLastBatch) {
   auto f = compile([](const Tensor& x) { return mean(exp(x)); });
   for (int rows : {32, 32, 32, 29, 32, 29}) f(zeros({rows, 4}));

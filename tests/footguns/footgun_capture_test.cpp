@@ -148,7 +148,8 @@ TEST(FootgunCapture, SideEffects) {
   EXPECT_EQ(count(freeze(f)), 2);
 }
 
-// Tensors kept by host code are whole values after the call, and stay.
+// Tensors kept by host code. eager and compiled: whole values after the call, and they stay. frozen: refused, as in
+// RebindEscapes.
 TEST(FootgunCapture, KeptBetweenCalls) {
   std::vector<Tensor> kept;
   auto f = compile([&](const Tensor& x) {

@@ -16,6 +16,7 @@ const Tensor& point() {
   return x;
 }
 
+// compiled in compiled: one graph, the outer one's, with the bits of eager.
 TEST(FootgunNesting, CompileInsideCompile) {
   auto inner = compile([](const Tensor& x) { return exp(x) + 1; });
   auto outer = compile([&](const Tensor& x) { return inner(x * 2) * inner(x); });
@@ -26,6 +27,7 @@ TEST(FootgunNesting, CompileInsideCompile) {
   EXPECT_EQ(bits(inner(x)), bits(exp(x) + 1));
 }
 
+// frozen in compiled in frozen: what is called inside is recorded into the one graph.
 TEST(FootgunNesting, FreezeInsideCompileAndBack) {
   auto frozen = freeze([](const Tensor& x, float a) { return exp(x) * a; });
   auto compiled = compile([&](const Tensor& x) { return frozen(x, 2.f) + 1; });
@@ -39,6 +41,7 @@ TEST(FootgunNesting, FreezeInsideCompileAndBack) {
   }
 }
 
+// Gradients of compiled and frozen functions, compiled and frozen gradients: the bits of eager.
 TEST(FootgunNesting, GradientsAndRecording) {
   const Tensor& x = point();
   const std::string expected = bits(grad(energy)(x));
@@ -67,6 +70,7 @@ auto hessian_vector(F f) {
       [f](const Tensor& x, const Tensor& v) { return grad([&](const Tensor& t) { return sum(grad(f)(t) * v); })(x); };
 }
 
+// The same bits in every mode, and close to a difference of gradients.
 TEST(FootgunNesting, HessianVectorProducts) {
   const Tensor &x = point(), v = expect::numbers({33}, 5);
   EXPECT_EQ(bits(hessian_vector(cube_sum)(tensor({2.0}), tensor({3.0}))), bits(tensor({36.0})));
@@ -87,7 +91,7 @@ TEST(FootgunNesting, HessianVectorProducts) {
   EXPECT_LT(max(abs(difference - exact)).item<double>(), 1e-8);
 }
 
-// A tape that the user opened around a compiled function.
+// A tape that the user opened around a compiled function: it sees what the plan computes, as eagerly.
 TEST(FootgunNesting, TapeAroundACompiledFunction) {
   auto f = compile([](const Tensor& w, const Tensor& x) { return mean(square(w * x)); });
   Tensor w = tensor({1.0, 2.0});

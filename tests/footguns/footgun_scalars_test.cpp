@@ -6,7 +6,7 @@ namespace {
 
 using expect::bits;
 
-// One plan, however many rates; the same bits as eager.
+// compiled and frozen: one plan, however many rates; the same bits as eager.
 TEST(FootgunScalars, ThousandRatesOnePlan) {
   auto f = [](const Tensor& x, float lr) { return x * lr + 1; };
   auto compiled = compile(f);
@@ -69,7 +69,8 @@ TEST(FootgunScalars, DoubleArguments) {
   }
 }
 
-// An argument that no operation reads cannot be followed by a replay.
+// An argument that no operation reads. eager and compiled: as C++ says. frozen: refused, for a replay could not follow
+// it.
 TEST(FootgunScalars, ArgumentThatIsNotAnOperand) {
   auto f = freeze([](const Tensor& x, float unused) {
     (void)unused;
@@ -96,7 +97,8 @@ TEST(FootgunScalars, HostBranchOnAnArgument) {
   EXPECT_EQ(unseen(x, 0.25f).item(), 0.5f);  // eager: 2.25
 }
 
-// Integers and bools are part of the signature: another value is another function.
+// Integers and bools. eager and compiled: as C++ says. frozen: part of the signature, another value is refused or
+// recorded anew.
 TEST(FootgunScalars, IntegersBelongToTheSignature) {
   auto f = [](const Tensor& x, int n, bool flip) {
     Tensor y = x;
@@ -125,7 +127,8 @@ struct Scaled {
   int count = 0;
 };
 
-// Floats inside trees are configuration; a function that changes them cannot be replayed.
+// Floats inside trees. eager and compiled: as C++ says. frozen: configuration, and a function that changes them is
+// refused.
 TEST(FootgunScalars, NumbersInTrees) {
   auto f = [](const Scaled& s) { return s.w * s.scale; };
   auto compiled = compile(f);
@@ -151,7 +154,7 @@ TEST(FootgunScalars, NumbersInTrees) {
   EXPECT_EQ(s.w.item(), 4);
 }
 
-// A floating argument by reference that the function changes.
+// A floating argument by reference that the function changes. eager and compiled: changed. frozen: refused.
 TEST(FootgunScalars, FloatByReference) {
   auto decay = [](const Tensor& x, float& lr) {
     Tensor y = x * lr;
@@ -169,7 +172,8 @@ TEST(FootgunScalars, FloatByReference) {
   EXPECT_EQ(lr, 0.25f);
 }
 
-// Numbers that host code puts into the result would be repeated by a replay.
+// Numbers that host code puts into the result. eager and compiled: as C++ says. frozen: refused where they differ, for
+// a replay would repeat the first.
 TEST(FootgunScalars, NumbersInTheResult) {
   int calls = 0;
   auto f = [&calls](const Tensor& x) { return std::pair{x + 1, ++calls}; };

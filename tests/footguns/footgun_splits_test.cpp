@@ -52,7 +52,8 @@ TEST(FootgunSplits, ElementsOfAViewMadeContiguous) {
                "use compile");
 }
 
-// `if (tensor)` has no line of its own: the line of the operation that made the value is named.
+// `if (tensor)`. compiled: split there, to the values of eager. frozen: refused; it has no line of its own, so the line
+// of the operation that made the value is named.
 TEST(FootgunSplits, BranchOnATensor) {
   auto f = [](const Tensor& x) {
     if (sum(x) > 0) return x + 1;
@@ -66,7 +67,8 @@ TEST(FootgunSplits, BranchOnATensor) {
                "use compile");
 }
 
-// A loop whose exit depends on a value, under an open tape: the tape's values live across the splits.
+// A loop whose exit depends on a value, under an open tape. compiled: the tape's values live across the splits, to the
+// bits of eager.
 TEST(FootgunSplits, LoopWithAnOpenTape) {
   auto f = [](const Tensor& w, const Tensor& x) {
     Tensor y = x;
@@ -106,7 +108,7 @@ TEST(FootgunSplits, StepThatLooksAtItsLoss) {
   EXPECT_LE(run.cache().plans().size(), 3u);
 }
 
-// A split gives nothing of the arguments away: what comes after it may throw.
+// An exception after a split. compiled: a split gives nothing of the arguments away, and they are as before.
 TEST(FootgunSplits, ThrowAfterASplit) {
   Tensor w = tensor({1.0, 2.0, 3.0});
   auto f = compile([](Tensor& t, bool fail) {
@@ -124,7 +126,7 @@ TEST(FootgunSplits, ThrowAfterASplit) {
   EXPECT_EQ(floats(w), (std::vector<float>{7, 11, 15}));
 }
 
-// An index error found at a split can be caught inside: recording goes on, and what was lost says so.
+// An index error that is caught inside. eager and compiled: caught; recording goes on, and what was lost says so.
 TEST(FootgunSplits, CaughtErrorAtASplit) {
   auto f = [](const Tensor& x, const Tensor& index) {
     Tensor lost;
@@ -153,7 +155,7 @@ TEST(FootgunSplits, CaughtErrorAtASplit) {
                "add: the value was never computed: f32[1]; the compiled function that recorded it threw");
 }
 
-// Printing, data() and to_vector() are looks at values as well.
+// Printing, data() and to_vector() are looks at values as well. compiled: split at each, once a place.
 TEST(FootgunSplits, EveryLookSplits) {
   std::string text;
   auto f = compile([&](const Tensor& x) {
@@ -172,7 +174,7 @@ TEST(FootgunSplits, EveryLookSplits) {
   EXPECT_EQ(splits, 3u);  // each place once, however often the function is called
 }
 
-// Splits in a function that a recorded one calls belong to the outer recording.
+// Splits in a function that a recorded one calls. compiled: they belong to the outer recording.
 TEST(FootgunSplits, InsideANestedFunction) {
   auto inner = compile([](const Tensor& x) { return sum(x).item() > 0 ? x * 2 : x; });
   auto outer = compile([&](const Tensor& x) { return inner(x + 1) + 1; });
