@@ -1,5 +1,7 @@
 #include "graph/explain_files.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>

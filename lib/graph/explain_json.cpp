@@ -1,4 +1,6 @@
 // explain as JSON; docs/explain.schema.json says what stands where.
+#include <fmt/format.h>
+
 #include "duet/graph/explain.h"
 #include "graph/explain_files.h"
 

@@ -80,7 +80,7 @@ class Drawing {
     if (p_.kernels.size() > kernels_) note(fmt::format("… and {} more kernels", p_.kernels.size() - kernels_));
     for (const Operation& o : p_.views) note("a view, without a kernel: " + title_of(o));
     for (const auto& o : p_.outputs)
-      if (maker_.find(root(o.value.name)) == maker_.end())
+      if (inputs_.find(root(o.value.name)) != inputs_.end())
         note(fmt::format("output {} {} {}", o.value.name, o.value.spec, fate(o)));
     return extent;
   }
@@ -150,17 +150,14 @@ class Drawing {
     double width = text_width(head(k) + "  " + bytes(k)) + 2 * kPad;
     for (const auto* section : {&box.reads, &box.operations, &box.gives})
       for (const Row& r : *section) width = std::max(width, text_width(r.text + "   " + r.spec) + 2 * kPad);
-    // Wires leave side by side, their labels below each other where they would meet.
+    // Wires leave side by side, with labels to the left and to the right below each other.
     std::vector<Made*> out;
     for (Made& m : made_)
       if (m.wire.from == static_cast<int>(k)) out.push_back(&m);
+    const auto n = static_cast<double>(out.size());
     for (size_t i = 0; i < out.size(); ++i)
-      out[i]->wire.port = width * (static_cast<double>(i) + 1) / (static_cast<double>(out.size()) + 1);
-    double labels = 0;
-    for (const Made* m : out) labels = std::max(labels, text_width(label(m->value), 10.5) + 12);
-    const double step = width / (static_cast<double>(out.size()) + 1);
-    const double lines = out.empty() ? 0 : std::min(static_cast<double>(out.size()), std::max(1.0, labels / step));
-    label_lines_.push_back(std::max<size_t>(1, static_cast<size_t>(lines + 0.999)));
+      out[i]->wire.port = width * (0.25 + 0.5 * (static_cast<double>(i) + 0.5) / n);
+    label_lines_.push_back((out.size() + 1) / 2);
     return {width, box.height(), out.empty() ? 0 : 4 + kLabel * static_cast<double>(label_lines_[k])};
   }
 
@@ -180,15 +177,18 @@ class Drawing {
     }
     svg_.end();
   }
+  // On its wire's outer side where the box is wide enough, on the right of it else.
   void draw_label(size_t w, const LayerWire& wire) {
     const auto from = static_cast<size_t>(wire.from);
     const LayerBox& box = layout_[from];
-    const auto before = std::count_if(made_.begin(), made_.begin() + static_cast<std::ptrdiff_t>(w),
-                                      [&](const Made& m) { return m.wire.from == wire.from; });
-    svg_.text(
-        "small muted over", box.at.x + wire.port + 5,
-        box.at.y + box.height + 12 + kLabel * static_cast<double>(static_cast<size_t>(before) % label_lines_[from]),
-        label(made_[w].value));
+    auto leaves_there = [&](const Made& m) { return m.wire.from == wire.from; };
+    const auto all = std::count_if(made_.begin(), made_.end(), leaves_there);
+    const auto before = std::count_if(made_.begin(), made_.begin() + static_cast<std::ptrdiff_t>(w), leaves_there);
+    const std::string text = label(made_[w].value);
+    const bool left = wire.port < box.width / 2 - 1 && text_width(text, 10.5) + 5 < wire.port;
+    const double line = static_cast<double>(std::min(before, all - 1 - before));
+    svg_.text(left ? "small muted over right" : "small muted over", box.at.x + wire.port + (left ? -5 : 5),
+              box.at.y + box.height + 12 + kLabel * line, text);
   }
 
   void draw_box(size_t k) {

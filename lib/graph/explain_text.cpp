@@ -1,4 +1,6 @@
 // explain as text.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "duet/duel.h"

@@ -1,4 +1,6 @@
 // The scalar instructions of kernels, for DUET_DEBUG=4: formulas run over the recording number type.
+#include <fmt/format.h>
+
 #include "duet/formula.h"
 #include "duet/ops/pointwise.h"
 #include "graph/show.h"

@@ -1,5 +1,7 @@
 #include "graph/show.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "duet/dispatch.h"

@@ -1,7 +1,7 @@
 // A picture in the making: shapes and texts as SVG, which needs no library.
 #pragma once
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <string>
 #include <string_view>
