@@ -5,7 +5,7 @@
 #include "cpu/threads.h"
 #include "fuzz/interpret.h"
 #include "graph/hooks.h"
-#include "ops/plan_verifier.h"
+#include "graph/verify_memory.h"
 
 namespace duet::fuzz {
 namespace {
@@ -129,7 +129,8 @@ std::optional<Program> twin_of(const Program& p) {
 
 std::string verified(const graph::PlanCache& cache) {
   for (const auto& plan : cache.plans())
-    if (std::string e = testing::verify_memory(*plan); !e.empty()) return "memory: " + e;
+    if (std::string e = graph::memory_fault(plan->graph(), plan->executable(), plan->memory()); !e.empty())
+      return "memory: " + e;
   return "";
 }
 

@@ -105,14 +105,14 @@ class Combiner {
     for (size_t k = 0; k < order.size(); ++k)
       for (int n : groups_.nodes(order[k])) place[static_cast<size_t>(n)] = static_cast<int>(k);
     std::vector<int64_t> change(order.size() + 1, 0);
-    for (size_t v = 0; v < g_.values.size(); ++v) {
-      const int p = g_.producer(static_cast<int>(v));
-      if (p < 0 || groups_.group_of(p) < 0) continue;
-      const int born = place[static_cast<size_t>(p)];
-      int dies = born;
-      for (int reader : groups_.readers(static_cast<int>(v))) dies = std::max(dies, place[static_cast<size_t>(reader)]);
-      change[static_cast<size_t>(born)] += bytes(static_cast<int>(v));
-      change[static_cast<size_t>(dies) + 1] -= bytes(static_cast<int>(v));
+    for (size_t i = 0; i < g_.nodes.size(); ++i) {
+      if (groups_.group_of(static_cast<int>(i)) < 0) continue;
+      for (int v : g_.nodes[i].outputs) {
+        int dies = place[i];
+        for (int reader : groups_.readers(v)) dies = std::max(dies, place[static_cast<size_t>(reader)]);
+        change[static_cast<size_t>(place[i])] += bytes(v);
+        change[static_cast<size_t>(dies) + 1] -= bytes(v);
+      }
     }
     int64_t live = 0, most = 0;
     for (int64_t c : change) most = std::max(most, live += c);
