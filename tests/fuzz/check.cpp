@@ -207,6 +207,7 @@ std::vector<Mode> modes_of(const Program& p) {
 }
 
 Failure check(const Program& p, const std::vector<Mode>& modes) {
+  if (const std::string text = write(p); write(read(text)) != text) return {Mode(), "its text is another program"};
   std::vector<Given> expected;
   try {
     expected = eager_bits(p);
