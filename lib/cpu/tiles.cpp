@@ -252,7 +252,7 @@ void run_tiles(const TileProgram& program, const void* const* data, void* const*
   TileCall call;
   for (const int64_t end = begin + n; begin < end; begin += kTile) {
     call.n = std::min(kTile, end - begin);
-    if (planted("tile_tail") && program.steps.size() > 1 && call.n < kTile) --call.n;
+    const bool early = planted("tile_tail") && program.steps.size() > 1 && begin > 0 && call.n < kTile;
     for (size_t k = 0; k < sources; ++k) {
       const Source& s = program.sources[k];
       if (!s.dense && !s.single) gather(s, data[k], begin, call.n, slots + k * kSlotBytes);
@@ -273,7 +273,7 @@ void run_tiles(const TileProgram& program, const void* const* data, void* const*
           if (s.single) call.scalars |= 1u << i;
           call.in[i] = s.constant != nullptr ? s.constant
                        : s.single            ? data[k]
-                       : s.dense             ? static_cast<const char*>(data[k]) + begin * s.bytes
+                       : s.dense             ? static_cast<const char*>(data[k]) + (begin - early) * s.bytes
                                              : slots + k * kSlotBytes;
         }
       }

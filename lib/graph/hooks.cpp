@@ -76,13 +76,11 @@ void plant_in_program(cpu::TileProgram& program, const Node& n, DType dtype) {
   if (planted("relu_nan") && n.op == &op<Relu>() && dtype == DType::f32) program.steps.back().fn = relu_without_nan;
 }
 
-// Two values of the arena that are written by different kernels get the same place.
+// The last value of the arena moves down to the first one's place.
 void plant_in_storage(Executable& e) {
   if (!planted("arena_overlap")) return;
-  std::vector<size_t> placed;
-  for (size_t v = 0; v < e.arena_offset.size(); ++v)
-    if (e.arena_offset[v] >= 0) placed.push_back(v);
-  if (placed.size() >= 2) e.arena_offset[placed[1]] = e.arena_offset[placed[0]];
+  const auto last = std::max_element(e.arena_offset.begin(), e.arena_offset.end());
+  if (last != e.arena_offset.end() && *last > 0) *last = 0;
 }
 
 }  // namespace duet::graph

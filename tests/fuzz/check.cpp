@@ -59,6 +59,7 @@ Tensors clones(const Tensors& all) {
 template <class F>
 std::vector<Given> call_all(const F& f, const Program& p, bool moved) {
   std::vector<Given> all;
+  std::vector<Tensors> results;  // kept alive over the calls unless moved
   Tensors state = make_state(p);
   for (int call = 0; call < kCalls; ++call) {
     Tensors inputs = make_inputs(p, call);
@@ -78,10 +79,15 @@ std::vector<Given> call_all(const F& f, const Program& p, bool moved) {
     }
     for (size_t i = 0; i < before.size(); ++i)
       if (testing::bits(held[i]) != before[i]) throw std::runtime_error("a value that is held outside changed");
+    results.push_back(moved ? Tensors() : g.values);
     g.values = clones(g.values);
     for (const Tensor& t : state) g.values.push_back(copy(t));
     all.push_back(std::move(g));
   }
+  for (size_t call = 0; call < results.size(); ++call)
+    for (size_t i = 0; i < results[call].size(); ++i)
+      if (std::string d = testing::difference(all[call].values[i], results[call][i]); !d.empty())
+        throw std::runtime_error(fmt::format("result {} of call {} changed later: {}", i + 1, call + 1, d));
   return all;
 }
 
@@ -202,6 +208,7 @@ std::vector<Mode> modes_of(const Program& p) {
 }
 
 Failure check(const Program& p, const std::vector<Mode>& modes) {
+  if (const std::string text = write(p); write(read(text)) != text) return {Mode(), "its text is another program"};
   std::vector<Given> expected;
   try {
     expected = eager_bits(p);

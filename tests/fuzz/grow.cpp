@@ -37,7 +37,9 @@ class Grower : public Growth {
       // What only few operations make is hard to meet by chance.
       static const Spec kRare[] = {
           {i32, {2}}, {i32, {3, 2}}, {i64, {2, 1, 3, 2}}, {f32, {2, 6, 1, 3, 2}}, {f64, {1, 2, 5, 4}}};
-      const Want w{tries % 4 == 3 ? kRare[tries / 4 % std::size(kRare)] : Spec{dtype(), shape(0, kMaxRank)}, 0};
+      const Want w{
+          tries % 4 == 3 ? kRare[static_cast<size_t>(tries / 4) % std::size(kRare)] : Spec{dtype(), shape(0, kMaxRank)},
+          0};
       bounds_.clear();
       Maybe made = rule.make(*this, w);
       if (!made) continue;

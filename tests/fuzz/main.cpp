@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 struct Settings {
-  uint64_t graphs = testing::small_size() ? 600 : 6000;
+  uint64_t graphs = testing::small_size() ? 600 : 5000;
   uint32_t seed = 1;
   double seconds = 0;  // 0: no limit
   std::string keep = DUET_SOURCE_DIR "/tests/regress";

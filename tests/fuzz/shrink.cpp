@@ -131,9 +131,13 @@ class Shrinker {
   }
 
   bool dead_steps() {
-    Program p = best_;
-    tidy(p, true);
-    return count_steps(p.body) < count_steps(best_.body) && accept(p);
+    bool changed = false;
+    for (bool drop_dead : {true, false}) {
+      Program p = best_;
+      tidy(p, drop_dead);
+      if (write(p) != write(best_) && accept(p)) changed = true;
+    }
+    return changed;
   }
 
   // A step goes: its values become earlier ones of the same spec, or arguments.
