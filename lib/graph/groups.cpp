@@ -210,7 +210,7 @@ const char* Groups::joined(int first, int second, Join how, Joined& out) const {
       out.segments = {sa};
       return nullptr;
     case Join::first_rows:
-      if (!single || !is_pointwise(first, numel) || b.product || numel == 0 || sb.numel % numel != 0 ||
+      if (!single || !is_pointwise(first, numel) || b.product || numel == 0 || sb.numel == 0 || sb.numel % numel != 0 ||
           (numel == 1 && sb.row == 0) || (sb.row != 0 && sb.numel / sb.row != numel))
         return kOtherSize;
       move(out.first_space, Space::rows);
