@@ -218,7 +218,7 @@ const char* Groups::joined(int first, int second, Join how, Joined& out) const {
       return nullptr;
     case Join::second_after:
       // One row, when it is reduced.
-      if (b.segments.size() != 1 || b.product || b.columns || sb.numel > kSmall ||
+      if (a.product || b.segments.size() != 1 || b.product || b.columns || sb.numel > kSmall ||
           (sb.row != 0 && sb.row != sb.numel) || (single && sb.numel >= sa.numel && sa.numel > 1))
         return kOtherSize;
       move(out.second_space, Space::after);

@@ -31,9 +31,11 @@ class Fuser {
 
   Graph run() {
     collect();
-    take_all(pairs_);
-    take_all(siblings_);
-    take_all(pairs_);  // what the siblings made possible
+    static constexpr Join kAll[] = {Join::same, Join::second_rows, Join::first_rows, Join::second_after};
+    static constexpr Join kSame[] = {Join::same};
+    take_all(pairs_, kAll);
+    take_all(siblings_, kSame);
+    take_all(pairs_, kAll);  // what the siblings made possible
     groups_.write();
     record();
     return std::move(g_);
@@ -67,7 +69,7 @@ class Fuser {
   }
 
   // Until a turn joins nothing: a kernel that grew may fit what was refused.
-  void take_all(std::vector<Pair>& pairs) {
+  void take_all(std::vector<Pair>& pairs, std::span<const Join> ways) {
     constexpr int kTurns = 4;
     bool again = true;
     for (int turn = 0; again && turn < kTurns; ++turn) {
@@ -77,16 +79,15 @@ class Fuser {
         const size_t nodes = groups_.nodes(a).size() + groups_.nodes(b).size();
         if (a == b || p.tried == nodes) continue;
         p.tried = nodes;
-        again |= take(p, a, b);
+        again |= take(p, a, b, ways);
       }
     }
   }
 
-  bool take(Pair& p, int a, int b) {
+  bool take(Pair& p, int a, int b, std::span<const Join> ways) {
     if (!groups_.is_first(a, b)) std::swap(a, b);
-    static constexpr Join kWays[] = {Join::same, Join::second_rows, Join::first_rows, Join::second_after};
     p.refused = nullptr;
-    for (Join how : kWays) {
+    for (Join how : ways) {
       const char* why = groups_.refusal(a, b, how);
       if (why == nullptr) {
         groups_.join(a, b, how);
