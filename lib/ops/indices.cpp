@@ -4,15 +4,16 @@
 
 namespace duet {
 
-std::vector<int64_t> checked_indices(std::string_view op, const Strided& index, int64_t extent, bool negative_allowed,
-                                     std::string_view what) {
-  std::vector<int64_t> result(static_cast<size_t>(index.shape->numel()));
+CheckedIndices::CheckedIndices(std::string_view op, const Strided& index, int64_t extent, bool negative_allowed,
+                               std::string_view what)
+    : size_(static_cast<size_t>(index.shape->numel())), room_(size_ * sizeof(int64_t)) {
+  auto* result = static_cast<int64_t*>(room_.data());
   cpu::Source source = cpu::make_source(index.dtype, *index.shape, index.strides, *index.shape);
   visit(index.dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_integral_v<T>) {
       T tile[cpu::kTile];
-      const auto n = static_cast<int64_t>(result.size());
+      const auto n = static_cast<int64_t>(size_);
       for (int64_t i = 0; i < n; i += cpu::kTile) {
         int64_t count = std::min(cpu::kTile, n - i);
         cpu::gather(source, index.data, i, count, tile);
@@ -25,12 +26,11 @@ std::vector<int64_t> checked_indices(std::string_view op, const Strided& index, 
           if (at < 0 || at >= extent)
             fail<IndexError>("{}: {} {} is out of range: element {} of {}{}; it must be in {} to {}", op, what, v,
                              i + k, index.dtype, *index.shape, negative_allowed ? -extent : 0, extent - 1);
-          result[static_cast<size_t>(i + k)] = at;
+          result[i + k] = at;
         }
       }
     }
   });
-  return result;
 }
 
 void check_index_dtype(std::string_view op, const Args& in, int i) {
