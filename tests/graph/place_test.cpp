@@ -259,7 +259,7 @@ TEST(Place, WhatIsEnoughEndsTheSearch) {
 }
 
 TEST(Place, AsDeepAsThereAreBuffers) {
-  Buffers buffers = cut(1, 2040, 4000, int64_t{1} << 40);
+  Buffers buffers = cut(1, 2000, 4000, int64_t{1} << 40);
   const Placement p = place(buffers, 20'000'000);
   EXPECT_EQ(fault(buffers, p.offsets, p.arena), "");
   const Buffers stack(2048, {0, 1, 8});
