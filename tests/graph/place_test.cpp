@@ -226,7 +226,7 @@ TEST(Place, TheSamePlanEveryTime) {
 }
 
 TEST(Place, AnyBudgetGivesAValidPlan) {
-  for (unsigned seed : {0, 1, 4, 6, 7}) {
+  for (unsigned seed : {0u, 1u, 4u, 6u, 7u}) {
     const Buffers buffers = cut(seed, 120, 200, 1 << 16);
     const Placement greedy = place_greedily(buffers, 0);
     ASSERT_GT(greedy.arena, 1 << 16);
