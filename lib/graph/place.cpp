@@ -4,12 +4,7 @@
 #include <numeric>
 
 namespace duet::graph {
-namespace {
 
-// Every order but the first looks at all pairs of buffers.
-constexpr size_t kManyBuffers = 2048;
-
-// Places buffers in the given order, each in the smallest gap between what lives with it.
 Placement best_fit(std::span<const Extent> all, const std::vector<int>& order, bool by_birth) {
   Placement p{std::vector<int64_t>(all.size(), 0)};
   auto buffer = [&](int i) -> const Extent& { return all[static_cast<size_t>(i)]; };
@@ -33,8 +28,6 @@ Placement best_fit(std::span<const Extent> all, const std::vector<int>& order, b
   return p;
 }
 
-}  // namespace
-
 int64_t lower_bound(std::span<const Extent> buffers) {
   std::vector<std::pair<int64_t, int64_t>> events;
   for (const Extent& b : buffers) {
@@ -49,7 +42,7 @@ int64_t lower_bound(std::span<const Extent> buffers) {
 
 Placement place_greedily(std::span<const Extent> buffers, int64_t enough) {
   Placement best;
-  const int rules = buffers.size() > kManyBuffers ? 1 : 5;
+  const int rules = buffers.size() > 2048 ? 1 : 5;  // every order but the first looks at all pairs of buffers
   for (int rule = 0; rule < rules && (rule == 0 || best.arena > enough); ++rule) {
     auto buffer = [&](int i) -> const Extent& { return buffers[static_cast<size_t>(i)]; };
     // The larger, the earlier; as floating numbers, since areas may be huge.

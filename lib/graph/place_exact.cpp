@@ -18,8 +18,8 @@ namespace duet::graph {
 namespace {
 
 constexpr int64_t kHighest = std::numeric_limits<int64_t>::max();
-// The search calls itself as deep as there are buffers.
 constexpr size_t kMostBuffers = 2048;
+constexpr int kMostNesting = 64;  // of parts in parts, each a call
 
 size_t at(int i) { return static_cast<size_t>(i); }
 
@@ -121,6 +121,12 @@ class Search {
     int64_t lowest;
     int rank, buffer;
   };
+  struct Frame {
+    size_t first, next, last;  // candidates; the next one to try
+    size_t mark = 0;           // of the one being tried: changes before it,
+    bool covered = false;      // whether anything that is left lies above it
+    bool tried = false;        // there is one
+  };
   struct Change {
     int64_t* where;
     int64_t before;
@@ -162,11 +168,46 @@ class Search {
     std::sort(buffers.begin(), buffers.end(),
               [&](int a, int b) { return keys_[at(a)] != keys_[at(b)] ? keys_[at(a)] > keys_[at(b)] : a < b; });
     for (size_t r = 0; r < buffers.size(); ++r) rank_[at(buffers[r])] = static_cast<int>(r);
-    return step(buffers, begin, end, 0, -1);
+    return search(buffers, begin, end);
   }
 
-  // Places one of the buffers that are left, and then the others.
-  Verdict step(const std::vector<int>& buffers, int begin, int end, int64_t from, int from_rank) {
+  // Depth first, with a stack of its own: a search is as deep as there are buffers.
+  Verdict search(const std::vector<int>& buffers, int begin, int end) {
+    const size_t base = frames_.size();
+    Verdict verdict = open(buffers, 0, -1);
+    while (verdict == Verdict::impossible && frames_.size() > base) {
+      Frame& f = frames_.back();
+      if (f.tried) withdraw(f);
+      if (f.next == f.last) {
+        candidates_.resize(f.first);
+        frames_.pop_back();
+        continue;
+      }
+      const Candidate c = candidates_[f.next++];
+      f.tried = true;
+      f.mark = changes_.size();
+      f.covered = put(c.buffer);
+      result_[at(c.buffer)] = offset_[at(c.buffer)];
+      const Span& s = spans_[at(c.buffer)];
+      std::vector<int> cuts;
+      for (int m = s.begin; m + 1 < s.end; ++m)
+        if (--crossing_[at(m)] == 0) cuts.push_back(m + 1);
+      left_ -= static_cast<int64_t>(neighbours_[at(c.buffer)].size()) + (end - begin);
+      if (!fits(begin, end, c.lowest)) continue;
+      if (cuts.empty() || nesting_ == kMostNesting)
+        verdict = open(buffers, c.lowest, c.rank);
+      else
+        verdict = search_parts(buffers, cuts, begin, end);
+    }
+    for (; frames_.size() > base; frames_.pop_back()) {
+      if (frames_.back().tried) withdraw(frames_.back());
+      candidates_.resize(frames_.back().first);
+    }
+    return verdict;
+  }
+
+  // Looks for places of one of the buffers that are left: a frame of candidates. Impossible until they were tried.
+  Verdict open(const std::vector<int>& buffers, int64_t from, int from_rank) {
     if (left_ <= 0) return Verdict::out_of_budget;
     left_ -= static_cast<int64_t>(buffers.size());
     // Whatever leaves room for a whole buffer below itself could be lower.
@@ -177,10 +218,7 @@ class Search {
       any = true;
       ceiling = std::min(ceiling, lowest_[at(b)] + spans_[at(b)].size);
     }
-    if (!any) {
-      for (int b : buffers) result_[at(b)] = offset_[at(b)];
-      return Verdict::placed;
-    }
+    if (!any) return Verdict::placed;
     const size_t first = candidates_.size();
     for (int b : buffers) {
       if (offset_[at(b)] >= 0) continue;
@@ -191,44 +229,29 @@ class Search {
     std::sort(
         candidates_.begin() + static_cast<std::ptrdiff_t>(first), candidates_.end(),
         [](const auto& a, const auto& b) { return a.lowest != b.lowest ? a.lowest < b.lowest : a.rank < b.rank; });
-    const size_t last = candidates_.size();
-    Verdict verdict = Verdict::impossible;
-    for (size_t k = first; k < last && verdict == Verdict::impossible; ++k) {
-      const Candidate c = candidates_[k];
-      const size_t mark = changes_.size();
-      const bool covered = put(c.buffer);
-      left_ -= static_cast<int64_t>(neighbours_[at(c.buffer)].size()) + (end - begin);
-      if (fits(begin, end, c.lowest)) verdict = go_on(buffers, begin, end, c);
-      take(c.buffer, mark);
-      if (!covered) break;  // nothing is left above it: another place for it changes nothing
-    }
-    candidates_.resize(first);
-    return verdict;
+    frames_.push_back({first, first, candidates_.size()});
+    return Verdict::impossible;
+  }
+
+  // Takes the candidate that is being tried back.
+  void withdraw(Frame& f) {
+    const int b = candidates_[f.next - 1].buffer;
+    for (int m = spans_[at(b)].begin; m + 1 < spans_[at(b)].end; ++m) ++crossing_[at(m)];
+    take(b, f.mark);
+    f.tried = false;
+    if (!f.covered) f.next = f.last;  // nothing is left above it: another place for it changes nothing
   }
 
   // The rest, in parts where nothing that is left crosses from one to the other.
-  Verdict go_on(const std::vector<int>& buffers, int begin, int end, const Candidate& c) {
-    const Span& s = spans_[at(c.buffer)];
-    result_[at(c.buffer)] = offset_[at(c.buffer)];
-    std::vector<int> cuts;
-    for (int m = s.begin; m + 1 < s.end; ++m)
-      if (--crossing_[at(m)] == 0) cuts.push_back(m + 1);
-    Verdict verdict = Verdict::placed;
-    if (cuts.empty()) {
-      verdict = step(buffers, begin, end, c.lowest, c.rank);
-    } else {
-      // Ranks are renewed in the parts, so the callers' are kept.
-      std::vector<std::pair<int, int>> ranks;
-      for (int b : buffers) ranks.emplace_back(b, rank_[at(b)]);
-      cuts.push_back(end);
-      verdict = solve_parts(buffers, cuts, begin);
-      for (auto [b, r] : ranks) rank_[at(b)] = r;
-      // Buffers placed before are part of the answer too.
-      if (verdict == Verdict::placed)
-        for (int b : buffers)
-          if (offset_[at(b)] >= 0) result_[at(b)] = offset_[at(b)];
-    }
-    for (int m = s.begin; m + 1 < s.end; ++m) ++crossing_[at(m)];
+  Verdict search_parts(const std::vector<int>& buffers, std::vector<int>& cuts, int begin, int end) {
+    // Ranks are renewed in the parts, so the callers' are kept.
+    std::vector<std::pair<int, int>> ranks;
+    for (int b : buffers) ranks.emplace_back(b, rank_[at(b)]);
+    cuts.push_back(end);
+    ++nesting_;
+    const Verdict verdict = solve_parts(buffers, cuts, begin);
+    --nesting_;
+    for (auto [b, r] : ranks) rank_[at(b)] = r;
     return verdict;
   }
 
@@ -293,7 +316,7 @@ class Search {
   int64_t& budget_;
   int64_t left_ = 0;  // of this turn's allowance
   size_t count_;
-  int moments_ = 0, order_ = 0;
+  int moments_ = 0, order_ = 0, nesting_ = 0;
   std::vector<Span> spans_;
   std::vector<std::vector<int>> members_;     // of a moment
   std::vector<std::vector<int>> neighbours_;  // live with a buffer at some moment
@@ -307,6 +330,7 @@ class Search {
   std::vector<uint8_t> raised_;
   std::vector<int> raised_list_;
   std::vector<Candidate> candidates_;
+  std::vector<Frame> frames_;
   std::vector<Change> changes_;
 };
 
@@ -332,36 +356,6 @@ Verdict place_within(std::span<const Extent> buffers, int64_t capacity, int64_t&
   if (v == Verdict::placed)
     for (size_t k = 0; k < which.size(); ++k) offsets[which[k]] = found[k];
   return v;
-}
-
-Placement place(std::span<const Extent> buffers, int64_t budget, int64_t enough) {
-  const int64_t bound = lower_bound(buffers), goal = std::max(bound, enough);
-  Placement best = place_greedily(buffers, goal);
-  if (best.arena <= goal) return best;
-  // Pushed down, every buffer ends at a sum of sizes: arenas are multiples of what divides all of them.
-  int64_t unit = 0;
-  for (const Extent& b : buffers) unit = std::gcd(unit, b.size);
-  int64_t impossible = bound - unit;  // proven to be too small
-  int64_t given_up = impossible;      // that, or too expensive to tell
-  auto attempt = [&](int64_t capacity, int64_t allowance) {
-    std::vector<int64_t> offsets;
-    budget -= allowance;
-    const Verdict verdict = place_within(buffers, capacity, allowance, offsets);
-    budget += allowance;
-    if (verdict != Verdict::placed) {
-      given_up = capacity;
-      if (verdict == Verdict::impossible) impossible = capacity;
-      return;
-    }
-    best = {std::move(offsets)};
-    for (size_t i = 0; i < buffers.size(); ++i) best.arena = std::max(best.arena, best.offsets[i] + buffers[i].size);
-  };
-  // Half of the budget for the goal itself, which is nearly always reached; then by halves of what lies between.
-  attempt(goal, budget / 2);
-  while (best.arena > goal && best.arena - given_up > unit && budget > 0)
-    attempt(given_up + std::max<int64_t>(1, (best.arena - given_up) / unit / 2) * unit, budget / 4);
-  best.proven_optimal = best.arena - impossible <= unit;
-  return best;
 }
 
 }  // namespace duet::graph

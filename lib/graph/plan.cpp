@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "cpu/scratch.h"
 #include "graph/hooks.h"
 #include "graph/verify_memory.h"
 
@@ -160,6 +161,7 @@ struct Plan::Workspace {
   std::vector<char*> base;  // by root value
   LaunchTables tables;
   std::vector<uint8_t> given;  // slots donated in this call
+  cpu::Room room;
   ~Workspace() {
     if (arena != nullptr) memory::deallocate(arena, arena_bytes);
   }
@@ -287,6 +289,7 @@ void Plan::execute(const Run& run) const {
         reinterpret_cast<char*>(const_cast<Number8*>(&run.numbers[static_cast<size_t>(graph_.value(v).index)]));
   for (auto [product, home] : e.product_in) w.base[static_cast<size_t>(product)] = w.base[static_cast<size_t>(home)];
 
+  const cpu::Room::Use use(w.room);
   const Poison poison = kVerify ? Poison(graph_, e, w.arena) : Poison();
   for (size_t k = 0; k < e.launches.size(); ++k) {
     run_launch(e.launches[k], graph_, e.layouts, w.base, static_cast<char*>(w.arena) + e.workspace_offset[k], w.tables);

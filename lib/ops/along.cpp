@@ -28,7 +28,7 @@ void TakeAlongAxis::run(const KernelCall& call) {
   const Strided &x = call.in[0], &y = call.out[0];
   const auto axis = static_cast<int>(call.attrs[0]);
   const int last = y.shape->rank() - 1;
-  const std::vector<int64_t> index = checked_indices("take_along_axis", call.in[1], (*x.shape)[axis], true, "index");
+  const CheckedIndices index("take_along_axis", call.in[1], (*x.shape)[axis], true, "index");
   const int64_t n = y.shape->numel();
   if (n == 0) return;
   const int64_t row = (*y.shape)[last], along = x.strides[axis], beside = axis == last ? 0 : x.strides[last];
@@ -68,8 +68,7 @@ void ScatterAddAlongAxis::run(const KernelCall& call) {
   const auto axis = static_cast<int>(call.attrs[0]);
   const int last = y.shape->rank() - 1;
   const Shape& space = *updates.shape;
-  const std::vector<int64_t> index =
-      checked_indices("scatter_add_along_axis", call.in[1], (*base.shape)[axis], true, "index");
+  const CheckedIndices index("scatter_add_along_axis", call.in[1], (*base.shape)[axis], true, "index");
   cpu::gather(cpu::make_source(base.dtype, *base.shape, base.strides, *base.shape), base.data, 0, base.shape->numel(),
               y.data);
   const int64_t n = space.numel();

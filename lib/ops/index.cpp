@@ -35,7 +35,7 @@ struct IndexRuns {
   IndexRuns(const Shape& x, size_t indices, Attrs attrs) : length(static_cast<int64_t>(indices)), parts(1) {
     for (int i = 0; i < attrs[0]; ++i) i < attrs[1] ? length /= std::max<int64_t>(x[i], 1) : parts *= x[i];
   }
-  std::span<const int64_t> of(const std::vector<int64_t>& index, int64_t o) const {
+  std::span<const int64_t> of(std::span<const int64_t> index, int64_t o) const {
     return {index.data() + o / parts * length, static_cast<size_t>(length)};
   }
 };
@@ -51,7 +51,7 @@ void infer_gather(std::string_view op, const Args& in, Attrs attrs, Spec* out) {
 void pick_slices(const KernelCall& call, bool negative_allowed) {
   const Strided &x = call.in[0], &y = call.out[0];
   const AroundAxis e(*x.shape, call.attrs[0]);
-  const std::vector<int64_t> index = checked_indices(call.op.name, call.in[1], e.axis, negative_allowed, "index");
+  const CheckedIndices index(call.op.name, call.in[1], e.axis, negative_allowed, "index");
   const IndexRuns runs(*x.shape, index.size(), call.attrs);
   const auto size = static_cast<int64_t>(size_bytes(x.dtype));
   cpu::Source source = cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape);
@@ -122,7 +122,7 @@ void ScatterAdd::infer(const Args& in, Attrs attrs, Spec* out) {
 void ScatterAdd::run(const KernelCall& call) {
   const Strided &base = call.in[0], &updates = call.in[2], &y = call.out[0];
   const AroundAxis e(*base.shape, call.attrs[0]);
-  const std::vector<int64_t> index = checked_indices("scatter_add", call.in[1], e.axis, true, "index");
+  const CheckedIndices index("scatter_add", call.in[1], e.axis, true, "index");
   const IndexRuns runs(*base.shape, index.size(), call.attrs);
   cpu::gather(cpu::make_source(base.dtype, *base.shape, base.strides, *base.shape), base.data, 0, base.shape->numel(),
               y.data);
@@ -170,7 +170,7 @@ void OneHot::infer(const Args& in, Attrs attrs, Spec* out) {
 void OneHot::run(const KernelCall& call) {
   const Strided& y = call.out[0];
   const int64_t classes = call.attrs[1];
-  std::vector<int64_t> label = checked_indices("one_hot", call.in[0], classes, false, "label");
+  const CheckedIndices label("one_hot", call.in[0], classes, false, "label");
   if (y.shape->numel() == 0) return;  // storage of nothing has no address
   std::memset(y.data, 0, static_cast<size_t>(y.shape->numel()) * size_bytes(y.dtype));
   visit(y.dtype, [&](auto zero) {

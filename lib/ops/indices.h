@@ -1,19 +1,26 @@
 // What operations with indices in their data check before they write.
 #pragma once
 
-#include <vector>
-
+#include "cpu/scratch.h"
 #include "duet/ops/record.h"
 
 namespace duet {
 
-/// The indices as i64 in [0, extent), all checked; IndexError for one out of range, which negative ones count from the
-/// end where they are allowed.
-std::vector<int64_t> checked_indices(std::string_view op, const Strided& index, int64_t extent, bool negative_allowed,
-                                     std::string_view what);
+/// Indices as i64 in [0, extent), all checked; negative ones count from the end where they are allowed.
+class CheckedIndices {
+ public:
+  /// IndexError for one out of range, which the message calls `what`.
+  CheckedIndices(std::string_view op, const Strided& index, int64_t extent, bool negative_allowed,
+                 std::string_view what);
+  size_t size() const { return size_; }
+  const int64_t* data() const { return static_cast<const int64_t*>(room_.data()); }
+  const int64_t* begin() const { return data(); }
+  const int64_t* end() const { return data() + size_; }
 
-/// IndexError unless all labels are in [0, classes).
-void check_labels(std::string_view op, const Strided& labels, int64_t classes);
+ private:
+  size_t size_;
+  cpu::Temporary room_;
+};
 
 /// DTypeError unless operand i is of integers.
 void check_index_dtype(std::string_view op, const Args& in, int i);

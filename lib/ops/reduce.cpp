@@ -86,8 +86,8 @@ void at_once(const Strided& in, unsigned axes, auto&& rows, auto&& columns) {
 // Integers, through i64.
 template <class T, class Y>
 void reduce_int(cpu::ReduceKind kind, const Strided& in, unsigned axes, int64_t n, Y* y) {
-  Temporary results(static_cast<size_t>(n) * sizeof(int64_t));
-  auto* r = static_cast<int64_t*>(results.data);
+  cpu::Temporary results(static_cast<size_t>(n) * sizeof(int64_t));
+  auto* r = static_cast<int64_t*>(results.data());
   at_once<T>(
       in, axes, [&](const auto& x, int64_t row, int64_t b, int64_t e) { cpu::row_reduce_int(kind, x, row, b, e, r); },
       [&](const auto& x, const Stages& s, const cpu::ColumnRange& range) {

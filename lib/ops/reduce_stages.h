@@ -63,8 +63,8 @@ void row_stage(cpu::ReduceKind kind, const cpu::Stream<T>& x, int64_t n, int64_t
   if (rows == 1 && part_count(2, n) > 1) {
     // One long row: its chunks are shared out, and their results are a row reduced by the same rule.
     int64_t chunks = (n + cpu::kReduceChunk - 1) / cpu::kReduceChunk;
-    Temporary results(static_cast<size_t>(chunks) * sizeof(T));
-    auto* r = static_cast<T*>(results.data);
+    cpu::Temporary results(static_cast<size_t>(chunks) * sizeof(T));
+    auto* r = static_cast<T*>(results.data());
     in_parts(chunks, n, [&](int64_t b, int64_t e) { k.row_chunks(kind, x, n, 0, b, e, r); });
     cpu::Stream<T> again;
     again.data = r;
@@ -101,16 +101,16 @@ void reduce(cpu::ReduceKind kind, const Strided& in, const Stages& s, T* y) {
     StridedStream<T> x(in, s.permuted_shape, strides);
     return col_stage<T>(kind, x.stream, s, y);
   }
-  Temporary between(static_cast<size_t>(rows) * sizeof(T));
+  cpu::Temporary between(static_cast<size_t>(rows) * sizeof(T));
   {
     StridedStream<T> x(in, *in.shape, in.strides);
-    row_stage<T>(kind, x.stream, s.row, rows, static_cast<T*>(between.data));
+    row_stage<T>(kind, x.stream, s.row, rows, static_cast<T*>(between.data()));
   }
   ++thread_state.launches;
   int64_t dense[kMaxRank], strides[kMaxRank];
   dense_strides(s.rest, dense);
   for (int i = 0; i < s.rest.rank(); ++i) strides[i] = dense[s.order[i]];
-  Strided middle{between.data, in.dtype, true, &s.rest, dense};
+  Strided middle{between.data(), in.dtype, true, &s.rest, dense};
   StridedStream<T> x(middle, s.permuted_shape, strides);
   col_stage<T>(kind, x.stream, s, y);
 }

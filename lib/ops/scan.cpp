@@ -44,8 +44,8 @@ void scan_floats(cpu::ScanKind kind, const KernelCall& call) {
   const Strided& values = call.in[call.in.size() - 1];
   if (kind != cpu::ScanKind::recurrence || call.in[0].dense)
     return scan(kind, *values.shape, call.attrs, dense_elements(values, y), static_cast<const T*>(call.in[0].data), y);
-  Temporary room(static_cast<size_t>(values.shape->numel()) * sizeof(T));
-  const T* a = dense_elements(call.in[0], static_cast<T*>(room.data));
+  cpu::Temporary room(static_cast<size_t>(values.shape->numel()) * sizeof(T));
+  const T* a = dense_elements(call.in[0], static_cast<T*>(room.data()));
   scan(kind, *values.shape, call.attrs, dense_elements(values, y), a, y);
 }
 

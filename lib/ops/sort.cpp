@@ -33,9 +33,9 @@ void sort_rows(const RowSort& s, const Strided& in, T* values, int64_t* indices)
   const int64_t parts = std::max<int64_t>(1, part_count(s.rows, s.rows * s.n * kSortCost));
   const auto n = static_cast<size_t>(s.n);
   const size_t item_bytes = 2 * n * sizeof(Item), part_bytes = item_bytes + (in.dense ? 0 : n * sizeof(uint64_t));
-  Temporary room(static_cast<size_t>(parts) * part_bytes);
+  cpu::Temporary room(static_cast<size_t>(parts) * part_bytes);
   cpu::parallel_for(parts, [&](int64_t p) {
-    char* mine = static_cast<char*>(room.data) + static_cast<size_t>(p) * part_bytes;
+    char* mine = static_cast<char*>(room.data()) + static_cast<size_t>(p) * part_bytes;
     auto* items = reinterpret_cast<Item*>(mine);
     for (int64_t r = s.rows * p / parts; r < s.rows * (p + 1) / parts; ++r) {
       const T* row = static_cast<const T*>(in.data) + r * s.n;
@@ -196,10 +196,10 @@ void Resort::run(const KernelCall& call) {
   StridedStream<int64_t> index(call.in[1]);
   InRow in_row(n);
   // Places jump about in a row: an operand that is not dense is made so.
-  Temporary room(x.dense ? 0 : static_cast<size_t>(x.shape->numel()) * size_bytes(x.dtype));
+  cpu::Temporary room(x.dense ? 0 : static_cast<size_t>(x.shape->numel()) * size_bytes(x.dtype));
   if (!x.dense)
-    cpu::gather(cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape), x.data, 0, x.shape->numel(), room.data);
-  const void* data = x.dense ? x.data : room.data;
+    cpu::gather(cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape), x.data, 0, x.shape->numel(), room.data());
+  const void* data = x.dense ? x.data : room.data();
   visit(x.dtype, [&](auto zero) {
     using T = Stored<decltype(zero)>;
     in_parts(y.shape->numel() / k, y.shape->numel(), [&](int64_t begin, int64_t end) {

@@ -1,9 +1,9 @@
-// What kernels that read whole rows share: operands as streams, storage for a while.
+// What kernels that read whole rows share: operands as streams.
 #pragma once
 
 #include "cpu/reduce.h"
+#include "cpu/scratch.h"
 #include "cpu/tiles.h"
-#include "duet/core/memory.h"
 #include "ops/parts.h"
 
 namespace duet {
@@ -30,15 +30,6 @@ struct StridedStream {
   }
   explicit StridedStream(const Strided& x) : StridedStream(x, *x.shape, x.strides) {}
   StridedStream(const StridedStream&) = delete;
-};
-
-/// Bytes from the allocator, for the length of a kernel.
-struct Temporary {
-  size_t bytes;
-  void* data;
-  explicit Temporary(size_t n) : bytes(n), data(memory::allocate(n)) {}
-  ~Temporary() { memory::deallocate(data, bytes); }
-  Temporary(const Temporary&) = delete;
 };
 
 }  // namespace duet

@@ -226,7 +226,7 @@ TEST(Place, TheSamePlanEveryTime) {
 }
 
 TEST(Place, AnyBudgetGivesAValidPlan) {
-  for (unsigned seed : {0, 1, 4, 6, 7}) {
+  for (unsigned seed : {0u, 1u, 4u, 6u, 7u}) {
     const Buffers buffers = cut(seed, 120, 200, 1 << 16);
     const Placement greedy = place_greedily(buffers, 0);
     ASSERT_GT(greedy.arena, 1 << 16);
@@ -259,7 +259,7 @@ TEST(Place, WhatIsEnoughEndsTheSearch) {
 }
 
 TEST(Place, AsDeepAsThereAreBuffers) {
-  Buffers buffers = cut(1, 2040, 4000, int64_t{1} << 40);
+  Buffers buffers = cut(1, 2000, 4000, int64_t{1} << 40);
   const Placement p = place(buffers, 20'000'000);
   EXPECT_EQ(fault(buffers, p.offsets, p.arena), "");
   const Buffers stack(2048, {0, 1, 8});

@@ -22,13 +22,13 @@ struct Mlp {
   }
 };
 
-struct Block {
+struct TransformerBlock {
   nn::RMSNorm attention_norm;
   nn::MultiHeadAttention attention;
   nn::RMSNorm mlp_norm;
   nn::Linear up, down;
 
-  static Block init(int64_t width, int64_t heads, const Key& key) {
+  static TransformerBlock init(int64_t width, int64_t heads, const Key& key) {
     auto [k1, k2, k3] = split<3>(key);
     return {nn::RMSNorm::init(width), nn::MultiHeadAttention::init(width, heads, k1, true), nn::RMSNorm::init(width),
             nn::Linear::init(width, 4 * width, k2), nn::Linear::init(4 * width, width, k3)};
@@ -42,12 +42,14 @@ struct Block {
 /// Letters in, scores of the next one out: a transformer of one block.
 struct Reader {
   nn::Embedding letters;
-  Block block;
+  TransformerBlock block;
   nn::Linear out;
 
   static Reader init(int64_t alphabet, int64_t width, const Key& key) {
     auto [k1, k2, k3] = split<3>(key);
-    return {{normal(k1, {alphabet, width}, 0, 0.1)}, Block::init(width, 4, k2), nn::Linear::init(width, alphabet, k3)};
+    return {{normal(k1, {alphabet, width}, 0, 0.1)},
+            TransformerBlock::init(width, 4, k2),
+            nn::Linear::init(width, alphabet, k3)};
   }
   Tensor operator()(const Tensor& text) const { return out(block(letters(text))); }
 };

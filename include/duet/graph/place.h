@@ -23,6 +23,10 @@ struct Placement {
 /// The most that is live at once: no arena can be smaller.
 int64_t lower_bound(std::span<const Extent> buffers);
 
+/// Places buffers in the given order, each in the smallest gap between what lives with it. `by_birth`: the order is
+/// that of `lower`, so that what is dead need not be looked at.
+Placement best_fit(std::span<const Extent> buffers, const std::vector<int>& order, bool by_birth = false);
+
 /// Best fit in several orders, the smallest arena of these; stops at one of `enough`. Orders after Pisarchyk & Lee 2020
 /// ("Efficient Memory Management for Deep Neural Net Inference"), as in TFLite.
 Placement place_greedily(std::span<const Extent> buffers, int64_t enough);

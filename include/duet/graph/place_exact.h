@@ -15,8 +15,8 @@ enum class Verdict : uint8_t { placed, impossible, out_of_budget };
 /// budget is reduced by what was used. Branch and bound after MiniMalloc (Moffitt 2023).
 Verdict place_within(std::span<const Extent> buffers, int64_t capacity, int64_t& budget, std::vector<int64_t>& offsets);
 
-/// The smallest arena that the budget finds, or one of `enough`: greedily, and where that misses the lower bound by
-/// exact search, first at the bound, then between the two.
+/// The smallest arena that the budget finds, or one of `enough`: greedily; where that misses the lower bound, greedily
+/// again with what ended highest placed earlier; then by exact search, first at the bound, then between the two.
 Placement place(std::span<const Extent> buffers, int64_t budget, int64_t enough = 0);
 
 }  // namespace duet::graph

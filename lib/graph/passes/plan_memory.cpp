@@ -6,6 +6,7 @@
 // Greedily (graph/place.h), and where that misses the lower bound by exact search (graph/place_exact.h). The bound is
 // the most that is live at once, so an arena of that size is proven optimal.
 #include <algorithm>
+#include <utility>
 
 #include "duet/graph/passes.h"
 #include "duet/graph/place_exact.h"
@@ -26,12 +27,9 @@ MemoryPlan plan_memory(std::vector<Buffer> buffers, bool reuse) {
     e.upper = std::max<int64_t>(e.upper, b.last + 1);
   }
   plan.lower_bound_bytes = lower_bound(extents);
-  Placement placed;
-  if (reuse) placed = place(extents, kVisitsPerMs);
-  for (size_t i = 0; i < extents.size() && !reuse; ++i) {
-    placed.offsets.push_back(placed.arena);
-    placed.arena += extents[i].size;
-  }
+  Placement placed = reuse ? place(extents, kVisitsPerMs) : Placement{std::vector<int64_t>(extents.size())};
+  for (size_t i = 0; i < extents.size() && !reuse; ++i)
+    placed.offsets[i] = std::exchange(placed.arena, placed.arena + extents[i].size);
   for (size_t i = 0; i < buffers.size(); ++i) buffers[i].offset = placed.offsets[extent_of[i]];
   plan.arena_bytes = placed.arena;
   plan.proven_optimal = placed.proven_optimal || placed.arena == plan.lower_bound_bytes;
