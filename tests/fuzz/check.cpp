@@ -182,10 +182,14 @@ bool has_hooks() {
 
 std::vector<Mode> modes_of(const Program& p) {
   Rng rng(p.seed * 13u + 1);
-  static const std::vector<std::string> kPasses = {"simplify", "cse", "dce", "fuse", "plan_memory"};
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> names = {"plan_memory"};
+    for (const graph::Pass& pass : graph::passes()) names.emplace_back(pass.name);
+    return names;
+  }();
   auto subset = [&] {
     std::vector<std::string> names;
-    for (const std::string& pass : kPasses)
+    for (const std::string& pass : all)
       if (below(rng, 2) == 0) names.push_back(pass);
     return names;
   };
@@ -196,7 +200,7 @@ std::vector<Mode> modes_of(const Program& p) {
       m.schedule = 1 + static_cast<uint32_t>(below(rng, 1000));
     return m;
   };
-  std::vector<Mode> modes = {draw(Mode::compiled, {}), draw(Mode::compiled, {kPasses[p.seed % kPasses.size()]}),
+  std::vector<Mode> modes = {draw(Mode::compiled, {}), draw(Mode::compiled, {all[p.seed % all.size()]}),
                              draw(Mode::compiled, subset())};
   modes[0].twin = below(rng, 2) == 0;
   if (!has_op(p.body, "item")) {

@@ -189,6 +189,7 @@ const std::vector<Composite> kProducts = {{"linear",
 ;
 
 // --- movement, random numbers, host code ---
+// Keys get ids of their own: a program may use one twice, which duet would say.
 
 const std::vector<Composite> kOthers = {{"roll",
                                          [](Growth& g, const Want& w) -> Maybe {
@@ -232,7 +233,7 @@ const std::vector<Composite> kOthers = {{"roll",
      attrs.insert(attrs.begin(), g.draw(5));
      return Made{"bernoulli", {key()}, attrs, {w.spec}};
    },
-   DUET_APPLY{return {bernoulli(Key(x[0]), 0.25 * static_cast<double>(attrs[0]),
+   DUET_APPLY{return {bernoulli(Key(stop_gradient(x[0])), 0.25 * static_cast<double>(attrs[0]),
                                 Shape(attrs.data() + 1, static_cast<int>(attrs.size()) - 1))};
 }
 , 2
@@ -244,7 +245,7 @@ const std::vector<Composite> kOthers = {{"roll",
      if (!g.fits(logits)) return {};
      return Made{"categorical", {key(), Growth::value(f32, logits)}, {}, {w.spec}};
    },
-   DUET_APPLY{return {categorical(Key(x[0]), x[1])};
+   DUET_APPLY{return {categorical(Key(stop_gradient(x[0])), x[1])};
 }
 , 2
 }
