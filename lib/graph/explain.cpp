@@ -197,6 +197,8 @@ class Reader {
     p.naive_bytes = m.naive_bytes;
     p.lower_bound_bytes = m.lower_bound_bytes;
     p.arena_bytes = m.arena_bytes;
+    p.proven_optimal = m.proven_optimal;
+    p.schedule = plan_.report().schedule;
   }
 
   const graph::Plan& plan_;

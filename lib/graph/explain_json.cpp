@@ -173,8 +173,14 @@ class Json {
     member("naive_bytes", p.naive_bytes);
     member("lower_bound_bytes", p.lower_bound_bytes);
     member("arena_bytes", p.arena_bytes);
-    member("proven_optimal", p.arena_bytes == p.lower_bound_bytes);
+    member("proven_optimal", p.proven_optimal);
     member("buffers", p.buffers);
+    key("schedule");
+    open('{');
+    member("order", p.schedule.order);
+    member("peak_bytes", p.schedule.peak_bytes);
+    member("trace_peak_bytes", p.schedule.trace_peak_bytes);
+    close();
     close();
     member("aliases", p.aliases);
     member("plan_us", p.plan_us);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "duet/duel.h"
+#include "graph/explain_text.h"
 #include "graph/svg.h"
 
 namespace duet::graph {
@@ -21,10 +22,7 @@ Extent draw_memory(const Explanation::Plan& p, double width, Svg& svg) {
 
   svg.text("bold", 0, 12,
            fmt::format("memory: arena {} B {}; {} B with storage for each buffer", with_commas(p.arena_bytes),
-                       p.arena_bytes == p.lower_bound_bytes
-                           ? "= lower bound (proven optimal)"
-                           : fmt::format("(lower bound {} B)", with_commas(p.lower_bound_bytes)),
-                       with_commas(p.naive_bytes)));
+                       arena_text(p), with_commas(p.naive_bytes)));
   double at = 0;
   auto legend = [&](const char* kind, const char* text) {
     svg.rect(kind, at, 22, 13, 11, 2);

@@ -1,4 +1,5 @@
 // explain as text.
+#include "graph/explain_text.h"
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -105,14 +106,14 @@ void print_memory(const Explanation::Plan& p, Page& page) {
               (o.escapes.empty() ? fmt::format(" -> {}", o.becomes) : fmt::format(" escapes: it {}", o.escapes)) +
               (o.alias_of.empty() ? "" : ", in the storage of " + o.alias_of) +
               (o.may_reuse.empty() ? "" : ", may reuse " + joined(o.may_reuse, itself)));
+  if (p.schedule.peak_bytes < p.schedule.trace_peak_bytes)
+    page.line(fmt::format("  order: {}, about {} B live at once in place of {} in trace order", p.schedule.order,
+                          with_commas(p.schedule.peak_bytes), with_commas(p.schedule.trace_peak_bytes)));
   if (p.buffers.empty())
     page.line("  memory: nothing lies between kernels");
   else
     page.line(fmt::format("  memory: {}, naive {} B, arena {} B {}", count(p.buffers.size(), "buffer"),
-                          with_commas(p.naive_bytes), with_commas(p.arena_bytes),
-                          p.arena_bytes == p.lower_bound_bytes
-                              ? "= lower bound (proven optimal)"
-                              : fmt::format("(lower bound {} B)", with_commas(p.lower_bound_bytes))));
+                          with_commas(p.naive_bytes), with_commas(p.arena_bytes), arena_text(p)));
   for (const Explanation::Buffer& b : p.buffers)
     page.line(fmt::format("    {}: {} B at {}, k{} to k{}{}", text(b.value), with_commas(b.bytes),
                           with_commas(b.offset), b.first, b.last,
@@ -144,6 +145,12 @@ void print(const Explanation::Plan& p, Page& page) {
 }
 
 }  // namespace
+
+std::string arena_text(const Explanation::Plan& p) {
+  if (p.arena_bytes == p.lower_bound_bytes) return "= lower bound (proven optimal)";
+  return fmt::format("(lower bound {} B{})", with_commas(p.lower_bound_bytes),
+                     p.proven_optimal ? ", proven optimal" : "");
+}
 
 std::string to_string(const Explanation& e) {
   Page page;

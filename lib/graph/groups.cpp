@@ -108,6 +108,7 @@ Groups::Group Groups::make(const Kernel& kernel) const {
       group.opaque = false;
       group.segments = {{g_.value(n.outputs[0]).spec.shape.numel(), 0}};
     }
+    group.labels |= n.op == &op<OneHot>();
     Reduction r;
     if (n.space == Space::whole || !is_reduction(g_, n, r)) continue;
     group.reduces |= r.of_rows;
@@ -202,7 +203,7 @@ const char* Groups::joined(int first, int second, Join how, Joined& out) const {
       out.segments = {{sa.numel, std::max(sa.row, sb.row)}};
       return nullptr;
     case Join::second_rows:
-      if (!single || sa.row == 0 || sb.numel != sa.numel / sa.row || b.product || b.feedback || b.columns ||
+      if (!single || sa.row == 0 || sb.numel != sa.numel / sa.row || b.product || b.labels || b.feedback || b.columns ||
           (sb.row != 0 && sb.row != sb.numel))
         return kOtherSize;
       out.second_space[index(Space::rows)] = Space::after;
@@ -218,7 +219,7 @@ const char* Groups::joined(int first, int second, Join how, Joined& out) const {
       return nullptr;
     case Join::second_after:
       // One row, when it is reduced.
-      if (a.product || b.segments.size() != 1 || b.product || b.columns || sb.numel > kSmall ||
+      if (a.product || b.segments.size() != 1 || b.product || b.labels || b.columns || sb.numel > kSmall ||
           (sb.row != 0 && sb.row != sb.numel) || (single && sb.numel >= sa.numel && sa.numel > 1))
         return kOtherSize;
       move(out.second_space, Space::after);
@@ -333,6 +334,7 @@ void Groups::join(int first, int second, Join how) {
   b.feedback |= a.feedback;
   b.columns |= a.columns;
   b.reduces |= a.reduces;
+  b.labels |= a.labels;
   a.nodes.clear();
   (a.previous >= 0 ? at(a.previous).next : head_) = a.next;
   (a.next >= 0 ? at(a.next).previous : tail_) = a.previous;

@@ -71,6 +71,7 @@ class Groups {
     bool feedback = false;  // elements read values of rows
     bool columns = false;   // reductions over rows
     bool reduces = false;   // rows
+    bool labels = false;    // compares labels with the numbers of columns
     int64_t label = 0;      // grows along the order
     int previous = -1, next = -1;
   };
