@@ -200,6 +200,7 @@ const char* Groups::joined(int first, int second, Join how, Joined& out) const {
     case Join::same:
       if (!single || sa.numel != sb.numel) return kOtherSize;
       if (sa.row != 0 && sb.row != 0 && sa.row != sb.row) return "their rows have other lengths";
+      if ((a.product && sb.row != 0) || (b.product && sa.row != 0)) return "a product takes in elements only";
       out.segments = {{sa.numel, std::max(sa.row, sb.row)}};
       return nullptr;
     case Join::second_rows:

@@ -15,6 +15,7 @@ namespace duet::graph {
 namespace {
 
 constexpr int64_t kLittle = 256 * 1024;  // bytes
+constexpr int64_t kSmall = 4096;         // elements
 constexpr int kMaxChecks = 64;           // of the whole memory, in one graph
 
 class Combiner {
@@ -62,7 +63,11 @@ class Combiner {
                                      "as one kernel they would take more memory", 0});
           continue;
         }
-        groups_.join(a.group, b, Join::beside);
+        // Small ones stay one space, so that they can still go before a kernel.
+        int64_t small = 0;
+        const bool same = groups_.is_pointwise(a.group, small) && small <= kSmall &&
+                          groups_.refusal(a.group, b, Join::same) == nullptr;
+        groups_.join(a.group, b, same ? Join::same : Join::beside);
         open.erase(open.begin() + static_cast<std::ptrdiff_t>(k));
         now.extra = extra;
         break;
