@@ -1,5 +1,7 @@
 // explain: its data, and its text whole for small functions. Values are numbered in the order in which operands are
 // evaluated, so whole texts are compared under g++ alone.
+#include <fmt/format.h>
+
 #include <duet/duet.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,7 @@
 #include "graph/execute.h"
 
+#include <fmt/format.h>
+
 #include "duet/core/debug.h"
 #include "duet/ops/movement.h"
 #include "ops/matmul_loop.h"

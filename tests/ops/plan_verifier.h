@@ -1,6 +1,8 @@
 // A second opinion on memory plans, sharing no code with the planner: lifetimes are worked out again from the launches.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <map>
 
 #include "graph/execute.h"

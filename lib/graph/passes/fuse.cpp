@@ -6,6 +6,8 @@
 //
 // Legal only if no path leaves the group and comes back: every other operand must be there before the group runs. Each
 // candidate is recorded, taken or refused with the reason.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "duet/graph/passes.h"
