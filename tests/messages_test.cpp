@@ -1,4 +1,6 @@
 // Messages that no other test pins: whole strings, of errors and of DUET_DEBUG.
+#include <fmt/format.h>
+
 #include <unistd.h>
 
 #include <cstdio>
@@ -158,8 +160,7 @@ TEST(Messages, Debug) {
   EXPECT_EQ(debug_lines(1, [&] { g(wide); })[1], "plan 3: arg0 is f32[3], was f32[2]: axis 0 differs");
   const unsigned here = __LINE__ + 1;  // outside of a macro, whose line compilers see differently
   auto add_one = [&] { (void)(x + 1); };
-  EXPECT_EQ(debug_lines(2, add_one),
-            (std::vector<std::string>{fmt::format("run add f32[2] {}{}", at, here)}));
+  EXPECT_EQ(debug_lines(2, add_one), (std::vector<std::string>{fmt::format("run add f32[2] {}{}", at, here)}));
   EXPECT_TRUE(debug_lines(0, [&] { g(x); }).empty());
 }
 

@@ -2,6 +2,7 @@
 // every instruction set: the same bits each time, never more kernels than eagerly, every memory plan verified.
 //
 //   DUET_FUZZ_FIRST=17 DUET_FUZZ_COUNT=1 random_graph_test      runs one seed again; DUET_DEBUG=2 shows its operations
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -166,7 +167,8 @@ std::string run_case(uint32_t seed, int max_steps) {
 }
 
 TEST(RandomGraph, TheSameBitsInEveryMode) {
-  const int64_t first = environment("DUET_FUZZ_FIRST", 1), count = environment("DUET_FUZZ_COUNT", small_size() ? 40 : 1500);
+  const int64_t first = environment("DUET_FUZZ_FIRST", 1),
+                count = environment("DUET_FUZZ_COUNT", small_size() ? 40 : 1500);
   const int max_steps = static_cast<int>(environment("DUET_FUZZ_STEPS", 100));
   for (int64_t seed = first; seed < first + count; ++seed) {
     std::string wrong = run_case(static_cast<uint32_t>(seed), max_steps);
