@@ -2,7 +2,7 @@
 // together; compiled, host code runs at every call and tensor work comes from a plan; frozen, host code ran when it was
 // recorded.
 #include <duet/duet.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "lesson.h"
 

@@ -1,4 +1,6 @@
 // An MLP on real digits, trained eagerly, compiled and frozen in step, to the same bits. `04_mlp --help`: options.
+#include <fmt/format.h>
+
 #include <duet/duet.h>
 
 #include "mlp_report.h"

@@ -1,5 +1,7 @@
 // You learn: a trained model is a file. Train, save, load into a fresh model, freeze it, and ask it about a digit: what
 // it says is what the trained model says, bit for bit.
+#include <fmt/format.h>
+
 #include <duet/duet.h>
 #include <unistd.h>
 

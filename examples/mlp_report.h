@@ -1,6 +1,8 @@
 // What surrounds the training in 04_mlp: the command line and the JSON report.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <duet/duet.h>
 #include <unistd.h>
 

@@ -1,5 +1,7 @@
 #include "duet/dispatch.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstring>
 #include <limits>

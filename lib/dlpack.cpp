@@ -1,5 +1,7 @@
 #include "duet/dlpack.h"
 
+#include <fmt/format.h>
+
 #include <optional>
 
 namespace duet::dlpack::detail {
@@ -60,8 +62,8 @@ Tensor adopt(const Foreign* foreign, void* owner, void (*give_back)(void* owner)
                "from_dlpack: the elements are on a device of type {}{}; copy them to the CPU first", x.device_type,
                x.device_type == kCuda ? " (CUDA)" : "");
   const std::optional<DType> dtype = dtype_of(x.dtype);
-  check<DTypeError>(dtype.has_value(), "from_dlpack: duet has no dtype for the elements: {}; convert them first",
-                    text_of(x.dtype));
+  if (!dtype)
+    fail<DTypeError>("from_dlpack: duet has no dtype for the elements: {}; convert them first", text_of(x.dtype));
   check<ShapeError>(x.ndim >= 0 && x.ndim <= kMaxRank, "from_dlpack: {} axes; a tensor has 0 to {}", x.ndim, kMaxRank);
   check<ShapeError>(x.ndim == 0 || x.shape != nullptr, "from_dlpack: the extents of {} axes are missing", x.ndim);
   const Spec spec{*dtype, Shape(x.shape, static_cast<int>(x.ndim))};

@@ -1,5 +1,7 @@
 #include "duet/duel.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>

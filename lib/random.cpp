@@ -1,5 +1,7 @@
 #include "duet/random.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 

@@ -86,10 +86,22 @@ TEST(Idx, AFileBeyondMemory) {
   TempFolder folder;
   write_set(folder);
   const std::string path = folder / "train-images-idx3-ubyte";
-  std::filesystem::resize_file(path, size_t{1} << 40);
+  auto resize = [&](uint32_t n, uint32_t height, uint32_t width) {
+    write_file(path, idx({n, height, width}, ""));
+    std::filesystem::resize_file(path, size_t{1} << 40);
+  };
   std::string message;
+  resize(16, (1 << 18) - 1, (1 << 18) + 1);  // 2^40 - 16 pixels
   with_memory_limit(size_t{16} << 30, [&] { message = error_of<OutOfMemory>([&] { data::load_idx(folder.path()); }); });
   EXPECT_EQ(message, "load_idx: " + path + ": no memory for a file of 1099511627776 bytes");
+
+  // A size that does not fit the header needs no memory to be seen.
+  resize(16, 1 << 18, 1 << 18);
+  with_memory_limit(size_t{16} << 30, [&] { message = error_of<ParseError>([&] { data::load_idx(folder.path()); }); });
+  EXPECT_EQ(message, "load_idx: " + path + ": cut: 1099511627792 bytes announced, 1099511627776 there");
+  resize(3, 2, 2);
+  with_memory_limit(size_t{16} << 30, [&] { message = error_of<ParseError>([&] { data::load_idx(folder.path()); }); });
+  EXPECT_EQ(message, "load_idx: " + path + ": trailing bytes: 28 bytes announced, 1099511627776 there");
 }
 #endif
 

@@ -1,5 +1,7 @@
 #include "duet/duel.h"
 
+#include <fmt/format.h>
+
 #include <gtest/gtest.h>
 
 #include <cmath>

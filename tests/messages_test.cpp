@@ -1,4 +1,6 @@
 // Messages that no other test pins: whole strings, of errors and of DUET_DEBUG.
+#include <fmt/format.h>
+
 #include <unistd.h>
 
 #include <cstdio>

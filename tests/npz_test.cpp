@@ -1,6 +1,8 @@
 // .npz files: what is read beyond NumPy's own (tests/interchange has those), what is refused and with which words.
 #include "duet/io/npz.h"
 
+#include <fmt/format.h>
+
 #include <zlib.h>
 
 #include <cmath>

@@ -1,4 +1,6 @@
 // Random numbers: known words, statistics, the same bits everywhere, and keys used twice.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <set>

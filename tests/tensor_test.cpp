@@ -1,4 +1,6 @@
 // Tensors as values: construction, views, printing, access, storage.
+#include <fmt/format.h>
+
 #include <sstream>
 
 #include "expect.h"

@@ -162,7 +162,7 @@ class Life {
     return copy;
   }
   static std::string title(std::string_view what, std::string_view name) {
-    return name.empty() ? std::string(what) : fmt::format("{} {}", what, name);
+    return name.empty() ? std::string(what) : std::string(what) + " " + std::string(name);
   }
 
   WithMode<F> f_;

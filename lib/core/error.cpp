@@ -1,5 +1,7 @@
 #include "duet/core/error.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <string_view>
 
@@ -27,6 +29,8 @@ std::string to_string(const Line& line) {
   if (size_t slash = file.rfind('/'); slash != file.npos) file.remove_prefix(slash + 1);
   return fmt::format("{}{}:{}", line.grad_of ? "grad of " : "", file, line.line);
 }
+
+std::string formatted(fmt::string_view format, fmt::format_args args) { return fmt::vformat(format, args); }
 
 std::string shortest(double v) {
   return static_cast<double>(static_cast<float>(v)) == v ? fmt::format("{}", static_cast<float>(v))

@@ -1,6 +1,6 @@
 #include "duet/core/machine.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <fstream>
 

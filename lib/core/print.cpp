@@ -1,4 +1,6 @@
 // NumPy-like text of tensors.
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstdio>
 #include <ostream>

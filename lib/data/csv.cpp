@@ -1,6 +1,8 @@
 // The format: https://www.rfc-editor.org/rfc/rfc4180
 #include "duet/data/csv.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -130,13 +132,13 @@ bool is_tiny(std::string_view text) {
 float number(const Reader& reader, const Cell& cell) {
   if (cell.text.empty()) reader.bad(cell, "an empty cell; write nan for a missing number");
   std::string_view text = unsigned_plus(cell.text);
-  const char* end = text.data() + text.size();
+  const char *begin = text.data(), *end = begin + text.size();
   float value = 0;
-  auto [stop, error] = std::from_chars(text.data(), end, value);
+  auto [stop, error] = std::from_chars(begin, end, value);
   if (error == std::errc::result_out_of_range && stop == end) {
     // Tiny numbers become what they round to; huge ones are mistakes.
     double wide = 0;
-    const bool beyond = std::from_chars(text.data(), end, wide).ec != std::errc();
+    const bool beyond = std::from_chars(begin, end, wide).ec != std::errc();
     if (is_tiny(text)) return beyond ? std::copysign(0.f, text[0] == '-' ? -1.f : 1.f) : static_cast<float>(wide);
     reader.bad(cell, quote(cell.text) + " is out of the range of f32");
   }

@@ -1,6 +1,8 @@
 // The format: http://yann.lecun.com/exdb/mnist, "THE IDX FILE FORMAT".
 #include "duet/data/idx.h"
 
+#include <fmt/format.h>
+
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -42,6 +44,17 @@ uint64_t whole_size(std::string_view where, std::span<const uint8_t> start, int 
   if (overflow) fail<ParseError>("{}: impossible shape u8[{}]", where, dims);
   return size;
 }
+
+// ParseError unless a file that starts so has the size that its header says.
+void check_size(std::string_view where, std::span<const uint8_t> start, int rank, uint64_t size) {
+  const uint64_t whole = whole_size(where, start, rank);
+  if (whole != size)
+    fail<ParseError>("{}: {}: {} bytes announced, {} there", where, size < whole ? "cut" : "trailing bytes", whole,
+                     size);
+}
+
+// No IDX file starts like gzip, so the contents decide, not the name.
+bool is_gzip(std::span<const uint8_t> start) { return start.size() >= 2 && start[0] == 0x1f && start[1] == 0x8b; }
 
 #ifdef DUET_HAS_ZLIB
 std::vector<uint8_t> gunzip(std::string_view where, std::span<const uint8_t> packed, int rank) {
@@ -110,7 +123,10 @@ std::string find_file(const std::string& folder, const std::string& name) {
 Idx load_file(const std::string& path, int rank) {
   io::InputFile file("load_idx: " + path, path);
   return io::read_whole(file, [&] {
-    std::vector<uint8_t> bytes(file.size());
+    std::vector<uint8_t> bytes(static_cast<size_t>(std::min<uint64_t>(file.size(), header_size(rank))));
+    file.read(0, bytes);
+    if (!is_gzip(bytes)) check_size(file.where(), bytes, rank, file.size());  // before there is memory for all of it
+    bytes.resize(file.size());
     file.read(0, bytes);
     return parse_idx(file.where(), std::move(bytes), rank);
   });
@@ -142,14 +158,8 @@ Images load_images(const std::string& folder, const std::string& prefix) {
 
 Idx parse_idx(std::string_view where, std::vector<uint8_t> file, int rank) {
   Idx idx;
-  // No IDX file starts like gzip, so the contents decide, not the name.
-  bool packed = file.size() >= 2 && file[0] == 0x1f && file[1] == 0x8b;
-  idx.file = packed ? gunzip(where, file, rank) : std::move(file);
-  uint64_t whole = whole_size(where, idx.file, rank);
-  if (whole != idx.file.size()) {
-    fail<ParseError>("{}: {}: {} bytes announced, {} there", where, idx.file.size() < whole ? "cut" : "trailing bytes",
-                     whole, idx.file.size());
-  }
+  idx.file = is_gzip(file) ? gunzip(where, file, rank) : std::move(file);
+  check_size(where, idx.file, rank, idx.file.size());
   idx.header_bytes = header_size(rank);
   for (int i = 0; i < rank; ++i) idx.dims.push_back(big_endian(&idx.file[4 + 4 * static_cast<size_t>(i)]));
   return idx;

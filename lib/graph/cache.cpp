@@ -1,5 +1,7 @@
 #include "duet/graph/cache.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "duet/core/debug.h"

@@ -1,4 +1,6 @@
 #include "duet/ops/create.h"
+
+#include <fmt/format.h>
 #include "duet/ops/pad.h"
 #include "duet/ops/saved.h"
 #include "graph/check_passes.h"

@@ -1,5 +1,7 @@
 #include "graph/check_passes.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <cstring>

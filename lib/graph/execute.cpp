@@ -39,7 +39,7 @@ void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layo
   tables.shared.clear();
   for (const LabelCheck& c : l.checks) {
     LineOverride line(c.line);
-    CheckedIndices check("one_hot", strided(c.value, g, layouts, base), c.classes, false, "label");
+    const CheckedIndices check(c.op, strided(c.value, g, layouts, base), c.classes, false, "label");
   }
   for (int v : l.sources)
     tables.sources.push_back(v >= 0 ? strided(v, g, layouts, base).data

@@ -15,6 +15,7 @@ enum class LaunchKind : uint8_t {
 
 /// Labels that a kernel reads, checked before it writes anything.
 struct LabelCheck {
+  std::string_view op;
   int value;
   int64_t classes;
   Line line;

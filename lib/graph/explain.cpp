@@ -1,5 +1,7 @@
 #include "duet/graph/explain.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "graph/show.h"

@@ -1,4 +1,6 @@
 // explain's memory chart for terminals.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "duet/duel.h"

@@ -1,4 +1,6 @@
 // explain as a picture: the whole page.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "duet/duel.h"

@@ -1,4 +1,6 @@
 // explain as a picture: kernels as boxes with their operations, values as wires between them.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 

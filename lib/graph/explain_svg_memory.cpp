@@ -1,4 +1,6 @@
 // explain as a picture: kernels from left to right, offsets of the arena from bottom to top, a rectangle a buffer.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "duet/duel.h"

@@ -1,5 +1,7 @@
 #include "duet/graph/freeze.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>

@@ -185,7 +185,7 @@ void SegmentLowering::add_one_hot(cpu::Pass& pass, int id, const Node& n) {
   const int labels = n.inputs[0], y = n.outputs[0];
   const Spec &x = g_.value(labels).spec, &made_spec = g_.value(y).spec;
   const int64_t classes = n.attrs[1];
-  launch_->checks.push_back({labels, classes, n.line});
+  launch_->checks.push_back({OneHot::user(n.attrs), labels, classes, n.line});
   Shape rows = x.shape;
   rows.push_back(1);
   int64_t strides[kMaxRank] = {};

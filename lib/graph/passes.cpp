@@ -1,5 +1,7 @@
 #include "duet/graph/passes.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>

@@ -1,5 +1,7 @@
 #include "duet/graph/trace.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "duet/batch.h"

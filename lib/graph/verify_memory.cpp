@@ -1,5 +1,7 @@
 #include "graph/verify_memory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 

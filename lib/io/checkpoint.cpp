@@ -1,5 +1,7 @@
 #include "duet/io/checkpoint.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>

@@ -1,5 +1,7 @@
 #include "io/file.h"
 
+#include <fmt/format.h>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,6 +47,10 @@ void InputFile::read(uint64_t offset, std::span<uint8_t> to) const {
     offset += static_cast<uint64_t>(n);
     to = to.subspan(static_cast<size_t>(n));
   }
+}
+
+void no_memory_for(const InputFile& file) {
+  fail<OutOfMemory>("{}: no memory for a file of {} bytes", file.where(), file.size());
 }
 
 OutputFile::OutputFile(std::string where, const std::string& path) : where_(std::move(where)), path_(path) {

@@ -31,15 +31,17 @@ class InputFile {
   uint64_t size_ = 0;
 };
 
+[[noreturn]] void no_memory_for(const InputFile& file);
 /// What f makes of a file that is read whole; OutOfMemory, naming the file, when it does not fit into memory.
 template <class F>
 auto read_whole(const InputFile& file, F&& f) {
   try {
     return f();
   } catch (const std::bad_alloc&) {
+    no_memory_for(file);
   } catch (const std::length_error&) {
+    no_memory_for(file);
   }
-  fail<OutOfMemory>("{}: no memory for a file of {} bytes", file.where(), file.size());
 }
 
 /// A file under a temporary name next to `path`, which takes its place on commit() and vanishes without it.

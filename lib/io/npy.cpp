@@ -1,6 +1,8 @@
 // The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 #include "duet/io/npy.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>

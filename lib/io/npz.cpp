@@ -1,6 +1,8 @@
 // The format: https://numpy.org/doc/stable/reference/generated/numpy.savez.html
 #include "duet/io/npz.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <unordered_set>

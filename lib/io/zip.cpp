@@ -1,6 +1,8 @@
 // The format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (sections 4.3 to 4.5).
 #include "io/zip.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <unordered_set>
 

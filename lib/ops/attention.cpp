@@ -1,5 +1,7 @@
 #include "duet/ops/attention.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <limits>
 

@@ -170,7 +170,7 @@ void OneHot::infer(const Args& in, Attrs attrs, Spec* out) {
 void OneHot::run(const KernelCall& call) {
   const Strided& y = call.out[0];
   const int64_t classes = call.attrs[1];
-  const CheckedIndices label("one_hot", call.in[0], classes, false, "label");
+  const CheckedIndices label(user(call.attrs), call.in[0], classes, false, "label");
   if (y.shape->numel() == 0) return;  // storage of nothing has no address
   std::memset(y.data, 0, static_cast<size_t>(y.shape->numel()) * size_bytes(y.dtype));
   visit(y.dtype, [&](auto zero) {
@@ -208,7 +208,7 @@ Tensor embedding(const Operand& table, const Operand& index) {
 }
 
 Tensor one_hot(const Operand& labels, int64_t classes, DType dtype) {
-  int64_t attrs[] = {static_cast<int64_t>(dtype), classes};
+  const int64_t attrs[] = {static_cast<int64_t>(dtype), classes, 0};
   return dispatch(op<OneHot>(), {labels}, attrs);
 }
 

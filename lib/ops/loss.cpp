@@ -22,10 +22,12 @@ Tensor cross_entropy(const Operand& logits, const Operand& labels) {
       x.rank() > 0 && Shape(x.shape().begin(), x.rank() - 1) == y.shape(),
       "cross_entropy: logits and labels do not fit: {} and {}; labels have the logits' shape without the last axis",
       x.spec(), y.spec());
+  const int64_t attrs[] = {static_cast<int64_t>(boolean), x.shape()[x.rank() - 1], 1};
+  const Tensor hit = call_op<OneHot>(attrs, y);
   // Chosen, not multiplied by 1 and 0: another class may have a logit of −inf.
-  const Tensor picked = where(one_hot(y, x.shape()[x.rank() - 1], boolean), log_softmax(x), Operand::constant(0));
-  // By rows first, which end in the kernel that makes them.
-  return div(sum(sum(picked, -1)), Operand::constant(-static_cast<double>(y.numel())));  // minus the mean, in one division
+  const Tensor picked = where(hit, log_softmax(x), Operand::constant(0));
+  // By rows first, which end in the kernel that makes them; minus the mean, in one division.
+  return div(sum(sum(picked, -1)), Operand::constant(-static_cast<double>(y.numel())));
 }
 
 Tensor binary_cross_entropy(const Operand& logits, const Operand& targets) {

@@ -1,5 +1,7 @@
 #include "duet/ops/matmul.h"
 
+#include <fmt/format.h>
+
 #include "batch_call.h"
 #include "cpu/kernels.h"
 #include "cpu/threads.h"

@@ -9,7 +9,7 @@ namespace duet {
 
 /// How many threads `total` units are worth that take the time of moving or adding `work` elements.
 inline int64_t part_count(int64_t total, int64_t work) {
-  constexpr int64_t kParallelElements = 64 * 1024;
+  constexpr int64_t kParallelElements = int64_t{64} * 1024;
   return work < kParallelElements ? 1 : std::min<int64_t>(cpu::threads(), total);
 }
 

@@ -98,10 +98,14 @@ void sgd_update(Sgd& sgd, const std::vector<Tensor*>& parameters, const std::vec
   }
 }
 
-void check_adam(const char* who, float beta1, float beta2, float epsilon) {
+void check_betas(const char* who, float beta1, float beta2) {
   auto is_decay = [](float beta) { return beta >= 0 && beta < 1; };
   check<Error>(is_decay(beta1), "{}: beta1 must be at least 0 and below 1: {}", who, beta1);
   check<Error>(is_decay(beta2), "{}: beta2 must be at least 0 and below 1: {}", who, beta2);
+}
+
+void check_adam(const char* who, float beta1, float beta2, float epsilon) {
+  check_betas(who, beta1, beta2);
   check<Error>(epsilon > 0, "{}: epsilon must be positive: {}", who, epsilon);
 }
 
@@ -145,6 +149,7 @@ void adam_update(const char* who, const std::vector<Tensor*>& parameters, const 
 
 void lion_update(Lion& lion, const std::vector<Tensor*>& parameters, const std::vector<const Tensor*>& gradients,
                  const Operand& lr) {
+  check_betas("Lion", lion.beta1, lion.beta2);
   check_trees("Lion", parameters, gradients, state_of(lion.m));
   check_decays("Lion", lion.decays, parameters.size());
   check_rate("Lion", parameters, lr);

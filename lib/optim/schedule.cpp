@@ -12,6 +12,10 @@ void check_schedule(const char* name, int64_t step, int64_t length, int64_t leas
   check<Error>(length >= least, "{}: a length is below {}: {}", name, least, length);
 }
 
+void check_factor(const char* name, float factor) {
+  check<Error>(factor >= 0, "{}: a factor must not be negative: {}", name, factor);
+}
+
 double rising(int64_t step, float lr, int64_t warmup) {
   const double full = static_cast<double>(lr);
   return step < warmup ? full * (static_cast<double>(step) + 1) / (static_cast<double>(warmup) + 1) : full;
@@ -46,7 +50,7 @@ float warmup_cosine(int64_t step, float lr, int64_t warmup, int64_t steps, float
 float exponential_decay(int64_t step, float lr, float factor, int64_t every, std::source_location line) {
   LineScope scope(line);
   check_schedule("exponential_decay", step, every, 1);
-  check<Error>(factor >= 0, "exponential_decay: a factor must not be negative: {}", factor);
+  check_factor("exponential_decay", factor);
   return static_cast<float>(static_cast<double>(lr) * std::pow(static_cast<double>(factor),
                                                                static_cast<double>(step) / static_cast<double>(every)));
 }
@@ -54,6 +58,7 @@ float exponential_decay(int64_t step, float lr, float factor, int64_t every, std
 float step_decay(int64_t step, float lr, float factor, int64_t every, std::source_location line) {
   LineScope scope(line);
   check_schedule("step_decay", step, every, 1);
+  check_factor("step_decay", factor);
   return static_cast<float>(static_cast<double>(lr) *
                             std::pow(static_cast<double>(factor), static_cast<double>(step / every)));
 }

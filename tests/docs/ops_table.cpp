@@ -2,6 +2,8 @@
 // and gradients from the samples of the op tests and from the records, PyTorch's part from the golden cases,
 // descriptions from the headers. What is missing needs a reason here, and a reason for what is not missing is an error
 // too.
+#include <fmt/format.h>
+
 #include "docs/documented.h"
 #include "golden/index_cases.h"
 #include "golden/layers_cases.h"
@@ -62,7 +64,7 @@ const Texts kNoGradient = {
 /// Functions that are an operation of a list under another name.
 const Texts kOperation = {{"slice_axis", "slice"}};
 /// What has neither samples nor golden cases: the test that checks it in all modes.
-const Texts kTestedIn = {{"categorical", "random_test"}, {"Dropout", "nn_test"}, {"Lion", "optim_test"}};
+const Texts kTestedIn = {{"Dropout", "nn_test"}, {"Lion", "optim_test"}};
 
 /// What the golden files hold of an operation.
 struct Golden {

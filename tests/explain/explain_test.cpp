@@ -1,4 +1,6 @@
 // explain: its data, and its text whole for small functions.
+#include <fmt/format.h>
+
 #include <duet/duet.h>
 #include <gtest/gtest.h>
 

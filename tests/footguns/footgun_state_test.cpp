@@ -1,6 +1,8 @@
 // Random programs over a state that is passed by reference: rebinding, aliasing, swapping, views, item(), failing
 // calls. All lives must agree call by call, failed calls must leave the state as it was, and nothing handed out may
 // change.
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <random>
 

@@ -1,5 +1,7 @@
 // 200 training steps with a schedule: eager, compiled and frozen end with the same bits, on any number of threads and
 // any instruction set.
+#include <fmt/format.h>
+
 #include <optional>
 
 #include "cpu/kernels.h"

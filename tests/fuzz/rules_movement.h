@@ -202,7 +202,7 @@ DUET_RULE_OF(OneHot, 4) {
   const int64_t classes = w.shape()[w.rank() - 1];
   const Shape labels = part(w.shape(), 0, w.rank() - 1);
   if (classes == 0 && labels.numel() > 0) return {};
-  Made m{"one_hot", {}, {static_cast<int64_t>(w.dtype()), classes}, {w.spec}};
+  Made m{"one_hot", {}, {static_cast<int64_t>(w.dtype()), classes, 0}, {w.spec}};
   m.in.push_back(Growth::value(index_dtype(g), labels, -classes));
   return m;
 }

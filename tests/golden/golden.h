@@ -1,6 +1,8 @@
 // What PyTorch says against what duet does: cases in C++ for the tensors that make.py wrote under the same names.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <functional>
 #include <map>

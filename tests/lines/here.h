@@ -1,6 +1,8 @@
 // EXPECT_HERE(statement): what it throws names the line it stands on.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "expect.h"
 
 namespace duet {

@@ -1,6 +1,8 @@
 // Every public function that can fail names the user's line: the one in this file, never one inside duet.
 #include "lines/here.h"
 
+#include <fmt/format.h>
+
 namespace duet {
 namespace {
 

@@ -1,6 +1,8 @@
 // Lines of the transforms' errors.
 #include "lines/here.h"
 
+#include <fmt/format.h>
+
 namespace duet {
 namespace {
 

@@ -2,6 +2,8 @@
 // entry of its own and a reference in f64.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "ops/composite_cases.h"
 #include "ops/matmul_cases.h"
 #include "ops/reduce_cases.h"
@@ -12,7 +14,7 @@ namespace duet::testing {
 // is the same.
 struct Composites
     : OpList<struct Softmax, struct LogSoftmax, struct CrossEntropy, struct Mse, struct LayerNorm, struct Linear,
-             struct Mean, struct Eye, struct UniformIn, struct NormalAround, struct Bernoulli> {};
+             struct Mean, struct Eye, struct UniformIn, struct NormalAround, struct Bernoulli, struct Categorical> {};
 struct Softmax {
   static constexpr std::string_view name = "softmax";
 };
@@ -45,6 +47,9 @@ struct NormalAround {
 };
 struct Bernoulli {
   static constexpr std::string_view name = "bernoulli";
+};
+struct Categorical {
+  static constexpr std::string_view name = "categorical";
 };
 
 /// Softmax, or its logarithm, along an axis.
@@ -296,6 +301,26 @@ struct Generator<Bernoulli> {
     return stream_samples(
         "bernoulli", [](const Key& k, const Shape& s) { return bernoulli(k, 0.25, s); },
         [](double v) { return v < 0.25; }, true, 0);
+  }
+};
+// The largest of logits plus noise, along an axis that has elements.
+template <>
+struct Generator<Categorical> {
+  static std::vector<Sample> samples() {
+    return composite_samples("categorical", [](Sample& s, const Shape& shape, DType, Layout, int choice, Rng&) {
+      const int axis = shape.numel() == 0 ? shape.rank() - 1 : choice % shape.rank();
+      const Key key(static_cast<uint64_t>(choice));
+      s.inputs.push_back(key.data());
+      s.f = [=](const Tensors& x, float) { return categorical(Key(x[1]), x[0], axis); };
+      s.reference = [=](const std::vector<Values>& x, const std::vector<Shape>&, double) {
+        Values noisy = values_of(uniform(key, shape));
+        for (size_t i = 0; i < noisy.size(); ++i) noisy[i] = x[0][i] - std::log(-std::log(std::max(noisy[i], 0x1p-25)));
+        Expected e;
+        for (const Values& g : groups_of(noisy, shape, 1u << axis))
+          e.y.push_back(static_cast<double>(std::max_element(g.begin(), g.end()) - g.begin()));
+        return e;
+      };
+    });
   }
 };
 

@@ -1,6 +1,8 @@
 // Bits of tensors, for comparisons: "memcmp" everywhere in these tests means these bytes, NaN made canonical.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstring>
 #include <random>

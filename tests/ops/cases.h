@@ -2,6 +2,8 @@
 // f64.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <functional>
 #include <set>

@@ -2,6 +2,8 @@
 // differences, and kernels saved by compiling.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "cpu/kernels.h"
 #include "cpu/threads.h"
 #include "ops/cases.h"

@@ -1,6 +1,8 @@
 // Samples of operations made of others.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "ops/reduce_cases.h"
 
 namespace duet::testing {

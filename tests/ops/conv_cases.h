@@ -1,6 +1,8 @@
 // Samples of convolution, pooling, unfold and fold, with direct loops in f64 as references.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "ops/composite_cases.h"
 
 namespace duet::testing {

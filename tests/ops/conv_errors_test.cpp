@@ -1,4 +1,6 @@
 // What convolution and pooling say of operands that do not fit: whole messages, and inputs that are as before.
+#include <fmt/format.h>
+
 #include <limits>
 
 #include "expect.h"

@@ -1,6 +1,8 @@
 // Samples of ops that make tensors: numbers, ranges, and random streams against a Philox written out here.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 

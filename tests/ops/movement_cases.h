@@ -1,6 +1,8 @@
 // Samples of ops that move, pick or make elements: exact, against loops over indices.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "duet/random.h"
 #include "ops/cases.h"
 

@@ -1,6 +1,8 @@
 // Normalisations, losses, dropout and attention, each with a list entry of its own and a reference in f64.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "ops/composite_cases.h"
 
 namespace duet::testing {

@@ -51,6 +51,22 @@ TEST_F(NeuralErrors, Normalisations) {
   EXPECT_ERROR(DTypeError, batch_statistics(n), "batch_statistics: takes f32 or f64: i32[1,3]; use .to(f32)");
 }
 
+// Labels are data: a wrong one is found when the plan runs, and named as its user wrote it.
+TEST_F(NeuralErrors, ALabelOutOfRange) {
+  const Tensor logits = ones({2, 3}), good = tensor({2, 0}), bad = tensor({0, 3});
+  const auto loss = [](const Tensor& a, const Tensor& labels) { return cross_entropy(a * 2, labels); };
+  for (Mode mode : {Mode::eager, Mode::compiled, Mode::frozen}) {
+    auto f = with_mode(mode, loss);
+    const std::string right = bits(f(logits, good));
+    EXPECT_ERROR(IndexError, f(logits, bad),
+                 "cross_entropy: label 3 is out of range: element 1 of i32[2]; it must be in 0 to 2");
+    EXPECT_EQ(bits(f(logits, good)), right);
+    auto codes = with_mode(mode, [](const Tensor& labels) { return one_hot(labels, 3); });
+    codes(good);
+    EXPECT_ERROR(IndexError, codes(bad), "one_hot: label 3 is out of range: element 1 of i32[2]; it must be in 0 to 2");
+  }
+}
+
 TEST_F(NeuralErrors, Losses) {
   EXPECT_ERROR(ShapeError, binary_cross_entropy(x, c),
                "binary_cross_entropy: shapes do not broadcast: f32[2,3,4], f32[3]; axes must be equal or 1, aligned at "

@@ -1,4 +1,5 @@
 // What every op says of operands that do not fit: whole messages, and inputs that are as before.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "ops/cases.h"
@@ -248,7 +249,7 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
       {"cross_entropy: logits and labels do not fit: f32[2,3] and i32[2,3]; labels have the logits' shape without the "
        "last axis",
        [&] { cross_entropy(a, n); }},
-      {"one_hot: label 3 is out of range: element 0 of i32[2]; it must be in 0 to 2",
+      {"cross_entropy: label 3 is out of range: element 0 of i32[2]; it must be in 0 to 2",
        [&] {
          cross_entropy(a, tensor({3, 0}));
        }},

@@ -1,6 +1,8 @@
 // Samples of the pointwise ops: shapes, layouts, broadcasts, dtypes, values and numbers, each pair of which meets.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "ops/cases.h"
 
 namespace duet::testing {

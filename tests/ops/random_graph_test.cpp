@@ -2,6 +2,7 @@
 // every instruction set: the same bits each time, never more kernels than eagerly, every memory plan verified.
 //
 //   DUET_FUZZ_FIRST=17 DUET_FUZZ_COUNT=1 random_graph_test      runs one seed again; DUET_DEBUG=2 shows its operations
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>

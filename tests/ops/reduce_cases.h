@@ -1,6 +1,8 @@
 // Samples of reductions: naive loops in f64 are the reference, errors are measured against the sum of magnitudes.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "ops/cases.h"
 
 namespace duet::testing {

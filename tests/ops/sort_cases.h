@@ -1,6 +1,8 @@
 // Samples of sorts: std::sort over values in f64, and positions where those are equal, is the reference.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 

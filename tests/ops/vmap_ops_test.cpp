@@ -1,5 +1,6 @@
 // vmap of every operation of every list: row i of the result is the function of row i, bit for bit, with gradients, and
 // compiled too. A new operation needs a batching rule, or a reason here why it has none.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <map>

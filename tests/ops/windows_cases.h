@@ -1,6 +1,8 @@
 // Samples of sliding windows and of their gradient, which must agree with loops over every window.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "ops/movement_cases.h"
 
 namespace duet::testing {

@@ -45,10 +45,13 @@ struct ParseError : Error {
 /// A number as it was written: a float's few digits, not the many of the double it became.
 std::string shortest(double v);
 
+/// fmt::format, which fmt/core.h has no more since fmt 12 and whose own header is too heavy for this one.
+std::string formatted(fmt::string_view format, fmt::format_args args);
+
 /// The one formatter of user errors.
 template <class E, class... A>
 [[noreturn]] [[gnu::noinline, gnu::cold]] void fail(fmt::format_string<A...> format, A&&... args) {
-  throw E(fmt::format(format, std::forward<A>(args)...));
+  throw E(formatted(format, fmt::make_format_args(args...)));
 }
 
 /// Throws E with the formatted message unless `ok`.

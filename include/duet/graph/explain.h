@@ -129,7 +129,7 @@ void add_names(const A& arg, int position, LeafNames& names) {
       slot.argument = position;
       slot.leaf = leaf++;
       if (!name.empty())
-        names.emplace_back(graph::slot_name(slot), fmt::format("arg{}.{}", position, std::string(name)));
+        names.emplace_back(graph::slot_name(slot), "arg" + std::to_string(position) + "." + std::string(name));
     });
   }
 }

@@ -37,9 +37,12 @@ struct ScatterAdd : KernelOp<IndexOps, 3> {
   static uint64_t needs(unsigned wanted) { return (wanted & 4u) ? need_input(1) : 0; }
 };
 
-/// 1 where the class is the label, 0 elsewhere, along a new last axis (attributes: dtype, classes).
+/// 1 where the class is the label, 0 elsewhere, along a new last axis (attributes: dtype, classes, whose label:
+/// one_hot's own 0, cross_entropy's 1).
 struct OneHot : KernelOp<IndexOps, 1> {
   static constexpr std::string_view name = "one_hot";
+  /// Who reports a label that is out of range.
+  static std::string_view user(Attrs attrs) { return attrs.size() > 2 && attrs[2] != 0 ? "cross_entropy" : name; }
   static constexpr BatchRule batch = batch_same;
   static constexpr bool kMayThrow = true;
   static void infer(const Args& in, Attrs attrs, Spec* out);

@@ -11,6 +11,7 @@ namespace detail {
 
 void lion_update(Lion& lion, const std::vector<Tensor*>& parameters, const std::vector<const Tensor*>& gradients,
                  const Operand& lr);
+void check_betas(const char* who, float beta1, float beta2);
 
 }  // namespace detail
 
@@ -25,11 +26,13 @@ struct Lion {
   std::vector<Buffer> m = {};
   std::vector<uint8_t> decays = {};  // by parameter: 1 or 0
 
-  /// State for the parameters of `model`: zeros. `decays` is asked once for each parameter's leaf name, as AdamW's.
+  /// State for the parameters of `model`: zeros. Error unless 0 ≤ β < 1, as in update. `decays` is asked once for each
+  /// parameter's leaf name, as AdamW's.
   template <class M, class Decays = detail::EveryName>
   static Lion init(const M& model, LionOptions options = {}, Decays&& decays = {},
                    std::source_location line = std::source_location::current()) {
     LineScope scope(line);
+    detail::check_betas("Lion", options.beta1, options.beta2);
     return {options.beta1, options.beta2, options.weight_decay, detail::zero_buffers(model),
             detail::chosen(model, decays)};
   }

@@ -19,7 +19,7 @@ float warmup_cosine(int64_t step, float lr, int64_t warmup, int64_t steps, float
 /// lr·factor^(step / every), continuously. Error unless every ≥ 1 and factor ≥ 0.
 float exponential_decay(int64_t step, float lr, float factor, int64_t every = 1,
                         std::source_location line = std::source_location::current());
-/// lr·factor^⌊step / every⌋: a jump each `every` steps. Error unless every ≥ 1.
+/// lr·factor^⌊step / every⌋: a jump each `every` steps. Error unless every ≥ 1 and factor ≥ 0.
 float step_decay(int64_t step, float lr, float factor, int64_t every,
                  std::source_location line = std::source_location::current());
 

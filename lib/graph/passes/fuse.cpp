@@ -10,6 +10,8 @@
 // order; then pairs that read the same operand. A pair becomes one kernel when their elements are the same in the same
 // order, or one side works once a row of the other (groups.h), and no path leaves the kernel and comes back. Each pair
 // is recorded, taken or refused with the reason.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "duet/graph/passes.h"

@@ -35,6 +35,12 @@ inline std::optional<Tensor> dropout_step(Program& p, const Tensor& x) {
   if (!is_float(x.dtype())) return std::nullopt;
   return dropout(x, 0.25 * below(p.rng(), 4), fold_in(Key(11), below(p.rng(), 1000)));
 }
+inline std::optional<Tensor> categorical_step(Program& p, const Tensor& x) {
+  if (!is_float(x.dtype()) || x.rank() == 0) return std::nullopt;
+  const int axis = below(p.rng(), x.rank());
+  if (x.shape(axis) == 0) return std::nullopt;
+  return categorical(fold_in(Key(13), below(p.rng(), 1000)), x, axis);
+}
 inline std::optional<Tensor> attention_step(Program& p, const Tensor& x) {
   if (!is_float(x.dtype()) || x.rank() < 2 || x.rank() > 4 || x.shape(-2) > 130) return std::nullopt;
   if (x.numel() * x.shape(-2) > 4 * p.style().max_numel) return std::nullopt;
@@ -67,7 +73,8 @@ inline std::optional<Tensor> pool_step(Program& p, const Tensor& given) {
   return p.chance(2) ? max_pool2d(*x, kernel, options) : avg_pool2d(*x, kernel, options);
 }
 
-inline const std::vector<Step> kNeuralSteps = {rms_norm_step, group_norm_step, batch_norm_step, loss_step,
-                                               dropout_step,  attention_step,  conv_step,       pool_step};
+inline const std::vector<Step> kNeuralSteps = {rms_norm_step,  group_norm_step, batch_norm_step,
+                                               loss_step,      dropout_step,    categorical_step,
+                                               attention_step, conv_step,       pool_step};
 
 }  // namespace duet::testing
