@@ -22,7 +22,7 @@ constexpr Records<Ops...> records_of(const OpList<Ops...>*) {
 using Table = decltype(records_of(static_cast<const PointwiseOps*>(nullptr)));
 
 // Elements above which one eager call is shared out among threads.
-constexpr int64_t kParallelElements = 64 * 1024;
+constexpr int64_t kParallelElements = int64_t{64} * 1024;
 
 }  // namespace
 

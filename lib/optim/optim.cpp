@@ -198,7 +198,10 @@ Tensor clip(const std::vector<Tensor*>& gradients, const Operand& max_norm) {
   for (const Tensor* g : gradients)
     if (g->dtype() == DType::f64) dtype = DType::f64;
   Tensor squares = zeros({}, dtype);
-  for (const Tensor* g : gradients) squares = add(Operand(std::move(squares)), beside(squares, sum(square(*g))));
+  for (const Tensor* g : gradients) {
+    const Tensor more = beside(squares, sum(square(*g)));
+    squares = add(Operand(std::move(squares)), more);
+  }
   Tensor norm = sqrt(squares);
   // The 1e-6 keeps a norm of 0 from dividing; below max_norm the factor is 1 and no bit changes.
   const Tensor largest = max_norm.is_tensor() ? beside(norm, max_norm.tensor()) : Tensor();

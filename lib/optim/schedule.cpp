@@ -59,8 +59,9 @@ float step_decay(int64_t step, float lr, float factor, int64_t every, std::sourc
   LineScope scope(line);
   check_schedule("step_decay", step, every, 1);
   check_factor("step_decay", factor);
+  const int64_t jumps = step / every;
   return static_cast<float>(static_cast<double>(lr) *
-                            std::pow(static_cast<double>(factor), static_cast<double>(step / every)));
+                            std::pow(static_cast<double>(factor), static_cast<double>(jumps)));
 }
 
 }  // namespace duet::optim
