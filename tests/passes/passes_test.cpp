@@ -36,7 +36,7 @@ TEST(Passes, Idempotent) {
     for (const graph::Pass& pass : graph::passes()) {
       const graph::Graph once = run_pass(pass.name, g);
       // fuse makes kernels anew; the same ones.
-      const graph::Graph twice = run_pass(pass.name, expect::without_kernels(once));
+      const graph::Graph twice = run_pass(pass.name, pass.name == "fuse" ? expect::without_kernels(once) : once);
       ASSERT_EQ(text(twice), text(once)) << "program " << seed << ", pass " << std::string(pass.name);
       ASSERT_EQ(twice.values.size(), once.values.size()) << "program " << seed << ", pass " << std::string(pass.name);
       ASSERT_EQ(text(run_pass(pass.name, g)), text(once)) << "not deterministic: " << std::string(pass.name);

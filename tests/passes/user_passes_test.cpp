@@ -73,7 +73,7 @@ TEST(UserPasses, RunAfterCseAndBeforeDce) {
     EXPECT_EQ(plan->graph().nodes.size(), 2u);
     std::string order;
     for (const graph::PassRecord& r : plan->report().passes) order += r.name + " ";
-    EXPECT_EQ(order, "fold simplify cse no_double_abs dce fuse ");
+    EXPECT_EQ(order, "fold simplify cse no_double_abs dce fuse combine schedule ");
     EXPECT_EQ(plan->report().passes[3].purpose, "abs(abs(x)) is abs(x)");
   }
   // Each function has plans of its own: the same one without the pass is not served by a plan made with it.
@@ -115,9 +115,9 @@ TEST(UserPasses, Names) {
                "passes: pass 1 of the program's own has no name or no function; give it both");
   EXPECT_ERROR(Error, compile(f, {.with = {{"nothing", "", nullptr}}}),
                "passes: pass 0 of the program's own has no name or no function; give it both");
-  EXPECT_ERROR(
-      Error, compile(f, {.without = {"no_zero"}, .with = {kNoZeros}}),
-      "passes: there is no pass no_zero; the passes are fold, simplify, cse, dce, fuse, combine, schedule, plan_memory, no_zeros");
+  EXPECT_ERROR(Error, compile(f, {.without = {"no_zero"}, .with = {kNoZeros}}),
+               "passes: there is no pass no_zero; the passes are fold, simplify, cse, dce, fuse, combine, schedule, "
+               "plan_memory, no_zeros");
 }
 
 // The first bit that changes names the pass, the operation, its line and the element; nothing else happens.

@@ -227,24 +227,34 @@ class Scheduler {
 }  // namespace
 
 Graph schedule(Graph g, Report& report) {
-  const Scheduler scheduler(g);
-  std::vector<int> best(g.kernels.size());
-  for (size_t k = 0; k < best.size(); ++k) best[k] = static_cast<int>(k);
-  const int64_t trace_peak = scheduler.peak(best);
-  report.schedule = {"trace order", trace_peak, trace_peak};
-  for (const Order& o : kOrders) {
-    std::vector<int> order = scheduler.order(o);
-    const int64_t peak = scheduler.peak(order);
-    if (peak >= report.schedule.peak_bytes) continue;
-    report.schedule = {o.name, peak, trace_peak};
-    best = std::move(order);
+  report.schedule = {};
+  // The orders break ties by the order that there is, so a better one may lead to a better one still.
+  for (bool better = true; better;) {
+    const Scheduler scheduler(g);
+    std::vector<int> best(g.kernels.size());
+    for (size_t k = 0; k < best.size(); ++k) best[k] = static_cast<int>(k);
+    if (report.schedule.order.empty()) {
+      const int64_t peak = scheduler.peak(best);
+      report.schedule = {"trace order", peak, peak};
+    }
+    better = false;
+    for (const Order& o : kOrders) {
+      std::vector<int> order = scheduler.order(o);
+      const int64_t peak = scheduler.peak(order);
+      if (peak >= report.schedule.peak_bytes) continue;
+      report.schedule.order = o.name;
+      report.schedule.peak_bytes = peak;
+      best = std::move(order);
+      better = true;
+    }
+    if (!better) break;
+    std::vector<Kernel> kernels;
+    for (int k : best) {
+      for (int n : g.kernels[at(k)].nodes) g.nodes[at(n)].kernel = static_cast<int>(kernels.size());
+      kernels.push_back(std::move(g.kernels[at(k)]));
+    }
+    g.kernels = std::move(kernels);
   }
-  std::vector<Kernel> kernels;
-  for (int k : best) {
-    for (int n : g.kernels[at(k)].nodes) g.nodes[at(n)].kernel = static_cast<int>(kernels.size());
-    kernels.push_back(std::move(g.kernels[at(k)]));
-  }
-  g.kernels = std::move(kernels);
   return g;
 }
 
