@@ -66,25 +66,11 @@ Groups::Groups(Graph& g) : g_(g), layouts_(layouts(g)), group_of_(g.nodes.size()
       std::vector<int>& readers = readers_[static_cast<size_t>(layout(x).root)];
       if (readers.empty() || readers.back() != static_cast<int>(i)) readers.push_back(static_cast<int>(i));
     }
-    if (!g.kernels.empty()) continue;
-    Node& n = g.nodes[i];
-    Kernel alone{{static_cast<int>(i)}, {}};
-    Reduction r;
-    n.segment = 0;
-    n.space = Space::whole;
-    if (n.op->kind == OpClass::pointwise || n.op->kind == OpClass::cast) {
-      n.space = Space::elements;
-      alone.segments = {{g.value(n.outputs[0]).spec.shape.numel(), 0}};
-    } else if (is_reduction(g, n, r)) {
-      n.space = Space::elements;
-      alone.segments = {r.segment};
-    } else if (n.op == &op<OneHot>() && g.value(n.outputs[0]).spec.shape.numel() > 0) {
-      n.space = Space::elements;
-      alone.segments = {{g.value(n.outputs[0]).spec.shape.numel(), n.attrs[1]}};
-    }
-    groups_.push_back(make(alone));
+    if (g.kernels.empty()) groups_.push_back(make(alone(static_cast<int>(i))));
   }
-  for (const Kernel& kernel : g.kernels) groups_.push_back(make(kernel));
+  // A kernel of one operation may still become a part of a fused one.
+  for (const Kernel& kernel : g.kernels)
+    groups_.push_back(make(kernel.segments.empty() && kernel.nodes.size() == 1 ? alone(kernel.nodes[0]) : kernel));
   for (size_t k = 0; k < groups_.size(); ++k) {
     for (int n : groups_[k].nodes) group_of_[static_cast<size_t>(n)] = static_cast<int>(k);
     groups_[k].label = static_cast<int64_t>(k + 1) * kGap;
@@ -94,6 +80,22 @@ Groups::Groups(Graph& g) : g_(g), layouts_(layouts(g)), group_of_(g.nodes.size()
   head_ = groups_.empty() ? -1 : 0;
   tail_ = static_cast<int>(groups_.size()) - 1;
   seen_.assign(groups_.size(), 0);
+}
+
+Kernel Groups::alone(int node) {
+  Node& n = g_.nodes[static_cast<size_t>(node)];
+  const int64_t numel = g_.value(n.outputs[0]).spec.shape.numel();
+  Kernel kernel{{node}, {}};
+  Reduction r;
+  if (n.op->kind == OpClass::pointwise || n.op->kind == OpClass::cast)
+    kernel.segments = {{numel, 0}};
+  else if (is_reduction(g_, n, r))
+    kernel.segments = {r.segment};
+  else if (n.op == &op<OneHot>() && numel > 0)
+    kernel.segments = {{numel, n.attrs[1]}};
+  n.segment = 0;
+  n.space = kernel.segments.empty() ? Space::whole : Space::elements;
+  return kernel;
 }
 
 Groups::Group Groups::make(const Kernel& kernel) const {

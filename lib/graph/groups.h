@@ -80,6 +80,8 @@ class Groups {
   Group& at(int group) { return groups_[static_cast<size_t>(group)]; }
   const Group& at(int group) const { return groups_[static_cast<size_t>(group)]; }
   int64_t label(int group) const { return at(group).label; }
+  /// The kernel of one node, in the space where it could be fused.
+  Kernel alone(int node);
   Group make(const Kernel& kernel) const;
   const char* joined(int first, int second, Join how, Joined& out) const;
   const char* edge_refusal(const Joined& j, int value, int consumer) const;
