@@ -46,6 +46,7 @@ struct Launch {
   std::vector<cpu::Segment> segments;
 
   std::vector<std::vector<Access>> reads, writes;  // by source, by result
+  std::vector<std::pair<int, int>> roots, places;  // of sources and of results: value and index, sorted
 
   std::vector<int> nodes;  // for explain
   Line line;
@@ -75,8 +76,8 @@ struct Executable {
 /// Makes the launches of a graph's kernels.
 std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts);
 
-/// Fills `reads` and `writes`.
-void find_accesses(Launch& launch);
+/// Fills `reads`, `writes`, `roots` and `places`.
+void find_accesses(Launch& launch, const std::vector<Layout>& layouts);
 
 /// Pointers of one launch; kept from launch to launch.
 struct LaunchTables {

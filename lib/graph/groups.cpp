@@ -1,6 +1,8 @@
 #include "graph/groups.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "cpu/tiles.h"
 #include "duet/ops/index.h"
@@ -12,10 +14,21 @@ namespace duet::graph {
 namespace {
 
 constexpr size_t kMaxNodes = 256;       // of a segment: keeps its working set in the L1 cache
+constexpr size_t kMaxSegments = 4096;   // of a kernel
 constexpr int64_t kMaxRow = 16 * 1024;  // elements of a row that is kept until its reductions are known
 constexpr int64_t kSmall = 4096;        // elements that one thread may do for all
 constexpr int kMaxSearched = 128;       // groups between two that are to be joined
 constexpr int64_t kGap = int64_t{1} << 32, kRoom = 1024;  // between labels: at first, and at least after a move
+
+// Whether the dtype of labels has a number for each class.
+bool counts(DType dtype, int64_t classes) {
+  bool fits = false;
+  visit(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) fits = std::cmp_less_equal(classes - 1, std::numeric_limits<T>::max());
+  });
+  return fits;
+}
 
 constexpr size_t index(Space s) { return static_cast<size_t>(s); }
 
@@ -59,7 +72,12 @@ bool follows_rows(const Graph& g, const Layout& layout, int v, const Shape& spac
 
 // --- groups in their order ---
 
-Groups::Groups(Graph& g) : g_(g), layouts_(layouts(g)), group_of_(g.nodes.size(), -1), readers_(g.values.size()) {
+Groups::Groups(Graph& g)
+    : g_(g),
+      layouts_(layouts(g)),
+      group_of_(g.nodes.size(), -1),
+      readers_(g.values.size()),
+      next_throw_(g.nodes.size(), -1) {
   for (size_t i = 0; i < g.nodes.size(); ++i) {
     if (is_view(g.nodes[i]) && layout(g.nodes[i].outputs[0]).root != g.nodes[i].outputs[0]) continue;
     for (int x : g.nodes[i].inputs) {
@@ -67,6 +85,12 @@ Groups::Groups(Graph& g) : g_(g), layouts_(layouts(g)), group_of_(g.nodes.size()
       if (readers.empty() || readers.back() != static_cast<int>(i)) readers.push_back(static_cast<int>(i));
     }
     if (g.kernels.empty()) groups_.push_back(make(alone(static_cast<int>(i))));
+  }
+  int later = -1;
+  for (size_t i = g.nodes.size(); i-- > 0;) {
+    if (!g.nodes[i].op->may_throw) continue;
+    next_throw_[i] = later;
+    later = static_cast<int>(i);
   }
   // A kernel of one operation may still become a part of a fused one.
   for (const Kernel& kernel : g.kernels)
@@ -91,7 +115,7 @@ Kernel Groups::alone(int node) {
     kernel.segments = {{numel, 0}};
   else if (is_reduction(g_, n, r))
     kernel.segments = {r.segment};
-  else if (n.op == &op<OneHot>() && numel > 0)
+  else if (n.op == &op<OneHot>() && numel > 0 && counts(g_.value(n.inputs[0]).spec.dtype, n.attrs[1]))
     kernel.segments = {{numel, n.attrs[1]}};
   n.segment = 0;
   n.space = kernel.segments.empty() ? Space::whole : Space::elements;
@@ -156,17 +180,22 @@ void Groups::move_behind(int group, int place) {
 bool Groups::behind(int first, int second, std::vector<int>& between) const {
   between.clear();
   ++search_;
+  auto meet = [&](int group, int node) {
+    const int k = group_of(node);
+    if (k == second && group != first) return true;
+    if (k == group || k == second || seen_[static_cast<size_t>(k)] == search_ || label(k) > label(second)) return false;
+    seen_[static_cast<size_t>(k)] = search_;
+    between.push_back(k);
+    return false;
+  };
   auto visit = [&](int group) {
-    for (int n : at(group).nodes)
+    for (int n : at(group).nodes) {
+      // The first of two bad indices is reported, in every mode.
+      if (const int later = next_throw_[static_cast<size_t>(n)]; later >= 0 && meet(group, later)) return true;
       for (int v : g_.node(n).outputs)
-        for (int reader : readers(v)) {
-          const int k = group_of(reader);
-          if (k == second && group != first) return true;
-          if (k == group || k == second || seen_[static_cast<size_t>(k)] == search_ || label(k) > label(second))
-            continue;
-          seen_[static_cast<size_t>(k)] = search_;
-          between.push_back(k);
-        }
+        for (int reader : readers(v))
+          if (meet(group, reader)) return true;
+    }
     return false;
   };
   if (visit(first)) return true;
@@ -277,6 +306,8 @@ const char* Groups::refusal(int first, int second, Join how) const {
   if ((a.product && (b.product || b.reduces || b.columns)) || (b.product && (a.reduces || a.columns)))
     return "a product takes in elements only";
   if (how == Join::beside && (a.product || b.product)) return kAlone;
+  if (how == Join::beside && a.segments.size() + b.segments.size() > kMaxSegments)
+    return "the kernel would have more than 4,096 segments";
   Joined j;
   if (const char* why = joined(first, second, how, j)) return why;
   if (how != Join::beside && a.nodes.size() + b.nodes.size() > kMaxNodes && j.segments.size() == 1)

@@ -93,6 +93,7 @@ class Groups {
   std::vector<Group> groups_;
   std::vector<int> group_of_;              // by node
   std::vector<std::vector<int>> readers_;  // by root value
+  std::vector<int> next_throw_;            // by node that can find a bad index: the next one in program order
   int head_ = -1, tail_ = -1;
   mutable std::vector<int> seen_;  // by group: the search that met it last
   mutable int search_ = 0;

@@ -84,23 +84,33 @@ bool is_safe(const Access& read, const Access& write) {
 
 }  // namespace
 
-void find_accesses(Launch& launch) { Finder find(launch); }
+void find_accesses(Launch& launch, const std::vector<Layout>& layouts) {
+  Finder find(launch);
+  for (size_t k = 0; k < launch.sources.size(); ++k)
+    if (launch.sources[k] >= 0)
+      launch.roots.emplace_back(layouts[static_cast<size_t>(launch.sources[k])].root, static_cast<int>(k));
+  for (size_t k = 0; k < launch.results.size(); ++k) launch.places.emplace_back(launch.results[k], static_cast<int>(k));
+  std::sort(launch.roots.begin(), launch.roots.end());
+  std::sort(launch.places.begin(), launch.places.end());
+}
 
 bool can_compute_in_place(const Launch& launch, const Graph& g, const std::vector<Layout>& layouts, int operand,
                           int result) {
   auto layout = [&](int v) -> const Layout& { return layouts[static_cast<size_t>(v)]; };
   const Spec &a = g.value(operand).spec, &b = g.value(result).spec;
   if (size_bytes(a.dtype) != size_bytes(b.dtype) || a.shape.numel() != b.shape.numel()) return false;
-  const auto written = std::find(launch.results.begin(), launch.results.end(), result);
-  if (written == launch.results.end()) return false;
+  auto first_of = [](const std::vector<std::pair<int, int>>& in, int value) {
+    return std::lower_bound(in.begin(), in.end(), std::pair(value, -1));
+  };
+  const auto written = first_of(launch.places, result);
+  if (written == launch.places.end() || written->first != result) return false;
   // Operands of a matmul are read as a whole.
   for (int v : launch.inputs)
     if (layout(v).root == operand) return false;
-  const std::vector<Access>& writes = launch.writes[static_cast<size_t>(written - launch.results.begin())];
-  for (size_t k = 0; k < launch.sources.size(); ++k) {
-    const int v = launch.sources[k];
-    if (v < 0 || layout(v).root != operand) continue;
-    if (layout(v).offset != 0) return false;
+  const std::vector<Access>& writes = launch.writes[static_cast<size_t>(written->second)];
+  for (auto at = first_of(launch.roots, operand); at != launch.roots.end() && at->first == operand; ++at) {
+    const auto k = static_cast<size_t>(at->second);
+    if (layout(launch.sources[k]).offset != 0) return false;
     for (const Access& read : launch.reads[k])
       for (const Access& write : writes)
         if (!is_safe(read, write)) return false;

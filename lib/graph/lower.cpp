@@ -43,7 +43,7 @@ std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts) {
       l.outputs = n.outputs;
     }
     if (!kernel.segments.empty()) segments.run(kernel, l);
-    find_accesses(l);
+    find_accesses(l, layouts);
 
     // Bytes: what is read, each value once, and what is written.
     const int product = l.kind == LaunchKind::matmul ? l.outputs[0] : -1;

@@ -144,6 +144,8 @@ size_t size_bytes_of(const cpu::Pass& p) {
 }
 size_t size_bytes_of(const Launch& l) {
   size_t n = sizeof(Launch);
+  for (const auto& c : l.constants) n += c.size();
+  n += (l.sources.size() + l.results.size()) * (sizeof(int) + sizeof(std::pair<int, int>) + sizeof(Access));
   for (const cpu::SmallStep& s : l.before) n += sizeof s + size_bytes_of(s.pass);
   for (const cpu::SmallStep& s : l.after) n += sizeof s + size_bytes_of(s.pass);
   for (const cpu::Segment& s : l.segments)

@@ -131,6 +131,44 @@ TEST(Fusion, AttentionIsThreeKernels) {
       q, k, v, m);
 }
 
+TEST(Fusion, LabelsThatCannotCountTheClasses) {
+  const Tensor l = from_vector(std::vector<uint8_t>{5, 255, 0, 44}, {4}), x = numbers({4, 300});
+  launches([](const Tensor& v, const Tensor& y) { return sum(one_hot(y, 300) * v, 1); }, x, l);
+  launches([](const Tensor& v, const Tensor& y) { return cross_entropy(v, y); }, x, l);
+}
+
+// The bad index that eager mode meets first is reported in every mode, however kernels were put together.
+TEST(Fusion, TheFirstErrorIsReported) {
+  auto message = [](const auto& f, const auto&... args) -> std::string {
+    try {
+      f(args...);
+    } catch (const IndexError& e) {
+      return e.what();
+    }
+    return "none";
+  };
+  const Tensor x = numbers({2, 3}), table = numbers({4, 3}, 1), label = from_vector(std::vector<int32_t>{9, 0}, {2}),
+               row = from_vector(std::vector<int32_t>{0, 77}, {2});
+  auto f = [](const Tensor& v, const Tensor& t, const Tensor& l, const Tensor& i) {
+    const Tensor h = one_hot(l, 3);
+    const Tensor g = gather(t, i);
+    return h * v + g;
+  };
+  const std::string eager = message(f, x, table, label, row);
+  EXPECT_NE(eager.find("one_hot: label 9"), std::string::npos) << eager;
+  EXPECT_EQ(message(compile(f), x, table, label, row), eager);
+  EXPECT_EQ(message(freeze(f), x, table, label, row), eager);
+  auto two = [](const Tensor& v, const Tensor& w, const Tensor& l, const Tensor& k) {
+    const Tensor h = one_hot(l, 3), q = one_hot(k, 3) * v;
+    const Tensor z = softmax(matmul(q, w));
+    return std::pair(q, z * h);
+  };
+  const Tensor w = numbers({3, 3}, 4), other = from_vector(std::vector<int32_t>{0, 55}, {2});
+  const std::string first = message(two, x, w, label, other);
+  EXPECT_EQ(message(compile(two), x, w, label, other), first);
+  EXPECT_EQ(message(freeze(two), x, w, label, other), first);
+}
+
 struct Model {
   std::vector<nn::Linear> layers;
 };

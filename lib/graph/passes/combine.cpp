@@ -60,7 +60,9 @@ class Combiner {
         const int64_t extra = a.extra + held_by(a.group, b);
         if (extra > kLittle && !fits(a.group, b)) {
           report_.fusions.push_back({groups_.nodes(a.group).front(), groups_.nodes(b).front(), false,
-                                     "as one kernel they would take more memory", 0});
+                                     checks_ > kMaxChecks ? "too many kernels were weighed already"
+                                                          : "as one kernel they would take more memory",
+                                     0});
           continue;
         }
         // Small ones stay one space, so that they can still go before a kernel.

@@ -1,8 +1,8 @@
 // fold: computes, once and for all, what only numbers of the program itself decide. A tensor whose elements are all one
 // such number stands beside other operands as the number.
 //
-//   before   %1 = full(constant 1)    %2 = div_vjp(%1, constant 320)    %3 = broadcast_to(%2, [32,10])    %4 = mul(%3,
-//   %0) after    %4 = mul(constant 0.003125, %0)    (%1, %2 and %3 are left to dce)
+//   before   %1 = full(constant 1)    %2 = div_vjp(%1, constant 320)    %3 = mul(%2 repeated, %0)
+//   after    %3 = mul(constant 0.003125, %0)    (%1 and %2 are left to dce)
 //
 // The eager kernel computes, so the bits are the eager ones. Numbers given at run time are never read. What is folded
 // is one number: a tensor of different elements, like arange, is computed by the plan and never kept in it.
