@@ -16,7 +16,6 @@ namespace {
 constexpr size_t kMaxNodes = 256;       // of a segment: keeps its working set in the L1 cache
 constexpr size_t kMaxSegments = 4096;   // of a kernel
 constexpr int64_t kMaxRow = 16 * 1024;  // elements of a row that is kept until its reductions are known
-constexpr int64_t kSmall = 4096;        // elements that one thread may do for all
 constexpr int kMaxSearched = 128;       // groups between two that are to be joined
 constexpr int64_t kGap = int64_t{1} << 32, kRoom = 1024;  // between labels: at first, and at least after a move
 
@@ -25,7 +24,8 @@ bool counts(DType dtype, int64_t classes) {
   bool fits = false;
   visit(dtype, [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) fits = std::cmp_less_equal(classes - 1, std::numeric_limits<T>::max());
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+      fits = std::cmp_less_equal(classes - 1, std::numeric_limits<T>::max());
   });
   return fits;
 }

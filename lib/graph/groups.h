@@ -50,6 +50,8 @@ class Groups {
 
   /// The least of reasons: the groups do not run over the same number of elements or rows.
   static constexpr const char* kOtherSize = "the kernels have other numbers of elements";
+  /// Elements that one thread may do for all, before a kernel's segments or after them.
+  static constexpr int64_t kSmall = 4096;
   static constexpr const char* kAlone = "one of them is a kernel of its own";
   /// Why the groups cannot be joined in this way; null if they can.
   const char* refusal(int first, int second, Join how) const;

@@ -15,7 +15,6 @@ namespace duet::graph {
 namespace {
 
 constexpr int64_t kLittle = 256 * 1024;  // bytes
-constexpr int64_t kSmall = 4096;         // elements
 constexpr int kMaxChecks = 64;           // of the whole memory, in one graph
 
 class Combiner {
@@ -67,7 +66,7 @@ class Combiner {
         }
         // Small ones stay one space, so that they can still go before a kernel.
         int64_t small = 0;
-        const bool same = groups_.is_pointwise(a.group, small) && small <= kSmall &&
+        const bool same = groups_.is_pointwise(a.group, small) && small <= Groups::kSmall &&
                           groups_.refusal(a.group, b, Join::same) == nullptr;
         groups_.join(a.group, b, same ? Join::same : Join::beside);
         open.erase(open.begin() + static_cast<std::ptrdiff_t>(k));
@@ -90,9 +89,9 @@ class Combiner {
             std::find(seen.begin(), seen.end(), r) != seen.end())
           continue;
         seen.push_back(r);
-        const bool waits = std::ranges::any_of(
+        const bool read_later = std::ranges::any_of(
             groups_.readers(r), [&](int reader) { return !groups_.is_first(groups_.group_of(reader), later); });
-        if (!waits) held += bytes(r);
+        if (!read_later) held += bytes(r);
       }
     return held;
   }
