@@ -22,6 +22,14 @@ inline std::atomic<int64_t> blocks{0}, bytes{0}, live_bytes{0};
   duet::counted::live_bytes.fetch_add(static_cast<int64_t>(malloc_usable_size(p)), std::memory_order_relaxed);
   return p;
 }
+// Sanitizers bring their own, which a plain free() does not fit.
+[[gnu::noinline]] void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(size);
+  } catch (...) {
+    return nullptr;
+  }
+}
 [[gnu::noinline]] void operator delete(void* p) noexcept {
   if (p != nullptr)
     duet::counted::live_bytes.fetch_sub(static_cast<int64_t>(malloc_usable_size(p)), std::memory_order_relaxed);

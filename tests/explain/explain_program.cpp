@@ -15,7 +15,7 @@ int main() {
     results.push_back(frozen(x, 0.5f));
   }
   auto never_called = compile(&f);
-  auto last = new auto(compile(&f));  // never destroyed
+  static auto* const last = new auto(compile(&f));  // never destroyed
   results.push_back((*last)(x, 0.5f));
   Tensor changed = x;
   auto throws = compile([](Tensor& t) {
