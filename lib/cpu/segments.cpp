@@ -30,7 +30,7 @@ struct View {
       case Place::Kind::shared:
         return static_cast<char*>(tables.shared[p.index]);
       case Place::Kind::local:
-        return local[p.index];
+        return local != nullptr ? local[p.index] : nullptr;
     }
     return nullptr;
   }

@@ -85,13 +85,13 @@ std::optional<std::string> difference(const Tensor& was, const Tensor& is) {
     if (repeated && b.size() != 1) return std::nullopt;  // looked at in the operation that reads it
     for (size_t i = 0; i < a.size(); ++i) {
       const T x = a[i], y = b[repeated ? 0 : i];
-      if (std::memcmp(&x, &y, sizeof(T)) == 0) continue;
+      if (std::memcmp(static_cast<const void*>(&x), static_cast<const void*>(&y), sizeof(T)) == 0) continue;
       if constexpr (std::is_floating_point_v<T>)
         if (std::isnan(x) && std::isnan(y)) continue;
       std::string place;
       auto rest = static_cast<int64_t>(i);
       for (int axis = was.rank() - 1; axis >= 0; rest /= was.shape()[axis--])
-        place = std::to_string(rest % was.shape()[axis]) + (place.empty() ? "" : ",") + place;
+        place.insert(0, fmt::format("{}{}", rest % was.shape()[axis], place.empty() ? "" : ","));
       return fmt::format("[{}]: {} became {}", place, +x, +y);
     }
     return std::nullopt;

@@ -13,10 +13,10 @@
 namespace duet::graph {
 namespace {
 
-constexpr size_t kMaxNodes = 256;       // of a segment: keeps its working set in the L1 cache
-constexpr size_t kMaxSegments = 4096;   // of a kernel
-constexpr int64_t kMaxRow = 16 * 1024;  // elements of a row that is kept until its reductions are known
-constexpr int kMaxSearched = 128;       // groups between two that are to be joined
+constexpr size_t kMaxNodes = 256;                // of a segment: keeps its working set in the L1 cache
+constexpr size_t kMaxSegments = 4096;            // of a kernel
+constexpr int64_t kMaxRow = int64_t{16} * 1024;  // elements of a row that is kept until its reductions are known
+constexpr int kMaxSearched = 128;                // groups between two that are to be joined
 constexpr int64_t kGap = int64_t{1} << 32, kRoom = 1024;  // between labels: at first, and at least after a move
 
 // Whether the dtype of labels has a number for each class.

@@ -14,8 +14,8 @@
 namespace duet::graph {
 namespace {
 
-constexpr int64_t kLittle = 256 * 1024;  // bytes
-constexpr int kMaxChecks = 64;           // of the whole memory, in one graph
+constexpr int64_t kLittle = int64_t{256} * 1024;  // bytes
+constexpr int kMaxChecks = 64;                    // of the whole memory, in one graph
 
 class Combiner {
  public:
