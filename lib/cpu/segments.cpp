@@ -9,9 +9,6 @@
 namespace duet::cpu {
 namespace {
 
-// Below this many element-steps a second thread costs more than it saves.
-constexpr int64_t kParallelWork = int64_t{64} * 1024;
-
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // What a thread sees: the kernel's tables and its own blocks. A block's storage is addressed by positions in the whole
@@ -65,54 +62,29 @@ void reduce_rows(ReduceKind kind, DType dtype, const char* x, int64_t n, int64_t
 
 class SegmentRun {
  public:
-  SegmentRun(const Segment& s, const Tables& tables) : s_(s), tables_(tables) {
-    size_t steps = 0;
-    for (const Stage& stage : s.stages) {
-      steps += stage.elements.program.steps.size() + stage.reductions.size() + stage.columns.size();
-      columns_ |= !stage.columns.empty();
-      only_elements_ &= stage.rows.empty() && stage.reductions.empty() && stage.columns.empty();
-    }
-    only_elements_ &= s.stages.size() == 1;
-    work_ = s.rows * s.row * static_cast<int64_t>(std::max<size_t>(steps, 1));
-    if (s.in_chunks) {
-      units_ = s.rows * ceil_div(s.row, kReduceChunk);
-    } else if (only_elements_) {
-      units_ = ceil_div(s.rows * s.row, kTile);
-    } else {
-      block_ = std::clamp<int64_t>(kBlockElements / std::max<int64_t>(s.row, 1), 1, std::max<int64_t>(s.rows, 1));
-      // A chunk of the column order belongs to one thread, and is cut in equal blocks.
-      if (columns_)
-        while (kColumnChunk % block_ != 0) --block_;
-      unit_rows_ = columns_ ? std::max(block_, kColumnChunk) : block_;
-      if (columns_) block_ = std::min(block_, kColumnChunk);
-      units_ = ceil_div(s.rows, unit_rows_);
-    }
-  }
-
-  int64_t units() const { return units_; }
-  int64_t work() const { return work_; }
+  SegmentRun(const Segment& s, const Tables& tables) : s_(s), tables_(tables) {}
 
   void run(int64_t begin, int64_t end) const {
     if (begin >= end) return;
-    if (only_elements_) {
+    if (s_.only_elements) {
       const int64_t from = begin * kTile, to = std::min(s_.rows * s_.row, end * kTile);
       return run_pass(s_.stages[0].elements, {tables_}, from, to - from);
     }
     size_t bytes = 0;
-    const int64_t elements = s_.in_chunks ? kReduceChunk : block_ * s_.row;
+    const int64_t elements = s_.in_chunks ? kReduceChunk : s_.block_rows * s_.row;
     for (const Local& l : s_.locals) bytes += local_bytes(l, elements);
     auto* at = static_cast<char*>(thread_scratch(static_cast<int64_t>(bytes)));
     thread_local std::vector<char*> local;
     local.resize(s_.locals.size());
     if (s_.in_chunks) return run_chunks(begin, end, at, elements, local);
-    const int64_t last = std::min(s_.rows, end * unit_rows_);
-    for (int64_t row = begin * unit_rows_; row < last; row += block_)
-      run_block(row, std::min(block_, last - row), at, elements, local);
+    const int64_t last = std::min(s_.rows, end * s_.unit_rows);
+    for (int64_t row = begin * s_.unit_rows; row < last; row += s_.block_rows)
+      run_block(row, std::min(s_.block_rows, last - row), at, elements, local);
   }
 
  private:
   size_t local_bytes(const Local& l, int64_t elements) const {
-    const int64_t n = l.of_rows ? block_ : elements;
+    const int64_t n = l.of_rows ? s_.block_rows : elements;
     return static_cast<size_t>((n * l.bytes + 63) / 64 * 64);
   }
   // Storage of locals for a block whose first row and element these are.
@@ -160,11 +132,33 @@ class SegmentRun {
 
   const Segment& s_;
   const Tables& tables_;
-  bool columns_ = false, only_elements_ = true;
-  int64_t units_ = 0, work_ = 0, block_ = 1, unit_rows_ = 1;
 };
 
 }  // namespace
+
+void Segment::cut() {
+  size_t steps = 0;
+  bool columns = false;
+  only_elements = stages.size() == 1;
+  for (const Stage& stage : stages) {
+    steps += stage.elements.program.steps.size() + stage.reductions.size() + stage.columns.size();
+    columns |= !stage.columns.empty();
+    only_elements &= stage.rows.empty() && stage.reductions.empty() && stage.columns.empty();
+  }
+  work = rows * row * static_cast<int64_t>(std::max<size_t>(steps, 1));
+  if (in_chunks) {
+    units = rows * ceil_div(row, kReduceChunk);
+  } else if (only_elements) {
+    units = ceil_div(rows * row, kTile);
+  } else {
+    block_rows = std::clamp<int64_t>(kBlockElements / std::max<int64_t>(row, 1), 1, std::max<int64_t>(rows, 1));
+    // A chunk of the column order belongs to one thread, and is cut in equal blocks.
+    if (columns)
+      while (kColumnChunk % block_rows != 0) --block_rows;
+    unit_rows = columns ? kColumnChunk : block_rows;
+    units = ceil_div(rows, unit_rows);
+  }
+}
 
 void run_pass(const Pass& pass, const Tables& tables, int64_t begin, int64_t n) {
   run_pass(pass, View{tables}, begin, n);
@@ -189,13 +183,10 @@ void run_step(const SmallStep& step, const Tables& tables) {
 
 void run_segments(std::span<const Segment> segments, const Tables& tables) {
   int64_t work = 0;
-  for (const Segment& s : segments) work += SegmentRun(s, tables).work();
+  for (const Segment& s : segments) work += s.work;
   const int parts = work < kParallelWork ? 1 : threads();
   if (parts == 1) {
-    for (const Segment& s : segments) {
-      const SegmentRun run(s, tables);
-      run.run(0, run.units());
-    }
+    for (const Segment& s : segments) SegmentRun(s, tables).run(0, s.units);
     return;
   }
   // Each part takes its share of the work of all segments put one after the other.
@@ -204,14 +195,13 @@ void run_segments(std::span<const Segment> segments, const Tables& tables) {
     const double from = static_cast<double>(work) * static_cast<double>(part) / parts;
     const double to = static_cast<double>(work) * static_cast<double>(part + 1) / parts;
     for (const Segment& s : segments) {
-      const SegmentRun run(s, tables);
-      if (run.work() == 0) continue;
+      if (s.work == 0) continue;
       auto unit = [&](double at) {
-        const double share = std::clamp((at - before) / static_cast<double>(run.work()), 0.0, 1.0);
-        return static_cast<int64_t>(share * static_cast<double>(run.units()));
+        const double share = std::clamp((at - before) / static_cast<double>(s.work), 0.0, 1.0);
+        return static_cast<int64_t>(share * static_cast<double>(s.units));
       };
-      run.run(unit(from), part + 1 == parts ? run.units() : unit(to));
-      before += static_cast<double>(run.work());
+      SegmentRun(s, tables).run(unit(from), part + 1 == parts ? s.units : unit(to));
+      before += static_cast<double>(s.work);
     }
   });
 }

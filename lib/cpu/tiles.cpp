@@ -10,9 +10,6 @@
 namespace duet::cpu {
 namespace {
 
-// Below this many element-steps a second thread costs more than it saves.
-constexpr int64_t kParallelWork = int64_t{64} * 1024;
-
 // Storage of a thread for temporaries and gathered sources; grows, and is reused.
 struct Scratch {
   char* data = nullptr;

@@ -11,6 +11,8 @@
 namespace duet::cpu {
 
 inline constexpr int64_t kTile = 512;
+/// Below so many element-steps a second thread costs more than it saves.
+inline constexpr int64_t kParallelWork = int64_t{64} * 1024;
 
 /// How an operand follows the space: axes of the space, merged where strides allow, innermost last.
 struct Source {

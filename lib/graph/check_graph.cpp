@@ -1,9 +1,10 @@
-#include "duet/ops/create.h"
-
 #include <fmt/format.h>
+
+#include "duet/ops/create.h"
 #include "duet/ops/pad.h"
 #include "duet/ops/saved.h"
 #include "graph/check_passes.h"
+#include "graph/show.h"
 
 namespace duet::graph {
 namespace {
@@ -29,7 +30,7 @@ void infer(const Graph& g, const Node& n, Spec* specs) {
 
 class Checker {
  public:
-  Checker(const Pass& pass, Graph& g) : pass_(pass), g_(g), defined_(g.values.size(), 0) {}
+  Checker(const Pass& pass, Graph& g) : pass_(pass), g_(g), names_(value_names(g)), defined_(g.values.size(), 0) {}
 
   void run(const Interface& before) {
     LineOverride line(g_.nodes.empty() ? Line() : g_.nodes[0].line);
@@ -39,7 +40,7 @@ class Checker {
       const bool fits = (x.origin != Origin::slot || (x.index >= 0 && x.index < before.slots)) &&
                         (x.origin != Origin::number || (x.index >= 0 && x.index < before.numbers));
       require(fits, "{} is not one of the inputs; a pass adds constants and results of nodes only",
-              value_name(g_, static_cast<int>(v)));
+              name_of(static_cast<int>(v)));
     }
     require(g_.slots == before.slots && g_.numbers == before.numbers && g_.kernels.empty(),
             "the inputs were changed, or kernels were made; a pass changes values, nodes and outputs only");
@@ -62,13 +63,17 @@ class Checker {
   void require(bool ok, fmt::format_string<A...> format, A&&... args) const {
     if (!ok) fail<Error>("pass {}: {}", std::string(pass_.name), fmt::format(format, std::forward<A>(args)...));
   }
+  const std::string& name_of(int v) const {
+    static const std::string kConstant = "a constant";
+    return g_.value(v).origin == Origin::constant ? kConstant : names_[static_cast<size_t>(v)];
+  }
   bool exists(int v) const { return v >= 0 && v < static_cast<int>(g_.values.size()); }
 
   void check_read(const std::string& who, int v) const {
     require(exists(v), "{} reads value {} of {}; add it to Graph::values", who, v, g_.values.size());
     require(defined_[static_cast<size_t>(v)] != 0,
             "{} reads {}, which no node before it makes; keep nodes in an order in which they can run", who,
-            value_name(g_, v));
+            name_of(v));
   }
 
   void check_node(int i) {
@@ -93,10 +98,10 @@ class Checker {
               y);
       Value& made = g_.values[static_cast<size_t>(y)];
       require(defined_[static_cast<size_t>(y)] == 0, "{} makes {} once more; give it a value of its own", name,
-              value_name(g_, y));
+              name_of(y));
       require(made.spec == specs[k],
               "{} makes {}, and {} is said to be {}; give the value the operation's shape and type", name, specs[k],
-              value_name(g_, y), made.spec);
+              name_of(y), made.spec);
       defined_[static_cast<size_t>(y)] = 1;
       made.index = i;
       made.output = static_cast<int>(k);
@@ -105,6 +110,7 @@ class Checker {
 
   const Pass& pass_;
   Graph& g_;
+  const std::vector<std::string> names_;
   std::vector<char> defined_;  // values: can be read by now
 };
 
@@ -120,13 +126,7 @@ Graph in_order(const Pass& pass, const Interface& before, Graph g) {
 }
 
 std::string value_name(const Graph& g, int v) {
-  const Value& x = g.value(v);
-  if (x.origin == Origin::slot) return slot_name(x);
-  if (x.origin == Origin::number) return fmt::format("number{}", x.index);
-  if (x.origin == Origin::constant) return "a constant";
-  int made = 0;
-  for (int before = 0; before < v; ++before) made += g.value(before).origin == Origin::node;
-  return fmt::format("%{}", made);
+  return g.value(v).origin == Origin::constant ? "a constant" : value_names(g)[static_cast<size_t>(v)];
 }
 
 }  // namespace duet::graph

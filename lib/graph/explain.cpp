@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "graph/bytes.h"
 #include "graph/show.h"
 
 namespace duet {
@@ -54,10 +55,6 @@ class Reader {
  private:
   static size_t index(int i) { return static_cast<size_t>(i); }
   Explanation::Value value(int v) const { return {names_[index(v)], g_.value(v).spec}; }
-  int64_t bytes(int v) const {
-    const Spec& s = g_.value(v).spec;
-    return s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype));
-  }
   std::string leaf_name(const std::string& position) const {
     for (const auto& [known, name] : leaves_)
       if (known == position) return name;
@@ -130,8 +127,8 @@ class Reader {
       k.name += (k.name.empty() ? "" : "+") + std::string(n.op->name);
       for (int v : n.inputs) add_views(v, k.views, aliases);
       k.operations.push_back(operation(n));
-      for (int v : n.inputs) k.bytes_apart += bytes(v);
-      for (int v : n.outputs) k.bytes_apart += bytes(v);
+      for (int v : n.inputs) k.bytes_apart += value_bytes(g_, v);
+      for (int v : n.outputs) k.bytes_apart += value_bytes(g_, v);
     }
     return k;
   }
@@ -144,7 +141,7 @@ class Reader {
             to.op->name,
             r.fused,
             r.reason,
-            r.bytes > 0 ? r.bytes : 2 * bytes(between),
+            r.bytes > 0 ? r.bytes : 2 * value_bytes(g_, between),
             to.line};
   }
   static Explanation::Value workspace(const graph::Buffer& b) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "graph/bytes.h"
 #include "graph/lower_segments.h"
 
 namespace duet::graph {
@@ -48,9 +49,7 @@ std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts) {
     // Bytes: what is read, each value once, and what is written.
     const int product = l.kind == LaunchKind::matmul ? l.outputs[0] : -1;
     auto root = [&](int v) { return layouts[static_cast<size_t>(v)].root; };
-    auto count = [&](int v) {
-      l.bytes += g.value(v).spec.shape.numel() * static_cast<int64_t>(size_bytes(g.value(v).spec.dtype));
-    };
+    auto count = [&](int v) { l.bytes += value_bytes(g, v); };
     std::vector<int> read(l.inputs);
     for (int v : l.sources)
       if (v >= 0 && (product < 0 || root(v) != product)) read.push_back(v);

@@ -4,6 +4,7 @@
 
 #include "duet/ops/index.h"
 #include "duet/ops/pointwise.h"
+#include "graph/bytes.h"
 #include "graph/groups.h"
 #include "graph/hooks.h"
 #include "ops/convert.h"
@@ -11,7 +12,11 @@
 namespace duet::graph {
 namespace {
 
-constexpr int kStages = 1 << 12;  // more than a segment has
+// A pass over a segment, among all of its kernel; 0 is none.
+int pass_id(int segment, int stage, bool of_elements) {
+  constexpr int kStages = 1 << 12;  // more than a segment has
+  return 1 + (segment * kStages + stage) * 2 + (of_elements ? 1 : 0);
+}
 int64_t chunks_of(int64_t n, int64_t chunk) { return (n + chunk - 1) / chunk; }
 
 }  // namespace
@@ -30,8 +35,7 @@ bool SegmentLowering::small(const Node& n) const {
 // Which pass over a segment a node belongs to; 0 for small ones.
 int SegmentLowering::pass_of(const Node& n) {
   if (small(n)) return 0;
-  const int stage = made(n.outputs[0]).stage;
-  return 1 + ((n.segment * kStages) + stage) * 2 + (n.space == Space::rows ? 0 : 1);
+  return pass_id(n.segment, made(n.outputs[0]).stage, n.space != Space::rows);
 }
 
 void SegmentLowering::run(const Kernel& kernel, Launch& launch) {
@@ -61,6 +65,7 @@ void SegmentLowering::run(const Kernel& kernel, Launch& launch) {
       stage.rows.program.pack_temporaries();
       stage.elements.program.pack_temporaries();
     }
+  for (cpu::Segment& s : launch.segments) s.cut();
 }
 
 // A node's stage is the first one in which all that it reads is there. What rows are reduced to is there in the next.
@@ -115,7 +120,7 @@ void SegmentLowering::find_kept() {
 
 cpu::Place SegmentLowering::shared(int64_t size) {
   launch_->shared.push_back(launch_->workspace_bytes);
-  launch_->workspace_bytes += (size + 63) / 64 * 64;
+  launch_->workspace_bytes += aligned(size);
   return {cpu::Place::Kind::shared, static_cast<int>(launch_->shared.size() - 1), 0};
 }
 
@@ -217,12 +222,16 @@ void SegmentLowering::add_one_hot(cpu::Pass& pass, int id, const Node& n) {
 }
 
 // A source that is none of the kernel's own values: a value, or a constant of the launch.
-cpu::Register SegmentLowering::external(cpu::Pass& pass, int source, const cpu::Source& view) {
-  std::vector<int>& sources = launch_->sources;
-  auto found = std::find(sources.begin(), sources.end(), source);
-  if (found == sources.end()) found = sources.insert(sources.end(), source);
-  pass.in.push_back({cpu::Place::Kind::source, static_cast<int>(found - sources.begin()), 0});
+cpu::Register SegmentLowering::external(cpu::Pass& pass, int value, const cpu::Source& view) {
+  pass.in.push_back(source(value));
   return pass.program.add_source(view);
+}
+
+cpu::Place SegmentLowering::source(int value) {
+  std::vector<int>& sources = launch_->sources;
+  auto found = std::find(sources.begin(), sources.end(), value);
+  if (found == sources.end()) found = sources.insert(sources.end(), value);
+  return {cpu::Place::Kind::source, static_cast<int>(found - sources.begin()), 0};
 }
 
 void SegmentLowering::add_small(const Node& n) {
@@ -282,10 +291,7 @@ cpu::Register SegmentLowering::operand(cpu::Pass& pass, int id, int v, const Sha
     place = made(r).place;
     place.offset = layouts_[index(v)].offset * bytes(v);
   } else {
-    std::vector<int>& sources = launch_->sources;
-    auto found = std::find(sources.begin(), sources.end(), v);
-    if (found == sources.end()) found = sources.insert(sources.end(), v);
-    place.index = static_cast<int>(found - sources.begin());
+    place = source(v);
   }
   for (size_t k = 0; k < pass.in.size(); ++k) {  // the same value seen the same way
     const cpu::Source& t = pass.program.sources[k];
@@ -307,15 +313,14 @@ cpu::Place SegmentLowering::elements_of(const Node& n) {
     if (x.value == v && x.segment == n.segment) return x.place;
   cpu::Place place;
   if (!in_kernel(r) && layouts_[index(v)].dense) {
-    launch_->sources.push_back(v);
-    place.index = static_cast<int>(launch_->sources.size() - 1);
+    place = source(v);
   } else {
     cpu::Segment& s = segment(n);
     cpu::Pass& pass = s.stages[0].elements;
     if (pass.empty()) pass.program.clear(0);
     s.locals.push_back({bytes(v), false});
     place = {cpu::Place::Kind::local, static_cast<int>(s.locals.size() - 1), 0};
-    const cpu::Register from = operand(pass, 1 + n.segment * kStages * 2 + 1, v, spec.shape);
+    const cpu::Register from = operand(pass, pass_id(n.segment, 0, true), v, spec.shape);
     const cpu::Register to = pass.program.add_output(spec.dtype);
     pass.out.push_back(place);
     pass.program.add_step(cpu::kernels().instruction(ExprOp::move, spec.dtype == DType::f64), from, to);

@@ -49,7 +49,9 @@ class SegmentLowering {
   void add_to(cpu::Pass& pass, int id, const Node& n);
   void add_small(const Node& n);
   void add_one_hot(cpu::Pass& pass, int id, const Node& n);
-  cpu::Register external(cpu::Pass& pass, int source, const cpu::Source& view);
+  cpu::Register external(cpu::Pass& pass, int value, const cpu::Source& view);
+  /// The entry of a value in the launch's table of sources.
+  cpu::Place source(int value);
   void reduce(const Node& n);
   cpu::Register operand(cpu::Pass& pass, int id, int v, const Shape& space);
   cpu::Place elements_of(const Node& n);

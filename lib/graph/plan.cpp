@@ -4,14 +4,12 @@
 #include <chrono>
 
 #include "cpu/scratch.h"
+#include "graph/bytes.h"
 #include "graph/hooks.h"
 #include "graph/verify_memory.h"
 
 namespace duet::graph {
 namespace {
-
-constexpr int64_t kAlignment = 64;
-int64_t rounded(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // Decides where every value lives: fills offsets, outputs and donors.
 class StoragePlanner {
@@ -39,10 +37,7 @@ class StoragePlanner {
  private:
   static size_t index(int v) { return static_cast<size_t>(v); }
   int root(int v) const { return e_.layouts[index(v)].root; }
-  int64_t bytes(int v) const {
-    const Spec& s = g_.value(v).spec;
-    return rounded(s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype)));
-  }
+  int64_t bytes(int v) const { return aligned(value_bytes(g_, v)); }
   void use(int v, size_t k) {
     if (v >= 0)
       last_use_[index(root(v))] = std::max(last_use_[index(root(v))], static_cast<int>(k) - planted("short_life"));

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "duet/graph/passes.h"
+#include "graph/bytes.h"
 #include "graph/groups.h"
 
 namespace duet::graph {
@@ -33,10 +34,6 @@ class Combiner {
   }
 
  private:
-  int64_t bytes(int v) const {
-    const Spec& s = g_.value(v).spec;
-    return s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype));
-  }
   bool reduces(int group) const {
     return std::ranges::any_of(groups_.nodes(group), [&](int n) { return g_.node(n).op->kind == OpClass::reduction; });
   }
@@ -91,7 +88,7 @@ class Combiner {
         seen.push_back(r);
         const bool read_later = std::ranges::any_of(
             groups_.readers(r), [&](int reader) { return !groups_.is_first(groups_.group_of(reader), later); });
-        if (!read_later) held += bytes(r);
+        if (!read_later) held += value_bytes(g_, r);
       }
     return held;
   }
@@ -116,8 +113,8 @@ class Combiner {
       for (int v : g_.nodes[i].outputs) {
         int dies = place[i];
         for (int reader : groups_.readers(v)) dies = std::max(dies, place[static_cast<size_t>(reader)]);
-        change[static_cast<size_t>(place[i])] += bytes(v);
-        change[static_cast<size_t>(dies) + 1] -= bytes(v);
+        change[static_cast<size_t>(place[i])] += value_bytes(g_, v);
+        change[static_cast<size_t>(dies) + 1] -= value_bytes(g_, v);
       }
     }
     int64_t live = 0, most = 0;

@@ -15,6 +15,7 @@
 #include <algorithm>
 
 #include "duet/graph/passes.h"
+#include "graph/bytes.h"
 #include "graph/groups.h"
 
 namespace duet::graph {
@@ -44,11 +45,6 @@ class Fuser {
   }
 
  private:
-  int64_t bytes(int v) const {
-    const Spec& s = g_.value(v).spec;
-    return s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype));
-  }
-
   void collect() {
     std::vector<char> returned(g_.values.size(), 0);
     for (int o : g_.outputs) returned[static_cast<size_t>(groups_.layout(o).root)] = 1;
@@ -58,9 +54,10 @@ class Fuser {
       // What nobody else reads need not be written either.
       const int64_t moves = readers.size() == 1 && !returned[v] ? 2 : 1;
       if (producer >= 0)
-        for (int reader : readers) pairs_.push_back({producer, reader, moves * bytes(value)});
+        for (int reader : readers) pairs_.push_back({producer, reader, moves * value_bytes(g_, value)});
       if (g_.value(value).origin == Origin::number || g_.value(value).origin == Origin::constant) continue;
-      for (size_t i = 1; i < readers.size(); ++i) siblings_.push_back({readers[i - 1], readers[i], bytes(value)});
+      for (size_t i = 1; i < readers.size(); ++i)
+        siblings_.push_back({readers[i - 1], readers[i], value_bytes(g_, value)});
     }
     auto before = [](const Pair& a, const Pair& b) {
       if (a.bytes != b.bytes) return a.bytes > b.bytes;

@@ -12,11 +12,10 @@
 #include <queue>
 
 #include "duet/graph/passes.h"
+#include "graph/bytes.h"
 
 namespace duet::graph {
 namespace {
-
-constexpr int64_t kAlignment = 64;
 
 size_t at(int i) { return static_cast<size_t>(i); }
 
@@ -153,10 +152,8 @@ class Scheduler {
           const int r = root(x), made_in = maker(r);
           if (made_in < 0 || made_in == k) continue;
           if (place[at(r)] < 0) {
-            const Spec& s = g_.value(r).spec;
-            const int64_t bytes = s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype));
             place[at(r)] = static_cast<int>(values_.size());
-            values_.push_back({is_output[at(r)] ? 0 : (bytes + kAlignment - 1) / kAlignment * kAlignment, made_in, {}});
+            values_.push_back({is_output[at(r)] ? 0 : aligned(value_bytes(g_, r)), made_in, {}});
             work_[at(made_in)].makes.push_back(place[at(r)]);
           }
           Between& v = values_[at(place[at(r)])];
