@@ -55,7 +55,9 @@ inline __attribute__((always_inline)) const T* opaque(const T* p) {
   return p;
 }
 
-template <class P, int kRows, int kVecs, bool kKMajor>
+constexpr int64_t kAhead = 8;  // rows of a far B that are asked for before they are needed
+
+template <class P, int kRows, int kVecs, bool kKMajor, bool kFarB = false>
 void tile(const TileArgs<typename P::Element>& t) {
   using T = typename P::Element;
   constexpr int kBases = (kRows + 2) / 3;  // row r is base[r / 3] + r % 3 steps, which one address can say
@@ -80,6 +82,7 @@ void tile(const TileArgs<typename P::Element>& t) {
     for (int v = 0; v < kVecs; ++v) {
       bv[v] = P::load(b + v * P::kLanes);
       if constexpr (kVecs > 1) keep_in_register(bv[v]);
+      if constexpr (kFarB) __builtin_prefetch(b + kAhead * b_row + v * P::kLanes);
     }
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
@@ -133,6 +136,22 @@ struct Tiles {
 #if defined(__AVX512F__)
                                                    Row<7>::vecs,  Row<8>::vecs, Row<9>::vecs, Row<10>::vecs,
                                                    Row<11>::vecs, Row<12>::vecs
+#endif
+  };
+};
+
+/// Tiles of few rows, which read all of a large B once.
+template <class P>
+struct FarTiles {
+  using Kernel = TileKernel<typename P::Element>;
+  template <int kRows>
+  static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, false, true>, tile<P, kRows, 2, false, true>,
+                                            tile<P, kRows, 3, false, true>};
+  static constexpr const Kernel* rows[kWide.rows] = {vecs<1>, vecs<2>, vecs<3>,
+                                                     vecs<4>,
+#if defined(__AVX512F__)
+                                                     vecs<5>, vecs<6>, vecs<7>,
+                                                     vecs<8>
 #endif
   };
 };
