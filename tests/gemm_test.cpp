@@ -238,7 +238,7 @@ TEST(Gemm, NarrowProductsOfManyRows) {
 
 TEST(Gemm, FewRowsOfALargeB) {
   std::mt19937 rng(11);
-  for (int64_t m = 1; m <= 9; ++m) {
+  for (const int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 23, 32, 33}) {
     check_shape<float>(rng, m, 515, 515, {515, 1}, {520, 1}, false);
     if (HasFatalFailure()) return;
   }

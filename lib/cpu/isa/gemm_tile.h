@@ -55,9 +55,9 @@ inline __attribute__((always_inline)) const T* opaque(const T* p) {
   return p;
 }
 
-constexpr int64_t kAhead = 8;  // rows of a far B that are asked for before they are needed
+inline constexpr int64_t kAhead = 8;  // rows of a far B that are asked for before they are needed
 
-template <class P, int kRows, int kVecs, bool kKMajor, bool kFarB = false>
+template <class P, int kRows, int kVecs, bool kKMajor, bool kFarB>
 void tile(const TileArgs<typename P::Element>& t) {
   using T = typename P::Element;
   constexpr int kBases = (kRows + 2) / 3;  // row r is base[r / 3] + r % 3 steps, which one address can say
@@ -120,38 +120,23 @@ void tile(const TileArgs<typename P::Element>& t) {
 template <class T>
 using TileKernel = void (*)(const TileArgs<T>&);
 
-template <class P, bool kKMajor>
+template <class P, bool kKMajor, bool kFarB = false>
 struct Tiles {
   using Kernel = TileKernel<typename P::Element>;
   template <int kRows>
   struct Row {
     static constexpr Kernel widest() {
-      if constexpr (kRows <= kWide.rows) return tile<P, kRows, 3, kKMajor>;
+      if constexpr (kRows <= kWide.rows) return tile<P, kRows, 3, kKMajor, kFarB>;
       return nullptr;
     }
-    static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, kKMajor>, tile<P, kRows, 2, kKMajor>, widest()};
+    static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, kKMajor, kFarB>, tile<P, kRows, 2, kKMajor, kFarB>,
+                                              widest()};
   };
   static constexpr const Kernel* rows[kMaxRows] = {Row<1>::vecs,  Row<2>::vecs, Row<3>::vecs, Row<4>::vecs,
                                                    Row<5>::vecs,  Row<6>::vecs,
 #if defined(__AVX512F__)
                                                    Row<7>::vecs,  Row<8>::vecs, Row<9>::vecs, Row<10>::vecs,
                                                    Row<11>::vecs, Row<12>::vecs
-#endif
-  };
-};
-
-/// Tiles of few rows, which read all of a large B once.
-template <class P>
-struct FarTiles {
-  using Kernel = TileKernel<typename P::Element>;
-  template <int kRows>
-  static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, false, true>, tile<P, kRows, 2, false, true>,
-                                            tile<P, kRows, 3, false, true>};
-  static constexpr const Kernel* rows[kWide.rows] = {vecs<1>, vecs<2>, vecs<3>,
-                                                     vecs<4>,
-#if defined(__AVX512F__)
-                                                     vecs<5>, vecs<6>, vecs<7>,
-                                                     vecs<8>
 #endif
   };
 };
