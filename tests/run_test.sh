@@ -106,7 +106,7 @@ expect() {
     "$1" "$status" "$2" "$out" "$3" "$calls" "$4"
 }
 steps() { printf 'Configuring (%s)\nBuilding (build/%s)' "$1" "$1"; }
-demo_packages="libeigen3-dev libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev"
+demo_packages="libeigen3-dev libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libxbyak-dev"
 install="apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends"
 built="build build/release --target examples/04_mlp"
 

@@ -42,6 +42,7 @@ void run_pass(const Pass& pass, const View& view, int64_t begin, int64_t n) {
   for (size_t k = 0; k < pass.in.size(); ++k)
     in.push_back(pass.program.sources[k].constant != nullptr ? nullptr : view.at(pass.in[k]));
   for (const Place& p : pass.out) out.push_back(view.at(p));
+  if (pass.code) return pass.code.run(pass.program, in.data(), out.data(), begin, n);
   run_tiles(pass.program, in.data(), out.data(), begin, n);
 }
 
@@ -135,6 +136,12 @@ class SegmentRun {
 };
 
 }  // namespace
+
+void Pass::finish() {
+  if (empty()) return;
+  code = jit::Kernel(program, no_code);
+  program.pack_temporaries();
+}
 
 void Segment::cut() {
   size_t steps = 0;

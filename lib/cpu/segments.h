@@ -2,7 +2,7 @@
 // between them. A block of rows goes through all stages while it is in the nearest caches.
 #pragma once
 
-#include "cpu/tiles.h"
+#include "cpu/jit/jit.h"
 
 namespace duet::cpu {
 
@@ -24,6 +24,10 @@ struct Place {
 struct Pass {
   TileProgram program;
   std::vector<Place> in, out;
+  jit::Kernel code;     // of the program; the tile executor runs it where there is none,
+  std::string no_code;  // for this reason
+  /// When the program is whole: lets temporaries share storage, and compiles it.
+  void finish();
   bool empty() const { return program.steps.empty(); }
 };
 

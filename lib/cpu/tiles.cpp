@@ -73,6 +73,8 @@ void gather_as(const Source& s, const char* base, int64_t begin, int64_t n, char
 
 }  // namespace
 
+char* tile_scratch(size_t bytes) { return scratch.get(bytes); }
+
 Source make_source(DType dtype, const Shape& shape, const int64_t* strides, const Shape& space) {
   Source s;
   s.bytes = static_cast<uint8_t>(size_bytes(dtype));
@@ -134,13 +136,18 @@ Register TileProgram::add_output(DType dtype) {
   return static_cast<Register>(kOutput + static_cast<Register>(output_bytes.size() - 1));
 }
 
-void TileProgram::add_step(TileFn fn, Register in, Register out) {
-  Step step;
+void TileProgram::add_cast(TileFn fn, DType from, DType to, Register in, Register out) {
+  Step& step = steps.emplace_back();
   step.fn = fn;
   step.inputs = step.outputs = 1;
   step.in[0] = in;
   step.out[0] = out;
-  steps.push_back(step);
+  step.dtype = from;
+  step.to = to;
+}
+
+void TileProgram::add_move(DType dtype, Register in, Register out) {
+  add_cast(kernels().instruction(ExprOp::move, dtype == DType::f64), dtype, dtype, in, out);
 }
 
 void TileProgram::add_op(const OpRecord& op, DType dtype, const Register* in, const Register* out) {
@@ -149,6 +156,8 @@ void TileProgram::add_op(const OpRecord& op, DType dtype, const Register* in, co
     step.fn = tile_kernel(op, dtype);
     step.inputs = op.inputs;
     step.outputs = op.outputs;
+    step.op = &op;
+    step.dtype = dtype;
     std::copy_n(in, op.inputs, step.in);
     std::copy_n(out, op.outputs, step.out);
     steps.push_back(step);
@@ -172,6 +181,8 @@ void TileProgram::add_op(const OpRecord& op, DType dtype, const Register* in, co
     } else {
       Step step;
       step.fn = kernels().instruction(node.op, list.is_double);
+      step.instruction = node.op;
+      step.dtype = dtype;
       step.imm = node.imm;
       for (int operand : {node.a, node.b, node.c})
         if (operand >= 0) step.in[step.inputs++] = value[static_cast<size_t>(operand)];
@@ -191,7 +202,9 @@ void TileProgram::add_op(const OpRecord& op, DType dtype, const Register* in, co
       continue;
     }
     Step step;  // an operand, a constant, or a result met before
-    step.fn = kernels().instruction(op.bool_out ? ExprOp::mask_or : ExprOp::move, list.is_double);
+    step.instruction = op.bool_out ? ExprOp::mask_or : ExprOp::move;
+    step.fn = kernels().instruction(step.instruction, list.is_double);
+    step.dtype = dtype;
     step.inputs = op.bool_out ? 2 : 1;
     step.in[0] = step.in[1] = from;
     step.outputs = 1;

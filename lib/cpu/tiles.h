@@ -31,6 +31,9 @@ Source make_source(DType dtype, const Shape& shape, const int64_t* strides, cons
 /// Elements [begin, begin + n) of the space, made contiguous.
 void gather(const Source& source, const void* data, int64_t begin, int64_t n, void* out);
 
+/// Storage of this thread for gathered operands and temporaries; its contents do not survive the next call.
+char* tile_scratch(size_t bytes);
+
 /// What a step reads and writes: a source, a temporary, or an output.
 using Register = int32_t;
 inline constexpr Register kTemporary = 1 << 20, kOutput = 1 << 28;
@@ -41,6 +44,10 @@ struct Step {
   int8_t inputs = 0, outputs = 0;
   Register in[kMaxTileInputs] = {};
   Register out[kMaxTileOutputs] = {};
+  // What fn computes, for the JIT: an op, an instruction, or (`input`) a cast.
+  const OpRecord* op = nullptr;
+  ExprOp instruction = ExprOp::input;
+  DType dtype = DType::f32, to = DType::f32;
 };
 
 struct TileProgram {
@@ -54,7 +61,8 @@ struct TileProgram {
   Register add_source(const Source& s);
   Register add_output(DType dtype);
   Register add_temporary() { return static_cast<Register>(kTemporary + temporaries++); }
-  void add_step(TileFn fn, Register in, Register out);
+  void add_cast(TileFn fn, DType from, DType to, Register in, Register out);
+  void add_move(DType dtype, Register in, Register out);
   /// The steps of a pointwise op; a user's op has one an instruction. `dtype` is that of its operands, masks aside.
   void add_op(const OpRecord& op, DType dtype, const Register* in, const Register* out);
   /// Lets temporaries whose values are dead share storage.

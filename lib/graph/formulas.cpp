@@ -1,69 +1,17 @@
-// The scalar instructions of kernels, for DUET_DEBUG=4: formulas run over the recording number type.
+// The scalar instructions of kernels, for DUET_DEBUG=4.
 #include <fmt/format.h>
 
-#include "duet/formula.h"
-#include "duet/ops/pointwise.h"
 #include "graph/show.h"
+#include "ops/recorded.h"
 
 namespace duet::graph {
 namespace {
 
-struct Recorder {
-  ExprList (*forward)();
-  ExprList (*rule)();  // gradients of all inputs; the inputs are the rule's parameters
-};
-
-template <class Op, bool Double, int P>
-auto rule_parameter() {
-  constexpr Need need = kNeeds<Op>.of[P];
-  if constexpr (need.kind == Need::input && ((Op::kBoolIn >> need.index) & 1u))
-    return typename Expr<Double>::Mask{Expr<Double>::emit(ExprOp::input_mask, -1, -1, -1, P)};
-  else
-    return Expr<Double>::of(Expr<Double>::emit(ExprOp::input, -1, -1, -1, P));
-}
-template <class Op, bool Double>
-ExprList record_whole_rule() {
-  ExprList list;
-  list.is_double = Double;
-  if constexpr (HasVjp<Op>::value) {
-    ExprRecorder recorder(list);
-    [&]<int... P>(std::integer_sequence<int, P...>) {
-      auto g = Op::template vjp<Expr<Double>>(rule_parameter<Op, Double, P>()...);
-      for (int i = 0; i < Op::kInputs; ++i) list.outputs.push_back(result(g, i).node);
-    }
-    (std::make_integer_sequence<int, kNeeds<Op>.kCount>());
-  }
-  return list;
-}
-
-template <bool Double, class... Ops>
-Recorder recorder_of(int row, const OpList<Ops...>*) {
-  static constexpr Recorder table[] = {{record_formula<Ops, Double>, record_whole_rule<Ops, Double>}...};
-  return table[row];
-}
-
 // The instructions of a node; none where its operation has no formula of floats.
-ExprList instructions(const Node& n, DType dtype) {
-  const bool is_double = dtype == DType::f64;
-  if (n.op->formula != nullptr) return is_double ? n.op->formula->f64 : n.op->formula->f32;
-  if (n.op->kernel < 0 || (!is_float(dtype) && dtype != DType::boolean)) return {};
-  const auto* family = static_cast<const PointwiseOps*>(nullptr);
-  const Recorder record =
-      is_double ? recorder_of<true>(n.op->kernel, family) : recorder_of<false>(n.op->kernel, family);
-  if (n.op->vjp_mask == 0) return record.forward();
-  // The gradients that this record computes, of the parameters that they need.
-  ExprList list = record.rule();
-  const auto wanted = static_cast<unsigned>(n.op->vjp_mask);
-  const unsigned used = builtin(family, n.op->kernel).vjp_used(wanted);
-  std::vector<int> outputs;
-  for (size_t i = 0; i < list.outputs.size(); ++i)
-    if ((wanted >> i) & 1u) outputs.push_back(list.outputs[i]);
-  list.outputs = std::move(outputs);
-  prune(list);
-  for (ExprNode& e : list.nodes)
-    if (e.op == ExprOp::input || e.op == ExprOp::input_mask)
-      e.imm = static_cast<uint64_t>(__builtin_popcount(used & ((1u << e.imm) - 1)));
-  return list;
+const ExprList& instructions(const Node& n, DType dtype) {
+  static const ExprList kNone;
+  if (n.op->formula == nullptr && (n.op->kernel < 0 || (!is_float(dtype) && dtype != DType::boolean))) return kNone;
+  return recorded(*n.op, dtype == DType::f64);
 }
 
 constexpr const char* kNames[kExprOps] = {
@@ -87,7 +35,7 @@ std::vector<std::string> formula_texts(const Graph& g, const Kernel& kernel, con
     DType dtype = g.value(n.outputs[0]).spec.dtype;
     for (size_t k = n.inputs.size(); k-- > 0;)
       if (!((n.op->bool_in >> k) & 1u)) dtype = g.value(n.inputs[k]).spec.dtype;
-    const ExprList list = instructions(n, dtype);
+    const ExprList& list = instructions(n, dtype);
     std::vector<std::string> result(list.nodes.size());
     for (size_t k = 0; k < list.nodes.size(); ++k) {
       const ExprNode& e = list.nodes[k];

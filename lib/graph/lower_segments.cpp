@@ -58,12 +58,12 @@ void SegmentLowering::run(const Kernel& kernel, Launch& launch) {
   give_places();
   for (int i : kernel.nodes)
     if (g_.node(i).space != Space::whole) add(g_.node(i));
-  for (cpu::SmallStep& s : launch.before) s.pass.program.pack_temporaries();
-  for (cpu::SmallStep& s : launch.after) s.pass.program.pack_temporaries();
+  for (cpu::SmallStep& s : launch.before) s.pass.finish();
+  for (cpu::SmallStep& s : launch.after) s.pass.finish();
   for (cpu::Segment& s : launch.segments)
     for (cpu::Stage& stage : s.stages) {
-      stage.rows.program.pack_temporaries();
-      stage.elements.program.pack_temporaries();
+      stage.rows.finish();
+      stage.elements.finish();
     }
   for (cpu::Segment& s : launch.segments) s.cut();
 }
@@ -218,7 +218,8 @@ void SegmentLowering::add_one_hot(cpu::Pass& pass, int id, const Node& n) {
   const bool is_mask = made_spec.dtype == DType::boolean;
   const cpu::Register mask = is_mask ? m.in : pass.program.add_temporary();
   pass.program.add_op(op<Eq>(), x.dtype, in, &mask);
-  if (!is_mask) pass.program.add_step(cast_tile(DType::boolean, made_spec.dtype), mask, m.in);
+  if (!is_mask)
+    pass.program.add_cast(cast_tile(DType::boolean, made_spec.dtype), DType::boolean, made_spec.dtype, mask, m.in);
 }
 
 // A source that is none of the kernel's own values: a value, or a constant of the launch.
@@ -270,9 +271,10 @@ void SegmentLowering::add_to(cpu::Pass& pass, int id, const Node& n) {
     m.pass = id;
     m.in = out[k];
   }
-  if (n.op->kind == OpClass::cast)
-    pass.program.add_step(cast_tile(dtype, g_.value(n.outputs[0]).spec.dtype), in[0], out[0]);
-  else
+  if (n.op->kind == OpClass::cast) {
+    const DType to = g_.value(n.outputs[0]).spec.dtype;
+    pass.program.add_cast(cast_tile(dtype, to), dtype, to, in[0], out[0]);
+  } else
     pass.program.add_op(*n.op, dtype, in, out);
   plant_in_program(pass.program, n, dtype);
   pass.in.resize(pass.program.sources.size());  // constants of a user's formula
@@ -323,7 +325,7 @@ cpu::Place SegmentLowering::elements_of(const Node& n) {
     const cpu::Register from = operand(pass, pass_id(n.segment, 0, true), v, spec.shape);
     const cpu::Register to = pass.program.add_output(spec.dtype);
     pass.out.push_back(place);
-    pass.program.add_step(cpu::kernels().instruction(ExprOp::move, spec.dtype == DType::f64), from, to);
+    pass.program.add_move(spec.dtype, from, to);
   }
   gathered_.push_back({v, n.segment, place});
   return place;

@@ -150,7 +150,7 @@ void Cast::run(const KernelCall& call) {
   cpu::TileProgram program;
   program.clear(x.shape->numel());
   const cpu::Register from = program.add_source(cpu::make_source(x.dtype, *x.shape, x.strides, *x.shape));
-  program.add_step(cast_tile(x.dtype, y.dtype), from, program.add_output(y.dtype));
+  program.add_cast(cast_tile(x.dtype, y.dtype), x.dtype, y.dtype, from, program.add_output(y.dtype));
   const void* in[] = {x.data};
   void* out[] = {y.data};
   cpu::run_tiles(program, in, out);

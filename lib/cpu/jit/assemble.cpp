@@ -1,0 +1,285 @@
+#include "cpu/jit/assemble.h"
+
+#include <algorithm>
+#include <bit>
+#include <memory>
+
+#include "cpu/jit/assembler.h"
+
+namespace duet::cpu::jit {
+namespace {
+
+// More instructions than this would not stay in the nearest instruction cache.
+constexpr size_t kMaxInstructions = 4000;
+constexpr size_t kMaxInstructionBytes = 96;  // of one of the list, with what moves its operands; in two bodies
+constexpr size_t kMaxSlowPathBytes = 2048;
+
+bool is_pio2(Op op) { return op == Op::pio2_rest || op == Op::pio2_quadrant; }
+
+}  // namespace
+
+Assembler::Assembler(const List& list, bool wide, uint8_t* buffer, size_t bytes)
+    : CodeGenerator(bytes, buffer),
+      list_(list),
+      wide_(wide),
+      lanes_(wide ? 16 : 8),
+      registers_(wide ? 32 : 16),
+      values_(list.nodes.size()) {
+  for (const Instruction& x : list.nodes) slow_ |= is_pio2(x.op);
+}
+
+// --- what is known before the code ---
+
+int Assembler::pool_constant(uint32_t bits) {
+  const auto found = std::find(pool_.begin(), pool_.end(), bits);
+  const auto at = static_cast<int>(found - pool_.begin());
+  if (found == pool_.end()) pool_.push_back(bits);
+  return at * (wide_ ? 4 : 32);
+}
+
+void Assembler::place_constants() {
+  for (size_t i = 0; i < values_.size(); ++i)
+    if (list_.nodes[i].op == Op::constant) values_[i].constant = pool_constant(list_.nodes[i].imm);
+  if (slow_) {
+    pool_constant(0x7fffffffu);
+    pool_constant(std::bit_cast<uint32_t>(math::kTrigFast));
+  }
+  if (!wide_) pool_constant(~0u);
+  L(pool_label_);
+  for (uint32_t bits : pool_)
+    for (int copy = 0; copy < (wide_ ? 1 : 8); ++copy) dd(bits);
+  align(64);
+  byte_ones_ = static_cast<int>(getSize());
+  for (int k = 0; k < 4; ++k) dd(0x01010101u);
+  tail_table_ = static_cast<int>(getSize());  // eight lanes from lane 8 − n on: n of all ones, then zeros
+  for (int k = 0; k < 16; ++k) dd(k < 8 ? ~0u : 0);
+  align(64);
+}
+
+Xbyak::Address Assembler::pooled(int offset, bool one_lane) {
+  return wide_ && one_lane ? ptr_b[rip + pool_label_ + offset] : ptr[rip + pool_label_ + offset];
+}
+
+// Values that are the same for a whole row, and what is computed from them alone.
+void Assembler::find_uniform() {
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const Instruction& x = list_.nodes[i];
+    bool uniform = !is_store(x.op);
+    if (x.op == Op::load || x.op == Op::load_mask) uniform = list_.uniform[x.imm] != 0;
+    for (int operand : {x.a, x.b, x.c})
+      if (operand >= 0) uniform = uniform && values_[index(operand)].uniform;
+    values_[i].uniform = uniform;
+  }
+  for (size_t i = 0; i < values_.size(); ++i)
+    if (!values_[i].uniform)
+      for (int operand : {list_.nodes[i].a, list_.nodes[i].b, list_.nodes[i].c})
+        if (operand >= 0 && values_[index(operand)].uniform) values_[index(operand)].for_body = true;
+}
+
+// Who reads each value in the instructions of a row, or in those of its elements.
+void Assembler::count_uses(bool uniform) {
+  const auto n = static_cast<int>(values_.size());
+  for (Value& v : values_) v.next = v.end = 0;
+  auto for_each_use = [&](auto f) {
+    for (int i = 0; i < n; ++i) {
+      if (values_[index(i)].uniform != uniform) continue;
+      const Instruction& x = list_.nodes[index(i)];
+      if (x.a >= 0) f(x.a, i);
+      if (x.b >= 0 && x.b != x.a) f(x.b, i);
+      if (x.c >= 0 && x.c != x.a && x.c != x.b) f(x.c, i);
+    }
+    if (!uniform) return;
+    for (int i = 0; i < n; ++i)
+      if (values_[index(i)].for_body) f(i, n);
+  };
+  for_each_use([&](int v, int) { ++values_[index(v)].end; });
+  int at = 0;
+  for (Value& v : values_) {
+    v.next = at;
+    at += v.end;
+    v.end = v.next;
+  }
+  uses_.resize(index(at));
+  for_each_use([&](int v, int i) { uses_[index(values_[index(v)].end++)] = i; });
+}
+
+// Registers that the elements never need hold what every element reads.
+void Assembler::pin() {
+  count_uses(false);
+  std::vector<int> ends(values_.size() + 1, 0);  // values read for the last time, by instruction
+  int live = 0, most = 0;
+  std::vector<int> candidates;
+  for (size_t i = 0; i < values_.size(); ++i) {
+    Value& v = values_[i];
+    if (in_mask_register(static_cast<int>(i))) continue;
+    if (v.uniform) {
+      if (v.for_body) candidates.push_back(static_cast<int>(i));
+    } else if (v.end > v.next) {
+      v.lazy = list_.nodes[i].op == Op::load && v.end == v.next + 1;
+      if (!v.lazy) ++ends[index(uses_[index(v.end - 1)])];
+    }
+  }
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const Value& v = values_[i];
+    live -= ends[i];
+    if (!v.uniform && !v.lazy && v.end > v.next && !in_mask_register(static_cast<int>(i))) ++live;
+    most = std::max(most, live);
+  }
+  constexpr int kWorking = 4, kLeast = 8;  // operands on their way through a register
+  const int spare = registers_ - std::max(most + kWorking, kLeast);
+  std::stable_sort(candidates.begin(), candidates.end(), [&](int a, int b) {
+    const Value &x = values_[index(a)], &y = values_[index(b)];
+    return x.end - x.next > y.end - y.next;
+  });
+  for (int k = 0; k < spare && k < static_cast<int>(candidates.size()); ++k) {
+    Value& v = values_[index(candidates[index(k)])];
+    v.pinned = true;
+    v.reg = registers_ - 1 - k;
+  }
+}
+
+// --- the code ---
+
+// The instructions of a row, or of a register's worth of its elements.
+void Assembler::section(bool uniform, bool tail) {
+  tail_ = tail;
+  forget_registers();
+  count_uses(uniform);
+  for (size_t i = 0; i < values_.size(); ++i)
+    if (values_[i].uniform == uniform) emit(static_cast<int>(i));
+  if (!uniform) return;
+  for (size_t i = 0; i < values_.size(); ++i)
+    if (values_[i].for_body) spill(static_cast<int>(i));
+}
+
+// Exact reductions of large angles, with all registers as they were around the call.
+void Assembler::slow_paths() {
+  static const Xbyak::Reg64 kWords[] = {rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11};
+  using Helper = void (*)(const float*, float*, uint32_t*, int64_t);
+  static constexpr Helper kHelper = [](const float* x, float* r, uint32_t* n, int64_t lanes) {
+    for (int64_t i = 0; i < lanes; ++i) {
+      auto rest = math::Scalar<float>::of(r[i]);
+      math::ScalarBits quadrant(n[i]);
+      math::reduce_pio2(math::Scalar<float>::of(x[i]), rest, quadrant);
+      r[i] = rest.v;
+      n[i] = quadrant.v;
+    }
+  };
+  for (SlowPath& slow : slow_paths_) {
+    L(slow.begin);
+    vmovaps(ptr[rsp + kLanes], vec(slow.x));
+    vmovaps(ptr[rsp + kLanes + 64], vec(slow.r));
+    vmovaps(ptr[rsp + kLanes + 128], vec(slow.n));
+    for (int r = 0; r < registers_; ++r) vmovaps(ptr[rsp + kSaved + r * 64], vec(r));
+    for (int k = 1; wide_ && k < 8; ++k) kmovw(ptr[rsp + kSavedMasks + k * 8], Xbyak::Opmask(k));
+    for (size_t k = 0; k < std::size(kWords); ++k) mov(ptr[rsp + kSavedWords + k * 8], kWords[k]);
+    lea(rdi, ptr[rsp + kLanes]);
+    lea(rsi, ptr[rsp + kLanes + 64]);
+    lea(rdx, ptr[rsp + kLanes + 128]);
+    mov(ecx, lanes_);
+    mov(rax, reinterpret_cast<uint64_t>(kHelper));
+    vzeroupper();
+    call(rax);
+    for (size_t k = 0; k < std::size(kWords); ++k) mov(kWords[k], ptr[rsp + kSavedWords + k * 8]);
+    for (int k = 1; wide_ && k < 8; ++k) kmovw(Xbyak::Opmask(k), ptr[rsp + kSavedMasks + k * 8]);
+    for (int r = 0; r < registers_; ++r)
+      vmovaps(vec(r), r == slow.result ? ptr[rsp + kLanes + (slow.quadrant ? 128 : 64)] : ptr[rsp + kSaved + r * 64]);
+    jmp(slow.back, T_NEAR);
+  }
+}
+
+size_t Assembler::run() {
+  static const Xbyak::Reg64 kKept[] = {rbx, rbp, r12, r13, r14, r15};
+  place_constants();
+  find_uniform();
+  give_pointers();
+  const size_t entry = getSize();
+  // rdi: the streams, rsi: rows, rdx: elements of a row.
+  for (const Xbyak::Reg64& r : kKept) push(r);
+  mov(rax, rsp);
+  constexpr uint32_t kUnknown = 0x7fffffff;
+  sub(rsp, kUnknown);
+  const size_t frame = getSize() - 4;
+  and_(rsp, -64);
+  mov(ptr[rsp + kSavedStack], rax);
+  mov(ptr[rsp + kRows], rsi);
+  mov(esi, edx);
+  and_(esi, lanes_ - 1);
+  if (wide_) {
+    mov(eax, -1);
+    bzhi(eax, eax, esi);
+    kmovw(k7, eax);
+  } else {
+    neg(rsi);
+    lea(rax, ptr[rip + pool_label_ + (tail_table_ + 32)]);
+    vmovups(ymm0, ptr[rax + rsi * 4]);
+    vmovaps(ptr[rsp + kTailMask], ymm0);
+  }
+
+  Xbyak::Label row, loop, rest, row_end;
+  L(row);
+  for (size_t k = 0; k < pointers_.size(); ++k)
+    if (pointers_[k] >= 0) mov(Xbyak::Reg64(pointers_[k]), ptr[rdi + static_cast<int>(k) * 16]);
+  section(true, false);
+  pin();
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const Value& v = values_[i];
+    if (!v.pinned) continue;
+    if (v.slot >= 0)
+      vmovaps(vec(v.reg), ptr[rsp + slot_at(v.slot)]);
+    else if (wide_)
+      vbroadcastss(vec(v.reg), ptr[rip + pool_label_ + v.constant]);
+    else
+      vmovaps(vec(v.reg), pooled(v.constant, false));
+  }
+  xor_(eax, eax);
+  mov(rsi, rdx);
+  and_(rsi, -lanes_);
+  jz(rest, T_NEAR);
+  align(16);
+  L(loop);
+  section(false, false);
+  add(rax, lanes_);
+  cmp(rax, rsi);
+  jb(loop, T_NEAR);
+  L(rest);
+  cmp(rax, rdx);
+  jae(row_end, T_NEAR);
+  section(false, true);
+  L(row_end);
+  dec(qword[rsp + kRows]);
+  Xbyak::Label end;
+  jz(end, T_NEAR);
+  for (int k = 0; k < list_.sources + list_.outputs; ++k) {
+    mov(rax, ptr[rdi + k * 16 + 8]);
+    add(ptr[rdi + k * 16], rax);
+  }
+  jmp(row, T_NEAR);
+  L(end);
+  vzeroupper();
+  mov(rsp, ptr[rsp + kSavedStack]);
+  for (size_t k = std::size(kKept); k-- > 0;) pop(kKept[k]);
+  ret();
+  slow_paths();
+  rewrite(frame, static_cast<uint64_t>(slot_at(slots_) + 64), 4);
+  return entry;
+}
+
+Assembled assemble(const List& list, bool wide) {
+  Assembled code;
+  if (list.nodes.size() > kMaxInstructions) return code;
+  size_t slow = 0;
+  for (const Instruction& x : list.nodes) slow += is_pio2(x.op) ? 1 : 0;
+  const size_t most = 4096 + list.nodes.size() * (kMaxInstructionBytes * 2 + 64) + slow * 2 * kMaxSlowPathBytes;
+  const std::unique_ptr<uint8_t[]> buffer(new uint8_t[most]);
+  try {
+    Assembler assembler(list, wide, buffer.get(), most);
+    code.entry = assembler.run();
+    code.bytes.assign(buffer.get(), buffer.get() + assembler.size());
+  } catch (const Xbyak::Error&) {  // too long after all
+    code.bytes.clear();
+  }
+  return code;
+}
+
+}  // namespace duet::cpu::jit

@@ -1,0 +1,122 @@
+// One walk over a list that writes machine code: registers are given out on the way, and the value whose next use is
+// farthest goes to the stack when they run out.
+#pragma once
+
+#include <xbyak/xbyak.h>
+
+#include <optional>
+
+#include "cpu/jit/assemble.h"
+
+namespace duet::cpu::jit {
+
+class Assembler : private Xbyak::CodeGenerator {
+ public:
+  Assembler(const List& list, bool wide, uint8_t* buffer, size_t bytes);
+  size_t run();  // the entry
+  size_t size() const { return getSize(); }
+
+ private:
+  struct Value {
+    int reg = -1, slot = -1;  // where it is now
+    int constant = -1;        // or where it always is, in the pool
+    bool uniform = false;     // the same for a whole row
+    bool pinned = false;      // its register holds it for a whole row
+    bool lazy = false;        // loaded where it is used, once
+    bool for_body = false;    // uniform, and the body reads it
+    int next = 0, end = 0;    // of its uses in the section, in uses_
+  };
+  // What an instruction reads: a register, or memory.
+  struct Source {
+    Xbyak::Xmm reg;
+    std::optional<Xbyak::Address> memory;
+    operator const Xbyak::Operand&() const {
+      if (memory) return *memory;
+      return reg;
+    }
+  };
+  struct SlowPath {
+    Xbyak::Label begin, back;
+    int x, r, n, result;  // registers
+    bool quadrant;
+  };
+
+  // --- the frame, in bytes from rsp ---
+  static constexpr int kSavedStack = 0, kRows = 8, kBytes = 16, kTailMask = 32;
+  static constexpr int kLanes = 64;               // three registers' worth for a slow path
+  static constexpr int kSaved = kLanes + 3 * 64;  // every register
+  static constexpr int kSavedMasks = kSaved + 32 * 64, kSavedWords = kSavedMasks + 64;
+  static constexpr int kSlowSlots = kSavedWords + 128;
+  int slot_at(int slot) const { return (slow_ ? kSlowSlots : kLanes) + slot * 64; }
+
+  // --- assemble.cpp: the shape of the code ---
+  void place_constants();
+  int pool_constant(uint32_t bits);
+  void find_uniform();
+  void count_uses(bool uniform);
+  void pin();
+  void section(bool uniform, bool tail);
+  void slow_paths();
+  Xbyak::Address pooled(int offset, bool one_lane);
+
+  // --- streams.cpp ---
+  void give_pointers();
+  Xbyak::RegExp element(int stream, int bytes);
+  void load_row_element(int i);
+  void load_element(int i, int to);
+  void store_element(const Instruction& x);
+  void load_mask(int i, int to);
+  void store_mask(const Instruction& x);
+  void copy_tail_bytes(const Xbyak::RegExp& from, bool to_frame);
+
+  // --- registers.cpp ---
+  bool is_mask(int value) const { return gives_mask(list_.nodes[index(value)].op); }
+  bool in_mask_register(int value) const { return wide_ && is_mask(value); }
+  void forget_registers();
+  int take(bool mask);
+  void give(int value, int reg);  // the register holds the value from now on
+  void free(int reg, bool mask) { (mask ? free_masks_ : free_) |= 1u << reg; }
+  void release_operands(int i);
+  void release(int value, int i);
+  void spill(int value);
+  int in_register(int value);
+  Source source(int value);
+  bool in_memory(int value) const { return values_[index(value)].reg < 0; }
+  void lock(int reg, bool mask) { (mask ? locked_masks_ : locked_) |= 1u << reg; }
+  bool dies(int value, int i) const;
+  int next_use(int value) const;
+
+  // --- emit.cpp: the instructions ---
+  void emit(int i);
+  void binary(int i);
+  void unary(int i);
+  void multiply_add(int i);
+  void compare(int i);
+  void masks(int i);
+  void blend(int i);
+  void shift(int i);
+  void multiply_high(int i);
+  void reduce_angle(int i);
+
+  static size_t index(int i) { return static_cast<size_t>(i); }
+  Xbyak::Xmm vec(int reg) const { return {wide_ ? Xbyak::Operand::ZMM : Xbyak::Operand::YMM, reg}; }
+  Xbyak::Xmm quarter(int reg) const { return Xbyak::Xmm(reg); }
+
+  const List& list_;
+  const bool wide_;
+  const int lanes_, registers_;
+  bool slow_ = false, tail_ = false;
+  std::vector<Value> values_;
+  std::vector<int> uses_;      // by value, where the section reads it
+  std::vector<int> pointers_;  // by stream: a register, −1: in the table only, −2: not used element by element
+  std::vector<int> free_slots_;
+  int slots_ = 0;
+  std::vector<uint32_t> pool_;
+  int byte_ones_ = 0, tail_table_ = 0;
+  Xbyak::Label pool_label_;
+  uint32_t free_ = 0, free_masks_ = 0, locked_ = 0, locked_masks_ = 0;
+  int owner_[32], mask_owner_[8];
+  std::vector<SlowPath> slow_paths_;
+};
+
+}  // namespace duet::cpu::jit

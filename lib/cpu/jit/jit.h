@@ -1,0 +1,67 @@
+// Machine code for tile programs: values stay in registers from one step to the next. Same bits as the tile executor,
+// which runs what the JIT leaves: programs of other types than f32 and masks, and everything where there is no xbyak,
+// no x86-64 with AVX2, or no executable memory.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cpu/tiles.h"
+
+namespace duet::cpu::jit {
+
+/// Where a stream of elements begins, and how many bytes it goes on from row to row.
+struct Stream {
+  char* at;
+  int64_t step;
+};
+
+/// The code of a list of instructions; shared by all programs that are the same list.
+class Code {
+ public:
+  /// Runs `rows` rows of `n` elements. One stream for each source, then one for each output, which the call moves on.
+  using Fn = void (*)(Stream* streams, int64_t rows, int64_t n);
+
+  Code(const void* code, size_t bytes, size_t entry) : code_(code), bytes_(bytes), entry_(entry) {}
+  ~Code();
+  Code(const Code&) = delete;
+  void operator()(Stream* streams, int64_t rows, int64_t n) const {
+    reinterpret_cast<Fn>(reinterpret_cast<uintptr_t>(code_) + entry_)(streams, rows, n);
+  }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  const void* code_;
+  size_t bytes_, entry_;
+};
+
+/// A program's code, and how its operands lie.
+class Kernel {
+ public:
+  Kernel() = default;
+  /// Compiles; empty when the tile executor has to run the program: `reason` then says why.
+  Kernel(const TileProgram& program, std::string& reason);
+
+  explicit operator bool() const { return code_ != nullptr; }
+  /// As run_tiles.
+  void run(const TileProgram& program, const void* const* data, void* const* out, int64_t begin, int64_t n) const;
+  size_t code_bytes() const { return code_ != nullptr ? code_->bytes() : 0; }
+
+ private:
+  void run_rows(const TileProgram& program, const void* const* data, void* const* out, int64_t begin, int64_t n,
+                char* gathered, int64_t gathered_from) const;
+
+  std::shared_ptr<const Code> code_;
+  int64_t row_ = 0;             // elements between which no operand jumps; 0: all
+  int64_t rows_in_step_ = 0;    // rows between which all operands move on evenly; 0: all
+  std::vector<char> gathered_;  // by source: copied first, its elements lie otherwise
+  bool gathers_ = false;
+};
+
+/// Whether new programs are compiled: not when DUET_JIT=0.
+bool enabled();
+void set_enabled(bool on);
+/// Kernels alive, for tests.
+size_t codes();
+
+}  // namespace duet::cpu::jit

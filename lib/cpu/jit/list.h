@@ -1,0 +1,96 @@
+// What a tile program computes, as one list of scalar instructions in which equal ones are shared.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cpu/tiles.h"
+
+namespace duet::cpu::jit {
+
+/// f32 and u32 are both 32 bits of a lane; masks are a type of their own.
+enum class Op : uint8_t {
+  load,       // imm: the source
+  load_mask,  // a byte
+  constant,   // imm: its bits
+  add,
+  sub,
+  mul,
+  div,
+  sqrt,
+  min,       // a < b ? a : b
+  max,       // a > b ? a : b
+  fma,       // a·b + c
+  fms,       // a·b − c
+  fnma,      // −a·b + c
+  fnms,      // −a·b − c
+  scale,     // a·2^b for a whole b, rounded once
+  mantissa,  // of a, in [1, 2), NaN for a < 0
+  exponent,  // of a
+  from_int,
+  lt,
+  le,
+  eq,
+  ne,
+  mask_and,
+  mask_or,
+  mask_not,
+  select,  // a ? b : c
+  bits_add,
+  bits_sub,
+  bits_and,
+  bits_or,
+  bits_xor,
+  shl,
+  shr,
+  sar,  // imm: the distance
+  mul_lo,
+  mul_hi,
+  bits_eq,
+  pio2_rest,  // of x, the fast reduction's rest and quadrant
+  pio2_quadrant,
+  store,  // imm: the output
+  store_mask,
+};
+constexpr bool is_store(Op op) { return op >= Op::store; }
+constexpr bool gives_mask(Op op) {
+  return op == Op::load_mask || (op >= Op::lt && op <= Op::mask_not) || op == Op::bits_eq;
+}
+
+struct Instruction {
+  Op op = Op::load;
+  int a = -1, b = -1, c = -1;
+  uint32_t imm = 0;
+  bool operator==(const Instruction&) const = default;
+};
+
+struct List {
+  std::vector<Instruction> nodes;
+  std::vector<char> uniform;  // by source: one element for a whole row
+  int sources = 0, outputs = 0;
+  bool of_users = false;  // some of it is a user's formula
+};
+
+/// The instructions of a program; none when a step is none of f32 numbers and masks, with the reason.
+std::optional<List> make_list(const TileProgram& program, std::string& reason);
+
+/// Rewrites instructions to fewer ones with the same bits, with `wide` to some that only AVX-512 has. Removes what no
+/// output needs.
+void simplify(List& list, bool wide);
+
+/// Appends instructions to a list, or finds equal ones in it.
+class Builder {
+ public:
+  explicit Builder(List& list) : list_(list), table_(256, -1) {}
+  int add(const Instruction& x);
+  int add(Op op, int a, int b = -1, int c = -1, uint32_t imm = 0) { return add({op, a, b, c, imm}); }
+  int constant(uint32_t bits) { return add({Op::constant, -1, -1, -1, bits}); }
+
+ private:
+  void grow();
+  List& list_;
+  std::vector<int> table_;  // open addressing
+};
+
+}  // namespace duet::cpu::jit

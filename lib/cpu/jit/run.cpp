@@ -1,0 +1,76 @@
+// How code is called: with the streams of a run of rows that move on evenly.
+#include <algorithm>
+
+#include "cpu/jit/jit.h"
+
+namespace duet::cpu::jit {
+namespace {
+
+// Where the operand's element is that belongs to a place of the space.
+int64_t offset_of(const cpu::Source& s, int64_t place) {
+  int64_t offset = 0;
+  for (int a = s.axes - 1; a > 0; --a) {
+    offset += place % s.extent[a] * s.stride[a];
+    place /= s.extent[a];
+  }
+  return offset + place * s.stride[0];
+}
+
+}  // namespace
+
+void Kernel::run(const TileProgram& program, const void* const* data, void* const* out, int64_t begin,
+                 int64_t n) const {
+  if (!gathers_) return run_rows(program, data, out, begin, n, nullptr, 0);
+  char* const slots = tile_scratch(program.sources.size() * static_cast<size_t>(kTile) * 4);
+  for (const int64_t end = begin + n; begin < end; begin += kTile) {
+    const int64_t here = std::min(kTile, end - begin);
+    for (size_t k = 0; k < program.sources.size(); ++k)
+      if (gathered_[k]) gather(program.sources[k], data[k], begin, here, slots + k * static_cast<size_t>(kTile) * 4);
+    run_rows(program, data, out, begin, here, slots, begin);
+  }
+}
+
+void Kernel::run_rows(const TileProgram& program, const void* const* data, void* const* out, int64_t begin, int64_t n,
+                      char* gathered, int64_t gathered_from) const {
+  const size_t sources = program.sources.size(), outputs = program.output_bytes.size();
+  thread_local std::vector<Stream> streams;
+  streams.resize(sources + outputs);
+  for (const int64_t end = begin + n; begin < end;) {
+    // The rest of a row, or as many whole rows as there are.
+    int64_t rows = 1, row = end - begin;
+    if (row_ != 0) {
+      const int64_t in_row = begin % row_;
+      if (in_row != 0 || row < row_) {
+        row = std::min(row, row_ - in_row);
+      } else {
+        rows = row / row_;
+        row = row_;
+        if (rows_in_step_ != 0) rows = std::min(rows, rows_in_step_ - begin / row_ % rows_in_step_);
+      }
+    }
+    for (size_t k = 0; k < sources; ++k) {
+      const Source& s = program.sources[k];
+      Stream& stream = streams[k];
+      const int64_t bytes = s.bytes;
+      if (gathered_[k]) {
+        stream = {gathered + k * static_cast<size_t>(kTile) * 4 + (begin - gathered_from) * bytes, row * bytes};
+        continue;
+      }
+      auto* base = static_cast<char*>(const_cast<void*>(data[k]));
+      if (s.single || s.constant != nullptr)
+        stream = {base, 0};
+      else if (s.dense)
+        stream = {base + begin * bytes, row * bytes};
+      else
+        stream = {base + offset_of(s, begin) * bytes, (s.axes > 1 ? s.stride[s.axes - 2] : 0) * bytes};
+    }
+    for (size_t k = 0; k < outputs; ++k) {
+      const int64_t bytes = program.output_bytes[k];
+      streams[sources + k] = {static_cast<char*>(out[k]) + begin * bytes, row * bytes};
+    }
+    (*code_)(streams.data(), rows, row);
+    begin += rows * row;
+  }
+}
+
+}  // namespace duet::cpu::jit

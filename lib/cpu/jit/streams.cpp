@@ -1,0 +1,135 @@
+// How elements come from memory and go there; of the last, partial register of a row only those that exist.
+#include "cpu/jit/assembler.h"
+
+namespace duet::cpu::jit {
+
+void Assembler::give_pointers() {
+  static constexpr int kPointers[] = {Xbyak::Operand::RCX, Xbyak::Operand::R8,  Xbyak::Operand::R9,
+                                      Xbyak::Operand::R10, Xbyak::Operand::R11, Xbyak::Operand::RBX,
+                                      Xbyak::Operand::R12, Xbyak::Operand::R13, Xbyak::Operand::R14};
+  pointers_.assign(index(list_.sources + list_.outputs), -2);
+  size_t given = 0;
+  for (const Instruction& x : list_.nodes) {
+    const bool load = x.op == Op::load || x.op == Op::load_mask;
+    if (!is_store(x.op) && (!load || list_.uniform[x.imm])) continue;
+    int& pointer = pointers_[x.imm + (load ? 0 : index(list_.sources))];
+    if (pointer == -2) pointer = given < std::size(kPointers) ? kPointers[given++] : -1;
+  }
+}
+
+// Where a stream's next elements are.
+Xbyak::RegExp Assembler::element(int stream, int bytes) {
+  const int pointer = pointers_[index(stream)];
+  if (pointer >= 0) return Xbyak::Reg64(pointer) + rax * bytes;
+  mov(rbp, ptr[rdi + stream * 16]);
+  return rbp + rax * bytes;
+}
+
+void Assembler::load_element(int i, int to) {
+  const Xbyak::RegExp at = element(static_cast<int>(list_.nodes[index(i)].imm), 4);
+  if (!tail_) {
+    vmovups(vec(to), ptr[at]);
+  } else if (wide_) {
+    vmovups(vec(to) | k7 | T_z, ptr[at]);
+  } else {
+    vmovaps(vec(to), ptr[rsp + kTailMask]);
+    vmaskmovps(vec(to), vec(to), ptr[at]);
+  }
+}
+
+void Assembler::store_element(const Instruction& x) {
+  const Xbyak::Xmm value = vec(in_register(x.a));
+  const Xbyak::RegExp at = element(list_.sources + static_cast<int>(x.imm), 4);
+  if (!tail_) {
+    vmovups(ptr[at], value);
+  } else if (wide_) {
+    vmovups(ptr[at] | k7, value);
+  } else {
+    const int mask = take(false);
+    vmovaps(vec(mask), ptr[rsp + kTailMask]);
+    vmaskmovps(ptr[at], vec(mask), value);
+    free(mask, false);
+  }
+}
+
+// A value of a whole row, in every lane.
+void Assembler::load_row_element(int i) {
+  const Instruction& x = list_.nodes[index(i)];
+  const int to = take(in_mask_register(i));
+  mov(rbp, ptr[rdi + static_cast<int>(x.imm) * 16]);
+  if (x.op == Op::load) {
+    vbroadcastss(vec(to), ptr[rbp]);
+  } else {
+    movzx(ebp, byte[rbp]);
+    neg(ebp);
+    sbb(ebp, ebp);  // all ones where the byte is not 0
+    if (wide_) {
+      kmovw(Xbyak::Opmask(to), ebp);
+    } else {
+      vmovd(quarter(to), ebp);
+      vpbroadcastd(vec(to), quarter(to));
+    }
+  }
+  give(i, to);
+}
+
+// The last bytes of a row, fewer than a register's lanes, from or to the frame.
+void Assembler::copy_tail_bytes(const Xbyak::RegExp& at, bool to_frame) {
+  Xbyak::Label next;
+  lea(rbp, ptr[at]);
+  mov(rsi, rdx);
+  sub(rsi, rax);
+  L(next);
+  if (to_frame) {
+    mov(r15b, byte[rbp + rsi - 1]);
+    mov(byte[rsp + rsi + (kBytes - 1)], r15b);
+  } else {
+    mov(r15b, byte[rsp + rsi + (kBytes - 1)]);
+    mov(byte[rbp + rsi - 1], r15b);
+  }
+  dec(rsi);
+  jnz(next);
+}
+
+void Assembler::load_mask(int i, int to) {
+  const Xbyak::RegExp at = element(static_cast<int>(list_.nodes[index(i)].imm), 1);
+  const int bytes = take(false);
+  if (wide_) {
+    tail_ ? vmovdqu8(quarter(bytes) | k7 | T_z, ptr[at]) : vmovdqu8(quarter(bytes), ptr[at]);
+    vptestmb(Xbyak::Opmask(to), quarter(bytes), quarter(bytes));
+  } else {
+    if (tail_) {
+      mov(qword[rsp + kBytes], 0);
+      copy_tail_bytes(at, true);
+      vpmovzxbd(vec(bytes), ptr[rsp + kBytes]);
+    } else {
+      vpmovzxbd(vec(bytes), ptr[at]);
+    }
+    vpxor(vec(to), vec(to), vec(to));
+    vpcmpgtd(vec(to), vec(bytes), vec(to));
+  }
+  free(bytes, false);
+}
+
+void Assembler::store_mask(const Instruction& x) {
+  const int mask = in_register(x.a), bytes = take(false);
+  const Xbyak::RegExp at = element(list_.sources + static_cast<int>(x.imm), 1);
+  if (wide_) {
+    vmovdqu8(quarter(bytes) | Xbyak::Opmask(mask) | T_z, ptr[rip + pool_label_ + byte_ones_]);
+    tail_ ? vmovdqu8(ptr[at] | k7, quarter(bytes)) : vmovdqu8(ptr[at], quarter(bytes));
+  } else {
+    vextracti128(quarter(bytes), Xbyak::Ymm(mask), 1);
+    vpackssdw(quarter(bytes), quarter(mask), quarter(bytes));
+    vpacksswb(quarter(bytes), quarter(bytes), quarter(bytes));
+    vpabsb(quarter(bytes), quarter(bytes));
+    if (tail_) {
+      vmovq(ptr[rsp + kBytes], quarter(bytes));
+      copy_tail_bytes(at, false);
+    } else {
+      vmovq(ptr[at], quarter(bytes));
+    }
+  }
+  free(bytes, false);
+}
+
+}  // namespace duet::cpu::jit
