@@ -2,7 +2,7 @@
 // is bound by is the largest of three estimates: calls of kernels, bytes, flops. draw.py makes pictures of it.
 #include <fmt/format.h>
 
-#include <chrono>
+#include <thread>
 
 #include "duet/core/machine.h"
 #include "suite.h"
@@ -42,6 +42,7 @@ nlohmann::json crossover(int threads) {
                    {"compiler", machine.compiler},
                    {"build", machine.build},
                    {"threads", threads},
+                   {"processors", std::thread::hardware_concurrency()},
                    {"gflops", floors.flops() * 1e-9},
                    {"points", nlohmann::json::array()}};
   fmt::print(

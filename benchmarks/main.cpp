@@ -21,6 +21,17 @@ void write_json(const std::string& path, const nlohmann::json& j) {
   if (!file.flush()) throw std::runtime_error("bench: cannot write " + path);
 }
 
+/// As typed, for whoever wants to run it again.
+std::string command(int argc, char** argv) {
+  std::string text = "./run bench";
+  for (int i = 1; i < argc; ++i)
+    if (std::string_view(argv[i]) == "--json")
+      text += " --json FILE", ++i;
+    else
+      text += std::string(" ") + argv[i];
+  return text;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -33,7 +44,7 @@ int main(int argc, char** argv) try {
   app.add_flag("--peers", options.peers, "other frameworks in turns with duet; benchmarks/peers/setup installs them");
   app.add_option("--json", json, "write everything there, for benchmarks/draw.py");
   app.add_option("CASE", options.only,
-                 "beginnings of names; all without any: kernels and calls one by one, and " + names());
+                 "names or their beginnings; all without any: kernels and calls one by one, and " + names());
   CLI::App* cross = app.add_subcommand("crossover", "a training step over batch and width: where which mode pays");
   cross->fallthrough();
   CLI11_PARSE(app, argc, argv);
@@ -51,7 +62,7 @@ int main(int argc, char** argv) try {
     return 1;
   }
   fmt::print("{}\n{}", options.peers ? bench::bars_table(suite) : "", bench::headlines(suite));
-  if (!json.empty()) write_json(json, bench::to_json(suite));
+  if (!json.empty()) write_json(json, bench::to_json(suite, command(argc, argv)));
   return 0;
 } catch (const std::exception& error) {
   fmt::print(stderr, "{}\n", error.what());

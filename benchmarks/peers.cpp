@@ -121,6 +121,7 @@ std::vector<std::unique_ptr<Peer>> start_peers(int threads) {
   signal(SIGPIPE, SIG_IGN);  // a peer that died is noticed by what write returns
   const std::string source = DUET_SOURCE_DIR "/benchmarks/peers/", place = DUET_SOURCE_DIR "/build/peers/";
   const std::string python = place + "bin/python", native = place + "libtorch_peer", count = std::to_string(threads);
+  std::remove((place + "peers.log").c_str());
   std::vector<std::unique_ptr<Peer>> peers;
   for (const char* name :
        {"torch", "torch.compile", "libtorch", "jax", "tf", "tf-xla", "ort", "mlx", "numexpr", "numpy"}) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <ctime>
+#include <thread>
 
 #include "duet/core/machine.h"
 #include "suite.h"
@@ -167,12 +168,14 @@ std::string headlines(const Suite& suite) {
   return text;
 }
 
-nlohmann::json to_json(const Suite& suite) {
+nlohmann::json to_json(const Suite& suite, const std::string& command) {
   const Machine m = machine();
   char date[32];
   const std::time_t now = std::time(nullptr);
   std::strftime(date, sizeof date, "%Y-%m-%d %H:%M", std::gmtime(&now));
-  nlohmann::json j{{"date", date},
+  nlohmann::json j{{"command", command},
+                   {"processors", std::thread::hardware_concurrency()},
+                   {"date", date},
                    {"cpu", m.cpu},
                    {"isa", m.isa},
                    {"compiler", m.compiler},

@@ -141,8 +141,12 @@ void progress(const std::string& text) {
 }
 
 bool wanted(const Options& options, const std::string& name) {
-  return options.only.empty() ||
-         std::any_of(options.only.begin(), options.only.end(), [&](const auto& o) { return name.starts_with(o); });
+  auto is_case = [](const std::string& text) {
+    return std::any_of(cases().begin(), cases().end(), [&](const Case& c) { return c.name == text; });
+  };
+  return options.only.empty() || std::any_of(options.only.begin(), options.only.end(), [&](const std::string& o) {
+           return name == o || (name.starts_with(o) && !is_case(o));
+         });
 }
 
 void run_cases(const Options& options, Suite& suite) {

@@ -46,7 +46,7 @@ struct Suite {
 struct Options {
   int threads = 0;  // 0: one, and two for the cases that have bars for two
   bool peers = false;
-  std::vector<std::string> only;  // names or beginnings of names; all when empty
+  std::vector<std::string> only;  // names, or beginnings of names; all when empty
 };
 bool wanted(const Options& options, const std::string& name);
 
@@ -76,6 +76,6 @@ std::string table_head();
 std::string to_string(const Result& r);
 std::string headlines(const Suite& suite);
 std::string bars_table(const Suite& suite);
-nlohmann::json to_json(const Suite& suite);
+nlohmann::json to_json(const Suite& suite, const std::string& command);
 
 }  // namespace bench
