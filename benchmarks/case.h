@@ -14,9 +14,10 @@ using namespace duet;
 
 constexpr Mode kModes[] = {Mode::eager, Mode::compiled, Mode::frozen};
 
-/// What any implementation has to do at least: the floor is the longer of the two at the machine's best rates.
+/// What any implementation has to do at least: the floor is the longer of the two at the machine's best rates. Bytes
+/// that are read and then written count twice; footprint is how many there are.
 struct Work {
-  double flops = 0, bytes = 0;
+  double flops = 0, bytes = 0, footprint = bytes;
 };
 
 /// What one life costs a call beside time. Peak memory is beyond the arguments, a plan's arena included.

@@ -74,7 +74,7 @@ nlohmann::json crossover(int threads) {
       }
       if (launch_us == 0) launch_us = us[0] / double(kernels[0]);
       const Work& work = program->work();
-      const double parts[] = {launch_us * double(kernels[2]), work.bytes / floors.best_rate(work.bytes) * 1e6,
+      const double parts[] = {launch_us * double(kernels[2]), work.bytes / floors.best_rate(work.footprint) * 1e6,
                               work.flops / floors.flops() * 1e6};
       const char* regimes[] = {"overhead", "bandwidth", "flops"};
       const char* regime = regimes[std::max_element(parts, parts + 3) - parts];

@@ -207,7 +207,8 @@ def page(data, pictures):
     out.append(f"{date} UTC{commit()}. {machine_line(data)}.\n\n```\n{data['command']}\n```\n")
     out.append("Written by `benchmarks/draw.py`. Times are of a call, in microseconds: minimum (median) of batches of about a "
                "millisecond, all contenders of a case in turns. Of floor: the least time for the case's bytes or multiply-adds "
-               "at the machine's best rates of the same run, in parts of the time.\n")
+               "at the machine's best rates of the same run, in parts of the time. Max error: against an f64 run, in parts of a "
+               "tensor's largest element; Adam's first step makes a whole step of a gradient that cancels to rounding.\n")
     floors = [[f["threads"], f"{f['gflops']:.0f}", f"{f['triad_gbs']:.1f}", f"{f['triad_streaming_gbs']:.1f}",
                f"{f.get('l2_read_gbs', 0):.0f}", f"{f.get('l3_read_gbs', 0):.0f}"] for f in data["floors"]]
     out.append("## The machine\n")

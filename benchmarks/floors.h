@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <map>
 
+#include "case.h"
+
 namespace bench {
 
 /// Multiply-adds per second of the machine's widest registers on all threads in use: 2·operations of n steps a thread.
@@ -22,10 +24,10 @@ class Floors {
   double read_rate(double bytes);
   /// The best of the three above over a working set of so many bytes: nothing touches them faster.
   double best_rate(double bytes);
-  /// Measures again what floor_us needs for so many bytes.
+  /// Measures again, over a working set of so many bytes, what floor_us needs.
   void try_again(double bytes);
   /// The least time for the work, in microseconds, and whether flops decide it.
-  double floor_us(double flops, double bytes, bool* by_flops);
+  double floor_us(const Work& work, bool* by_flops);
 
  private:
   double flops_ = 0;

@@ -142,11 +142,11 @@ template <class F>
 double best_seconds(const F& f) {
   double best = 1e9;
   const double end = now() + kTrySeconds;
-  do {
+  for (int tries = 0; tries < 3 || now() < end; ++tries) {
     const double start = now();
     f();
     best = std::min(best, now() - start);
-  } while (now() < end);
+  }
   return best;
 }
 
@@ -211,8 +211,8 @@ void Floors::try_again(double bytes) {
   raise(streams_[size], triad_once(size, true));
   raise(reads_[size], read_once(size));
 }
-double Floors::floor_us(double work_flops, double bytes, bool* by_flops) {
-  const double arithmetic = work_flops / flops() * 1e6, memory = bytes / best_rate(bytes) * 1e6;
+double Floors::floor_us(const Work& work, bool* by_flops) {
+  const double arithmetic = work.flops / flops() * 1e6, memory = work.bytes / best_rate(work.footprint) * 1e6;
   *by_flops = arithmetic > memory;
   return std::max(arithmetic, memory);
 }

@@ -71,7 +71,7 @@ Result run_case(const Case& c, int threads, Floors& floors, std::vector<std::uni
   }
   progress(title);
   for (size_t round = 0; round < kRounds; ++round) {
-    floors.try_again(result.work.bytes);
+    floors.try_again(result.work.footprint);
     for (size_t i = 0; i < contenders.size(); ++i) {  // nobody is always first
       Contender& now_you = contenders[(i + round) % contenders.size()];
       const std::vector<double> us = now_you.turn();
@@ -91,7 +91,7 @@ Result run_case(const Case& c, int threads, Floors& floors, std::vector<std::uni
     }
     result.rows.push_back(one.row);
   }
-  result.floor_us = floors.floor_us(result.work.flops, result.work.bytes, &result.by_flops);
+  result.floor_us = floors.floor_us(result.work, &result.by_flops);
   return result;
 }
 

@@ -103,15 +103,16 @@ std::unique_ptr<Program> make_transformer(const Sizes& s) {
   // A layer: four projections, scores and values of attention (half of them are masked), the MLP; then the last layer.
   const double forward = 2 * letters * (2 * (12 * e * e + double(s[1]) * e) + e * double(kAlphabet));
   auto text = [&](uint64_t key) { return (uniform(Key(key), {s[0], s[1]}) * float(kAlphabet)).to(i32); };
-  return lives({3 * forward, 24 * parameters_of(m)}, &write, m,
+  return lives({3 * forward, 24 * parameters_of(m), 12 * parameters_of(m)}, &write, m,
                optim::AdamW::init(m, {.beta2 = 0.99f, .weight_decay = 0.1f}), text(2), text(3), 1e-3f);
 }
 
 std::unique_ptr<Program> make_conv(const Sizes& s) {
   const Net m = Net::init(Key(1));
   const double pixels = 64.0 * double(s[0]), first = pixels * 9 * 16, rest = pixels * 9 * 16 * 32 + double(s[0]) * 5120;
-  return lives({2 * (2 * first + 3 * rest), 24 * parameters_of(m)}, &recognize, m, optim::Adam::init(m),
-               uniform(Key(2), {s[0], 1, 8, 8}), (uniform(Key(3), {s[0]}) * 10.0f).to(i32), Key(4), 1e-3f);
+  return lives({2 * (2 * first + 3 * rest), 24 * parameters_of(m), 12 * parameters_of(m)}, &recognize, m,
+               optim::Adam::init(m), uniform(Key(2), {s[0], 1, 8, 8}), (uniform(Key(3), {s[0]}) * 10.0f).to(i32),
+               Key(4), 1e-3f);
 }
 
 }  // namespace bench

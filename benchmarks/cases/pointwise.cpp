@@ -42,7 +42,7 @@ std::unique_ptr<Program> make_adamw(const Sizes& s) {
     adamw.update(m, g, lr);
     return adamw.step;
   };
-  return lives({0, 28.0 * double(s[0])}, step, model, optim::AdamW::init(model),
+  return lives({0, 28.0 * double(s[0]), 16.0 * double(s[0])}, step, model, optim::AdamW::init(model),
                std::vector<Tensor>{normal(k2, {s[0]})}, 1e-3f);
 }
 
