@@ -62,7 +62,7 @@ nlohmann::json crossover(int threads) {
       std::vector<double> samples[3];
       int64_t batches[3];
       for (Mode mode : kModes) batches[size_t(mode)] = batch_of(*program, mode);
-      for (int round = 0; round < 5; ++round)
+      for (int round = 0; round < 7; ++round)
         for (Mode mode : kModes)
           for (double x : sample(*program, mode, batches[size_t(mode)], 0.02)) samples[size_t(mode)].push_back(x);
       for (Mode mode : kModes) {

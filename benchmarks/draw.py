@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-INK, FAINT, GRID, PAPER, MISSED = "#1f2933", "#6b7785", "#e3e7ec", "#ffffff", "#b3261e"
+INK, DIM, FAINT, GRID, PAPER, MISSED = "#1f2933", "#3f4a56", "#6b7785", "#e3e7ec", "#ffffff", "#b3261e"
 COLOR = {"eager": "#e07a3f", "compiled": "#3f7fbf", "frozen": "#2f9e77", "peer": "#8a93a0"}
 REGIME = {"overhead": "#f3e2b3", "bandwidth": "#bcd9ee", "flops": "#cbe6c8"}
 
@@ -132,7 +132,7 @@ def mix(a, b, t):
 def ratio_color(ratio):
     """White at 1, green where the mode is faster, red where it is slower."""
     t = min(abs(math.log2(ratio)) / 1.5, 1)
-    return mix("#ffffff", "#4fae88" if ratio < 1 else "#d9826b", t)
+    return mix("#ffffff", "#66bb98" if ratio < 1 else "#d9826b", t)
 
 
 def crossover_picture(data):
@@ -159,11 +159,11 @@ def crossover_picture(data):
                 p = next(p for p in points if p["batch"] == b and p["width"] == w)
                 svg.box(x0 + cell_w * c, y, cell_w, cell_h, fill(p), PAPER, 3)
                 for k, text in enumerate(lines(p)):
-                    svg.text(x0 + cell_w * (c + 0.5), y + 18 + 14 * k, text, 12 if k == 0 else 10, INK if k == 0 else FAINT,
+                    svg.text(x0 + cell_w * (c + 0.5), y + 18 + 14 * k, text, 12 if k == 0 else 10, INK if k == 0 else DIM,
                              "middle")
 
     def pays(calls):
-        return "never pays" if calls < 0 else "pays at once" if calls <= 1 else f"{calls:,.0f} calls"
+        return "never" if calls < 0 else "at once" if calls <= 1 else f"{calls:,.0f} calls"
 
     def part(p):
         bound = max(p["overhead_us"], p["bandwidth_us"], p["flops_us"])
