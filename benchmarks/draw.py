@@ -100,7 +100,7 @@ def bars_picture(data):
         at += 30 + 7.2 * len(label)
     svg.line(at + 4, 42, at + 4, 54, INK, 2)
     svg.text(at + 12, 52, "the bar for frozen (for eager where there is none)")
-    svg.text(at + 310, 52, "a bar of the case is missed", 12, MISSED)
+    svg.text(at + 334, 52, "a bar of the case is missed", 12, MISSED)
     for ratio, label in ((0.01, "≤ 1/100"), (0.1, "1/10"), (0.5, "1/2"), (1, "1"), (2, "2"), (10, "10"), (100, "≥ 100")):
         x = x_of(ratio)
         svg.line(x, top - 8, x, height - 46, FAINT if ratio == 1 else GRID)
