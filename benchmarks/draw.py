@@ -205,6 +205,7 @@ def page(data, pictures):
     date, results = data["date"], data["results"]
     out = [f"# {data['cpu']}, {data['processors']} processors\n"]
     out.append(f"{date} UTC{commit()}. {machine_line(data)}.\n\n```\n{data['command']}\n```\n")
+    out.append("Load average before and after: {:.1f}, {:.1f}; the run itself is 1 or 2.\n".format(*data["load"]))
     out.append("Written by `benchmarks/draw.py`. Times are of a call, in microseconds: minimum (median) of batches of about a "
                "millisecond, all contenders of a case in turns. Of floor: the least time for the case's bytes or multiply-adds "
                "at the machine's best rates of the same run, in parts of the time. Max error: against an f64 run, in parts of a "

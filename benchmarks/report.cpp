@@ -175,6 +175,7 @@ nlohmann::json to_json(const Suite& suite, const std::string& command) {
   std::strftime(date, sizeof date, "%Y-%m-%d %H:%M", std::gmtime(&now));
   nlohmann::json j{{"command", command},
                    {"processors", std::thread::hardware_concurrency()},
+                   {"load", {suite.load_before, load_average()}},
                    {"date", date},
                    {"cpu", m.cpu},
                    {"isa", m.isa},

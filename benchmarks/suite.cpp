@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <thread>
 
@@ -115,6 +116,11 @@ int64_t batch_of(Program& program, Mode mode) {
     program.call(mode, batch);
     if (now() - start > kBatchSeconds / 2) return batch;
   }
+}
+
+double load_average() {
+  double load = 0;
+  return getloadavg(&load, 1) == 1 ? load : -1;
 }
 
 double median_of(std::vector<double> x) {

@@ -30,6 +30,9 @@ struct Result {
   std::vector<Row> rows;
 };
 
+/// How many programs wanted to run in the last minute: more than one beside a run, and its times are too long.
+double load_average();
+
 struct PeerNote {
   std::string name, version, why_not;
   int threads = 1;
@@ -40,6 +43,7 @@ struct Suite {
   std::vector<PeerNote> peers;
   nlohmann::json floors = nlohmann::json::array();
   nlohmann::json single = nlohmann::json::array();  // of kernels and calls, by google-benchmark
+  double load_before = load_average();
 };
 
 /// Which cases to run and how.

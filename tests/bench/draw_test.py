@@ -20,7 +20,7 @@ def result(name, frozen_us, peer_us):
             "rows": [*lives, peer], "bars": [bar]}
 
 
-SUITE = {**MACHINE, "command": "./run bench --peers", "date": "2026-01-01 00:00", "single": [],
+SUITE = {**MACHINE, "command": "./run bench --peers", "date": "2026-01-01 00:00", "load": [0.5, 1.5], "single": [],
          "floors": [{"threads": 1, "gflops": 100, "triad_gbs": 10, "triad_streaming_gbs": 15}],
          "peers": [{"name": "jax", "version": "1.0", "why_not": ""}, {"name": "mlx", "version": "", "why_not": "not installed"}],
          "comparisons": [{"ours": "compiled", "theirs": "jax", "wins": 1, "geometric_mean": 0.9,
@@ -46,7 +46,8 @@ def main():
         page = (pathlib.Path(folder) / "some-2.md").read_text()
         for line in ("## Bars: 1 of 2 met", "| a | frozen | 4.00 | 10.0 | jax | 0.40 | 0.50 | met |",
                      "| b | frozen | 4.00 | 2.00 | jax | 2.00 | 0.50 | **missed** |", "**slower**: b 4.00",
-                     "mlx not available: not installed", "![crossover](crossover.svg)", "./run bench --peers"):
+                     "mlx not available: not installed", "![crossover](crossover.svg)", "./run bench --peers",
+                     "before and after: 0.5, 1.5;"):
             assert line in page, f"{line!r} is not in\n{page}"
 
 
