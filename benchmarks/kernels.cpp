@@ -1,4 +1,4 @@
-// Kernels against what the machine can do: matmul against its multiply-adds, pointwise chains against its memory.
+// Matmul against the machine's multiply-adds.
 #include "bench.h"
 #include "duet/duet.h"
 
@@ -58,30 +58,5 @@ DUET_MATMUL(xw, 1024, 1024, 1024);
 DUET_MATMUL(xw, 12544, 72, 16);
 DUET_BENCH("matmul/heads/8x128x64x128", [](benchmark::State& s) { multiply(s, Form::dy_wt, 128, 64, 128, 8); });
 DUET_BENCH("matmul/heads/8x128x128x64", [](benchmark::State& s) { multiply(s, Form::xw, 128, 128, 64, 8); });
-
-Tensor pointwise_chain(const Tensor& x, const Tensor& y) { return ((x + y) * x - y) * 2.0f + 1.0f; }
-
-// Useful bytes: two operands read and one result written, however many kernels it takes.
-template <class F>
-void chain(benchmark::State& state, int64_t n, const F& f) {
-  auto [k1, k2] = split<2>(Key(1));
-  Tensor x = uniform(k1, {n}), y = uniform(k2, {n}), z = f(x, y);
-  for (auto _ : state) z = f(x, y);
-  rate(state, "GB/s", 12.0 * static_cast<double>(n));
-}
-void floor_of_chain(benchmark::State& state, int64_t n, bool streaming) {
-  Tensor x = ones({n}), y = ones({n}), z = zeros({n});
-  for (auto _ : state) bench::triad(x.data(), y.data(), const_cast<float*>(z.data()), n, streaming);
-  rate(state, "GB/s", 12.0 * static_cast<double>(n));
-}
-#define DUET_CHAIN(name, n)                                                                                  \
-  DUET_BENCH("chain/" name "/eager", [](benchmark::State& s) { chain(s, n, eager(pointwise_chain)); });      \
-  DUET_BENCH("chain/" name "/compiled", [](benchmark::State& s) { chain(s, n, compile(pointwise_chain)); }); \
-  DUET_BENCH("chain/" name "/frozen", [](benchmark::State& s) { chain(s, n, freeze(pointwise_chain)); });    \
-  DUET_BENCH("chain/" name "/floor_triad", [](benchmark::State& s) { floor_of_chain(s, n, false); });        \
-  DUET_BENCH("chain/" name "/floor_triad_streaming", [](benchmark::State& s) { floor_of_chain(s, n, true); })
-DUET_CHAIN("1k", 1024);
-DUET_CHAIN("1M", 1 << 20);
-DUET_CHAIN("16M", 1 << 24);
 
 }  // namespace

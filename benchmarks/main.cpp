@@ -1,37 +1,70 @@
-// Prints what the figures depend on, then runs every benchmark, contenders in turns.
-#include <algorithm>
-#include <string>
-#include <vector>
+// ./run bench: the arguments; what they ask for is done in suite.cpp, single.cpp and crossover.cpp.
+#include <fmt/format.h>
 
-#include "bench.h"
+#include <CLI/CLI.hpp>
+#include <fstream>
+
 #include "duet/core/machine.h"
+#include "suite.h"
 
-namespace bench {
+namespace {
 
-benchmark::internal::Benchmark* figures(benchmark::internal::Benchmark* b) {
-  // One thread is measured by its own clock, which stands while other programs have the processor.
-  duet::threads() == 1 ? b->MeasureProcessCPUTime() : b->UseRealTime();
-  return b->MinTime(0.03)->Repetitions(9)->ReportAggregatesOnly()->ComputeStatistics(
-      "min", [](const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); });
+std::string names() {
+  std::string text;
+  for (const bench::Case& c : bench::cases()) text += (text.empty() ? "" : " ") + c.name;
+  return text;
 }
 
-}  // namespace bench
+void write_json(const std::string& path, const nlohmann::json& j) {
+  std::ofstream file(path);
+  file << j.dump(1) << "\n";
+  if (!file.flush()) throw std::runtime_error("bench: cannot write " + path);
+}
 
-int main(int argc, char** argv) {
-  // First, so that the user's own arguments win.
-  std::string turns = "--benchmark_enable_random_interleaving=true";
-  std::vector<char*> args{argv[0], turns.data()};
-  args.insert(args.end(), argv + 1, argv + argc);
-  args.push_back(nullptr);
-  int count = static_cast<int>(args.size()) - 1;
+/// As typed, for whoever wants to run it again.
+std::string command(int argc, char** argv) {
+  std::string text = "./run bench";
+  for (int i = 1; i < argc; ++i)
+    if (std::string_view(argv[i]) == "--json")
+      text += " --json FILE", ++i;
+    else
+      text += std::string(" ") + argv[i];
+  return text;
+}
 
-  const duet::Machine machine = duet::machine();
-  benchmark::AddCustomContext("cpu", machine.cpu);
-  benchmark::AddCustomContext("isa", machine.isa);
-  benchmark::AddCustomContext("threads", std::to_string(machine.threads));
-  benchmark::AddCustomContext("build", machine.compiler + " " + machine.build);
-  benchmark::Initialize(&count, args.data());
-  if (benchmark::ReportUnrecognizedArguments(count, args.data())) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
+}  // namespace
+
+int main(int argc, char** argv) try {
+  CLI::App app{"Measures duet eagerly, compiled and frozen against the machine's floor and against other frameworks."};
+  app.name("./run bench");
+  bench::Options options;
+  std::string json;
+  app.add_option("--threads", options.threads, "threads of duet and of the peers (one, and two where a bar is for two)")
+      ->check(CLI::Range(1, duet::threads()));
+  app.add_flag("--peers", options.peers, "other frameworks in turns with duet; benchmarks/peers/setup installs them");
+  app.add_option("--json", json, "write everything there, for benchmarks/draw.py");
+  app.add_option("CASE", options.only,
+                 "names or their beginnings; all without any: kernels and calls one by one, and " + names());
+  CLI::App* cross = app.add_subcommand("crossover", "a training step over batch and width: where which mode pays");
+  cross->fallthrough();
+  CLI11_PARSE(app, argc, argv);
+
+  if (cross->parsed()) {
+    const nlohmann::json j = bench::crossover(options.threads > 0 ? options.threads : 1);
+    if (!json.empty()) write_json(json, j);
+    return 0;
+  }
+  bench::Suite suite;
+  bench::run_cases(options, suite);
+  bench::run_single(options, suite);
+  if (suite.results.empty() && suite.single.empty()) {
+    fmt::print(stderr, "bench: no case begins with that; cases: {}\n", names());
+    return 1;
+  }
+  fmt::print("{}\n{}", options.peers ? bench::bars_table(suite) : "", bench::headlines(suite));
+  if (!json.empty()) write_json(json, bench::to_json(suite, command(argc, argv)));
+  return 0;
+} catch (const std::exception& error) {
+  fmt::print(stderr, "{}\n", error.what());
+  return 1;
 }

@@ -19,13 +19,6 @@ void per_op(benchmark::State& state) {
       benchmark::Counter(kChain, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
-void add(benchmark::State& state, int64_t n) {
-  Tensor a = ones({n}), b = ones({n});
-  for (auto _ : state) benchmark::DoNotOptimize(a + b);
-}
-DUET_BENCH("eager_add/1", [](benchmark::State& s) { add(s, 1); });
-DUET_BENCH("eager_add/1024", [](benchmark::State& s) { add(s, 1024); });
-
 // A tape grows, so each one notes a chain of operations and is thrown away.
 DUET_BENCH("eager_add_taped/1", [](benchmark::State& state) {
   Tensor x = ones({1});

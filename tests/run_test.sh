@@ -54,10 +54,12 @@ case $1 in
       exit ${STUB_DEMO-0}\n' >"$2/examples/04_mlp"
     mkdir -p "$2/tests/fuzz" && cp "$2/examples/04_mlp" "$2/tests/fuzz/fuzz" && chmod +x "$2/tests/fuzz/fuzz"
     mkdir -p "$2/tests/docs" && printf '#!/bin/bash\necho "${STUB_PAGE-new}"; exit ${STUB_DOCS-0}\n' >"$2/tests/docs/ops_table"
+    cp "$2/examples/04_mlp" "$2/benchmarks/bench" && chmod +x "$2/benchmarks/bench"
     mkdir -p "$2/tools" && cp "$2/examples/04_mlp" "$2/tools/duet-plan"
     chmod +x "$2/examples/04_mlp" "$2/tests/docs/ops_table" "$2/tools/duet-plan" ;;
 esac
 END
+stub python3 <<<'echo "drawn $*"'
 stub ctest <<'END'
 echo "ctest $*" >>"$STUB_LOG"
 printf 'Start 1: a\n\n100%% tests passed, 0 tests failed out of 1\n'
@@ -227,10 +229,16 @@ expect "fuzz" 0 "$(steps fuzz)
 cwd $work/elsewhere
 [--seed][7]" "configure fuzz fresh tests
 build build/fuzz --target tests/fuzz/fuzz"
-go bench
-expect "bench keeps the tests" 1 "$(steps release)
-run: no benchmark was built" "configure release tests bench
-build build/release "
+go bench --threads 1 mlp
+expect "bench keeps the tests" 0 "$(steps release)
+cwd $work/elsewhere
+[--threads][1][mlp]" "configure release tests bench
+build build/release --target benchmarks/bench"
+go bench crossover
+expect "bench crossover is drawn" 0 "Building (build/release)
+cwd $work/elsewhere
+[crossover][--json][$root/build/bench/crossover.json]drawn benchmarks/draw.py build/bench/crossover.json --to build/bench" \
+  "build build/release --target benchmarks/bench"
 
 mkdir -p "$root/lib" && touch "$root/lib/b.cpp"
 go coverage
