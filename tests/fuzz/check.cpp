@@ -1,6 +1,7 @@
 // Running a program in its modes and comparing bits.
 #include <algorithm>
 
+#include "cpu/jit/jit.h"
 #include "cpu/kernels.h"
 #include "cpu/threads.h"
 #include "fuzz/interpret.h"
@@ -34,6 +35,7 @@ class Settings {
     cpu::set_threads(m.threads);
     cpu::set_isa("v4");  // stays v3 where the CPU has no more
     if (m.v3) cpu::set_isa("v3");
+    cpu::jit::set_enabled(!m.tiles);
 #ifdef DUET_VERIFY
     graph::set_schedule(m.schedule);
 #endif
@@ -41,6 +43,7 @@ class Settings {
   ~Settings() {
     cpu::set_threads(1);
     cpu::set_isa("v4");
+    cpu::jit::set_enabled(true);
 #ifdef DUET_VERIFY
     graph::set_schedule(0);
 #endif
@@ -93,7 +96,7 @@ std::vector<Given> call_all(const F& f, const Program& p, bool moved) {
 
 std::vector<Given> eager_bits(const Program& p) {
   const PlainOracle plain;
-  Settings settings(Mode{Mode::eager, {}, 0, 1, false, false, false});
+  Settings settings(Mode{Mode::eager, {}, 0, 1, false, false, false, false});
   return call_all([&](Tensors& state, Tensors inputs, float s0,
                       float s1) { return interpret(p, state, std::move(inputs), s0, s1); },
                   p, false);
@@ -195,7 +198,8 @@ std::vector<Mode> modes_of(const Program& p) {
   };
   constexpr int kThreads[] = {1, 2, 4};
   auto draw = [&](Mode::Life life, std::vector<std::string> without) {
-    Mode m{life, std::move(without), 0, kThreads[below(rng, 3)], below(rng, 3) == 0, below(rng, 2) == 0, false};
+    Mode m{life,  std::move(without), 0, kThreads[below(rng, 3)], below(rng, 3) == 0, below(rng, 2) == 0,
+           false, below(rng, 3) == 0};
     if (has_hooks() && life != Mode::eager && below(rng, 2) == 0)
       m.schedule = 1 + static_cast<uint32_t>(below(rng, 1000));
     return m;

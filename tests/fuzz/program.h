@@ -102,6 +102,7 @@ struct Mode {
   bool v3 = false;     // the older instruction set
   bool moved = false;  // inputs are given away; else the caller holds inputs and state
   bool twin = false;   // calls of a similar program in between, through the same cache
+  bool tiles = false;  // without the JIT
 };
 std::string write(const Mode& m);
 Mode read_mode(const std::string& text);

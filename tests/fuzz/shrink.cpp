@@ -317,7 +317,7 @@ class Shrinker {
       p.leaves[i].layout = Layout::dense;
       attempt(p, *failure_.mode);
     }
-    for (int what = 0; what < 7; ++what) {
+    for (int what = 0; what < 8; ++what) {
       Mode m = *failure_.mode;
       if (what == 0) m = Mode();
       if (what == 1) m.without.clear();
@@ -326,6 +326,7 @@ class Shrinker {
       if (what == 4) m.v3 = false;
       if (what == 5) m.moved = false;
       if (what == 6) m.twin = false;
+      if (what == 7) m.tiles = false;
       attempt(best_, m);
     }
     return changed;

@@ -200,6 +200,7 @@ std::string write(const Mode& m) {
   if (m.v3) out += " v3";
   if (m.moved) out += " moved";
   if (m.twin) out += " twin";
+  if (m.tiles) out += " tiles";
   return out;
 }
 
@@ -216,6 +217,8 @@ Mode read_mode(const std::string& text) {
       m.moved = true;
     } else if (w == "twin") {
       m.twin = true;
+    } else if (w == "tiles") {
+      m.tiles = true;
     } else if (w.rfind("schedule=", 0) == 0) {
       m.schedule = static_cast<uint32_t>(std::stoul(after));
     } else if (w.rfind("threads=", 0) == 0) {

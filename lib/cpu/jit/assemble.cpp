@@ -170,20 +170,21 @@ void Assembler::slow_paths() {
     vmovaps(ptr[rsp + kLanes], vec(slow.x));
     vmovaps(ptr[rsp + kLanes + 64], vec(slow.r));
     vmovaps(ptr[rsp + kLanes + 128], vec(slow.n));
-    for (int r = 0; r < registers_; ++r) vmovaps(ptr[rsp + kSaved + r * 64], vec(r));
-    for (int k = 1; wide_ && k < 8; ++k) kmovw(ptr[rsp + kSavedMasks + k * 8], Xbyak::Opmask(k));
+    for (int r = 0; r < registers_; ++r) vmovaps(ptr[rsp + kSaved + index(r) * 64], vec(r));
+    for (int k = 1; wide_ && k < 8; ++k) kmovw(ptr[rsp + kSavedMasks + index(k) * 8], Xbyak::Opmask(k));
     for (size_t k = 0; k < std::size(kWords); ++k) mov(ptr[rsp + kSavedWords + k * 8], kWords[k]);
     lea(rdi, ptr[rsp + kLanes]);
     lea(rsi, ptr[rsp + kLanes + 64]);
     lea(rdx, ptr[rsp + kLanes + 128]);
-    mov(ecx, lanes_);
+    mov(ecx, static_cast<uint32_t>(lanes_));
     mov(rax, reinterpret_cast<uint64_t>(kHelper));
     vzeroupper();
     call(rax);
     for (size_t k = 0; k < std::size(kWords); ++k) mov(kWords[k], ptr[rsp + kSavedWords + k * 8]);
-    for (int k = 1; wide_ && k < 8; ++k) kmovw(Xbyak::Opmask(k), ptr[rsp + kSavedMasks + k * 8]);
+    for (int k = 1; wide_ && k < 8; ++k) kmovw(Xbyak::Opmask(k), ptr[rsp + kSavedMasks + index(k) * 8]);
     for (int r = 0; r < registers_; ++r)
-      vmovaps(vec(r), r == slow.result ? ptr[rsp + kLanes + (slow.quadrant ? 128 : 64)] : ptr[rsp + kSaved + r * 64]);
+      vmovaps(vec(r),
+              r == slow.result ? ptr[rsp + kLanes + (slow.quadrant ? 128 : 64)] : ptr[rsp + kSaved + index(r) * 64]);
     jmp(slow.back, T_NEAR);
   }
 }
@@ -200,13 +201,13 @@ size_t Assembler::run() {
   constexpr uint32_t kUnknown = 0x7fffffff;
   sub(rsp, kUnknown);
   const size_t frame = getSize() - 4;
-  and_(rsp, -64);
+  and_(rsp, ~63u);
   mov(ptr[rsp + kSavedStack], rax);
   mov(ptr[rsp + kRows], rsi);
   mov(esi, edx);
-  and_(esi, lanes_ - 1);
+  and_(esi, static_cast<uint32_t>(lanes_ - 1));
   if (wide_) {
-    mov(eax, -1);
+    mov(eax, ~0u);
     bzhi(eax, eax, esi);
     kmovw(k7, eax);
   } else {
@@ -219,7 +220,7 @@ size_t Assembler::run() {
   Xbyak::Label row, loop, rest, row_end;
   L(row);
   for (size_t k = 0; k < pointers_.size(); ++k)
-    if (pointers_[k] >= 0) mov(Xbyak::Reg64(pointers_[k]), ptr[rdi + static_cast<int>(k) * 16]);
+    if (pointers_[k] >= 0) mov(Xbyak::Reg64(pointers_[k]), ptr[rdi + k * 16]);
   section(true, false);
   pin();
   for (size_t i = 0; i < values_.size(); ++i) {
@@ -234,12 +235,12 @@ size_t Assembler::run() {
   }
   xor_(eax, eax);
   mov(rsi, rdx);
-  and_(rsi, -lanes_);
+  and_(rsi, static_cast<uint32_t>(-lanes_));
   jz(rest, T_NEAR);
   align(16);
   L(loop);
   section(false, false);
-  add(rax, lanes_);
+  add(rax, static_cast<uint32_t>(lanes_));
   cmp(rax, rsi);
   jb(loop, T_NEAR);
   L(rest);
@@ -250,7 +251,7 @@ size_t Assembler::run() {
   dec(qword[rsp + kRows]);
   Xbyak::Label end;
   jz(end, T_NEAR);
-  for (int k = 0; k < list_.sources + list_.outputs; ++k) {
+  for (size_t k = 0; k < pointers_.size(); ++k) {
     mov(rax, ptr[rdi + k * 16 + 8]);
     add(ptr[rdi + k * 16], rax);
   }

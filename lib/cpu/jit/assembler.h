@@ -42,12 +42,12 @@ class Assembler : private Xbyak::CodeGenerator {
   };
 
   // --- the frame, in bytes from rsp ---
-  static constexpr int kSavedStack = 0, kRows = 8, kBytes = 16, kTailMask = 32;
-  static constexpr int kLanes = 64;               // three registers' worth for a slow path
-  static constexpr int kSaved = kLanes + 3 * 64;  // every register
-  static constexpr int kSavedMasks = kSaved + 32 * 64, kSavedWords = kSavedMasks + 64;
-  static constexpr int kSlowSlots = kSavedWords + 128;
-  int slot_at(int slot) const { return (slow_ ? kSlowSlots : kLanes) + slot * 64; }
+  static constexpr size_t kSavedStack = 0, kRows = 8, kBytes = 16, kTailMask = 32;
+  static constexpr size_t kLanes = 64;               // three registers' worth for a slow path
+  static constexpr size_t kSaved = kLanes + 3 * 64;  // every register
+  static constexpr size_t kSavedMasks = kSaved + 32 * 64, kSavedWords = kSavedMasks + 64;
+  static constexpr size_t kSlowSlots = kSavedWords + 128;
+  size_t slot_at(int slot) const { return (slow_ ? kSlowSlots : kLanes) + static_cast<size_t>(slot) * 64; }
 
   // --- assemble.cpp: the shape of the code ---
   void place_constants();

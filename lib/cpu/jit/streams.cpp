@@ -21,7 +21,7 @@ void Assembler::give_pointers() {
 Xbyak::RegExp Assembler::element(int stream, int bytes) {
   const int pointer = pointers_[index(stream)];
   if (pointer >= 0) return Xbyak::Reg64(pointer) + rax * bytes;
-  mov(rbp, ptr[rdi + stream * 16]);
+  mov(rbp, ptr[rdi + index(stream) * 16]);
   return rbp + rax * bytes;
 }
 
@@ -56,7 +56,7 @@ void Assembler::store_element(const Instruction& x) {
 void Assembler::load_row_element(int i) {
   const Instruction& x = list_.nodes[index(i)];
   const int to = take(in_mask_register(i));
-  mov(rbp, ptr[rdi + static_cast<int>(x.imm) * 16]);
+  mov(rbp, ptr[rdi + size_t{x.imm} * 16]);
   if (x.op == Op::load) {
     vbroadcastss(vec(to), ptr[rbp]);
   } else {
