@@ -105,12 +105,16 @@ Strided strided(const Arg& a) {
   return {b.data, b.dtype, b.dense, &b.shape, b.strides};
 }
 
-// A temporary that nobody else holds gives its storage to the result of the same size.
-bool reusable(const OpRecord& op, const Args& in, int i, const Spec& spec) {
-  // An open tape may still want the operand's value.
-  if (in[i].kind != Operand::Kind::rvalue || op.formula != nullptr || thread_state.tape != nullptr) return false;
-  const Block& b = in[i].tensor->block();
-  return b.dense && b.dtype == spec.dtype && b.shape == spec.shape && block::sole_owner(&b);
+// The temporary, if any, whose block becomes the result's: nobody else holds it, and the result is like it.
+int reusable(const OpRecord& op, const Args& in, const Spec& spec) {
+  if ((op.kind != OpClass::pointwise && op.kind != OpClass::update) || op.formula != nullptr) return -1;
+  if (thread_state.tape != nullptr) return -1;  // which may still want the operand's value
+  for (int i = 0; i < in.size(); ++i) {
+    if (in[i].kind != Operand::Kind::rvalue) continue;
+    const Block& b = in[i].tensor->block();
+    if (b.dense && b.dtype == spec.dtype && b.shape == spec.shape && block::sole_owner(&b)) return i;
+  }
+  return -1;
 }
 
 }  // namespace
@@ -212,24 +216,20 @@ Outputs run_now(const OpRecord& op, const Args& in, Attrs attrs, const Spec* spe
     return y;
   }
   Strided results[kMaxOutputs];
-  bool taken = false;
+  int reused = -1;  // one operand serves one result
   for (int k = 0; k < op.outputs; ++k) {
     Block* b = nullptr;
-    if ((op.kind == OpClass::pointwise || op.kind == OpClass::update) && !taken) {
-      for (int i = 0; i < in.size() && b == nullptr; ++i) {
-        if (!reusable(op, in, i, specs[k])) continue;
-        Block& x = in[i].tensor->block();
-        b = block::make(specs[k].dtype, specs[k].shape, false);
-        block::adopt(b, &x, x.data);
-        taken = op.outputs > 1;  // one operand serves one result
-      }
-    }
-    if (b == nullptr) b = block::make(specs[k].dtype, specs[k].shape, true);
+    if (reused < 0 && (reused = reusable(op, in, specs[k])) >= 0)
+      block::retain(b = &in[reused].tensor->block());
+    else
+      b = block::make(specs[k].dtype, specs[k].shape, true);
     y.values[k] = Tensor::adopt(b, id + static_cast<uint64_t>(k));
     results[k] = {b->data, b->dtype, true, &b->shape, b->strides};
   }
   launch({op, std::span(operands, static_cast<size_t>(in.size())), std::span(results, static_cast<size_t>(op.outputs)),
           attrs});
+  // The temporary lets go of the block, so that the next operation finds it in one hand again.
+  if (reused >= 0) Tensor(std::move(const_cast<Tensor&>(*in[reused].tensor)));
   return y;
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -199,6 +200,52 @@ TEST(Gemm, LongRowsAndColumns) {
   check_shape<float>(rng, 40, 10, 4097, {4097, 1}, {10, 1}, false);
 }
 
+TEST(Gemm, FewRowsAndNarrowProductsAroundABlockOfK) {
+  std::mt19937 rng(9);
+  for (int64_t m = 1; m <= 9; ++m) {
+    for (int64_t n = 1; n <= 13; ++n) {
+      for (const int64_t k : {255, 256, 257, 271, 272}) {
+        const Layout a[] = {{k + 3, 1}, {1, m}}, b[] = {{n, 1}, {1, k + 1}};
+        check_shape<float>(rng, m, n, k, a[rng() % 2], b[rng() % 2], k == 257);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+  for (int64_t m = 1; m <= 9; ++m) {
+    for (const int64_t n : {14, 16, 31, 70}) {
+      for (const int64_t k : {1, 15, 33, 256, 263, 520}) {
+        check_shape<float>(rng, m, n, k, {k, 1}, {1, k + 2}, k == 33);
+        check_shape<float>(rng, m, n, k, {1, m + 1}, {1, k}, k == 15);
+        check_shape<double>(rng, m, n, k, {k, 1}, {1, k}, k == 33);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TEST(Gemm, NarrowProductsOfManyRows) {
+  std::mt19937 rng(10);
+  for (int64_t n = 1; n <= 13; ++n) {
+    for (const int64_t m : {16, 33, 75}) {
+      for (const int64_t k : {120, 128, 300}) {
+        check_shape<float>(rng, m, n, k, {k, 1}, {n, 1}, false);
+        check_shape<float>(rng, m, n, k, {k, 1}, {1, k}, false);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TEST(Gemm, FewRowsOfALargeB) {
+  std::mt19937 rng(11);
+  for (const int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 23, 32, 33}) {
+    check_shape<float>(rng, m, 515, 515, {515, 1}, {520, 1}, false);
+    if (HasFatalFailure()) return;
+  }
+  check_shape<double>(rng, 3, 515, 515, {515, 1}, {515, 1}, false);
+  check_shape<float>(rng, 7, 515, 515, {1, 7}, {515, 1}, false);
+}
+
 TEST(Gemm, EveryWayOfPacking) {
   std::mt19937 rng(8);
   for (const int64_t m : {5, 70, 135}) {
@@ -277,11 +324,12 @@ TEST(Gemm, EpilogueSeesEveryFinishedElementOnce) {
     const auto a = numbers<float>(rng, m, k, k, 1, false);
     const auto b = numbers<float>(rng, k, n, n, 1, false);
     for (const Isa& isa : isas()) {
-      for (const int threads : {1, 2, 5}) {
+      for (const int threads : {1, 2, 5, -1, -2}) {  // negative: B is given transposed
         std::vector<float> c(static_cast<size_t>(m * n));
         Gemm g;
         g.m = m, g.n = n, g.k = k, g.a = a.data(), g.a_row = k, g.a_col = 1, g.b = b.data(), g.b_row = n, g.b_col = 1;
         g.c = c.data(), g.c_row = n;
+        if (threads < 0) g.b_row = 1, g.b_col = k;
         Seen seen{&g, std::vector<int>(c.size()), std::vector<float>(c.size())};
         g.ctx = &seen;
         g.epilogue = [](void* ctx, int64_t i, int64_t j, int64_t rows, int64_t cols) {
@@ -295,8 +343,8 @@ TEST(Gemm, EpilogueSeesEveryFinishedElementOnce) {
             }
           }
         };
-        std::vector<Gemm> parts(static_cast<size_t>(threads));
-        const int64_t count = gemm_split(g, threads, parts.data());
+        std::vector<Gemm> parts(static_cast<size_t>(std::abs(threads)));
+        const int64_t count = gemm_split(g, std::abs(threads), parts.data());
         ASSERT_GE(count, 1);
         for (int64_t p = 0; p < count; ++p) isa.run(parts[static_cast<size_t>(p)]);
         for (int64_t i = 0; i < m * n; ++i) {

@@ -24,7 +24,7 @@ Block* make(DType dtype, const Shape& shape, bool with_storage) {
   b->header_bytes = header_bytes;
   b->numel = numel;
   b->shape = shape;
-  dense_strides(shape, b->strides);
+  for (int64_t i = shape.rank() - 1, step = 1; i >= 0; step *= shape[static_cast<int>(i--)]) b->strides[i] = step;
   if (inline_storage) {
     b->data = static_cast<char*>(p) + kHeaderBytes;
   } else if (with_storage) {

@@ -1,8 +1,14 @@
 #include "duet/core/memory.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdlib>
+#include <mutex>
+#include <new>
+#include <utility>
 
 #include "duet/core/error.h"
 
@@ -15,18 +21,15 @@ constexpr bool kCaching = false;  // a cache would hide use after free from the 
 constexpr bool kCaching = true;
 #endif
 
-std::atomic<int64_t> live_bytes{0}, peak_bytes{0}, allocations{0};
-
-struct FreeBlock {
-  FreeBlock* next;
-};
-
 // Four classes an octave from 64 bytes on: at most a quarter is lost to rounding, an eighth on average.
 constexpr int kClasses = 4 * 40;
-constexpr size_t kCacheLimitBytes = size_t{512} << 20;
 // What is kept beyond what a program needed at once: a loop finds all its blocks again, and blocks of sizes that do not
 // come back are not kept for ever.
 constexpr int64_t kSpareBytes = int64_t{64} << 20;
+// Blocks from here on are mapped by themselves, in huge pages where the system has them: fewer faults at first touch.
+constexpr size_t kHugePage = size_t{2} << 20, kMappedBytes = 2 * kHugePage;
+// A thread counts by itself until so many bytes came or went: then it adds to what all threads share.
+constexpr int64_t kUntoldBytes = int64_t{64} << 10;
 
 struct SizeClass {
   int index;
@@ -43,86 +46,207 @@ SizeClass size_class(size_t bytes) {
   return {4 + (octave - 8) * 4 + static_cast<int>(n) - 1, (size_t{1} << octave) + n * quarter};
 }
 
-struct Cache {
-  FreeBlock* lists[kClasses];
-  size_t bytes;
-  enum : uint8_t { untouched, live, ended } state;
-};
-constinit thread_local Cache cache{};
+/// A number that one thread writes and others may read: no locked instruction.
+class Counter {
+ public:
+  int64_t get() const { return value_.load(std::memory_order_relaxed); }
+  void set(int64_t v) { value_.store(v, std::memory_order_relaxed); }
 
-void drop_all() noexcept {
-  for (FreeBlock*& list : cache.lists)
-    while (list != nullptr) std::free(std::exchange(list, list->next));
-  cache.bytes = 0;
+ private:
+  std::atomic<int64_t> value_{0};
+};
+
+std::atomic<int64_t> live_bytes{0}, peak_bytes{0}, allocations{0};  // what threads told
+std::atomic<size_t> cache_limit{size_t{512} << 20};
+
+void tell(int64_t live, int64_t highest, int64_t blocks) noexcept {
+  const int64_t most = live_bytes.fetch_add(live, std::memory_order_relaxed) + highest;
+  int64_t peak = peak_bytes.load(std::memory_order_relaxed);
+  while (most > peak && !peak_bytes.compare_exchange_weak(peak, most, std::memory_order_relaxed)) {
+  }
+  allocations.fetch_add(blocks, std::memory_order_relaxed);
 }
 
-// Frees a thread's cache when the thread ends; kept apart so that the cache itself needs no guard on each access.
+struct FreeBlock {
+  FreeBlock* next;
+  size_t bytes;
+};
+
+/// A thread's free blocks, and what it counted and has not told yet.
+struct Cache {
+  FreeBlock* lists[kClasses] = {};
+  size_t bytes = 0;
+  Counter live, peak, blocks;  // peak: the most that live was
+  Cache* next = nullptr;
+
+  void count(size_t size, int64_t sign) noexcept {
+    const int64_t now = live.get() + sign * static_cast<int64_t>(size);
+    live.set(now);
+    if (now > peak.get()) peak.set(now);
+    if (now > kUntoldBytes || now < -kUntoldBytes) [[unlikely]]
+      tell_all();
+  }
+  [[gnu::noinline]] void tell_all() noexcept {
+    tell(live.get(), peak.get(), blocks.get());
+    live.set(0);
+    peak.set(0);
+    blocks.set(0);
+  }
+  void drop_all() noexcept;
+};
+
+// Not the thread's own storage: after a fork that is handed to new threads, while counts of the old ones must stay.
+constinit thread_local Cache* cache = nullptr;  // null before a thread's first block and after its end
+constinit thread_local bool ended = false;
+constinit std::mutex caches_mutex;
+Cache* caches = nullptr;
+
+void* from_system(size_t bytes) noexcept {
+  if (!kCaching || bytes < kMappedBytes) return std::aligned_alloc(64, bytes);
+  const size_t room = bytes + kHugePage;
+  void* p = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) return nullptr;
+  auto* first = static_cast<char*>(p);
+  auto* aligned = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(first) + kHugePage - 1) & ~(kHugePage - 1));
+  if (aligned != first) munmap(first, static_cast<size_t>(aligned - first));
+  if (aligned + bytes != first + room) munmap(aligned + bytes, static_cast<size_t>(first + room - aligned - bytes));
+#if defined(MADV_HUGEPAGE)
+  madvise(aligned, bytes, MADV_HUGEPAGE);
+#endif
+  return aligned;
+}
+
+void to_system(void* p, size_t bytes) noexcept {
+  if (!kCaching || bytes < kMappedBytes)
+    std::free(p);
+  else
+    munmap(p, bytes);
+}
+
+void Cache::drop_all() noexcept {
+  for (FreeBlock*& list : lists)
+    while (list != nullptr) {
+      FreeBlock* block = std::exchange(list, list->next);
+      to_system(block, block->bytes);
+    }
+  bytes = 0;
+}
+
+/// Ends a thread's cache when the thread ends; kept apart so that `cache` needs no guard on each access.
 struct Reaper {
-  Reaper() { cache.state = Cache::live; }
   ~Reaper() {
-    drop_all();
-    cache.state = Cache::ended;
+    Cache* mine = std::exchange(cache, nullptr);
+    ended = true;
+    mine->drop_all();
+    const std::lock_guard lock(caches_mutex);
+    mine->tell_all();
+    Cache** at = &caches;
+    while (*at != mine) at = &(*at)->next;
+    *at = mine->next;
+    std::free(mine);
   }
 };
-void touch_reaper() { static thread_local Reaper reaper; }
 
-void* system_allocate(size_t bytes) {
-  void* p = std::aligned_alloc(64, bytes);
-  if (p == nullptr) {
-    drop_all();
-    p = std::aligned_alloc(64, bytes);
+/// The thread's cache, made at its first block; null when the thread is ending or there is no memory.
+[[gnu::noinline]] Cache* begin_thread() noexcept {
+  void* p = ended ? nullptr : std::malloc(sizeof(Cache));
+  if (p == nullptr) return nullptr;
+  cache = new (p) Cache;
+  static thread_local Reaper reaper;
+  const std::lock_guard lock(caches_mutex);
+  cache->next = std::exchange(caches, cache);
+  return cache;
+}
+
+[[gnu::noinline]] void* system_allocate(size_t bytes) {
+  void* p = from_system(bytes);
+  if (p == nullptr && cache != nullptr) {
+    cache->drop_all();
+    p = from_system(bytes);
   }
   check<OutOfMemory>(p != nullptr, "allocate: the system has no {} bytes more; {} bytes are live", bytes,
-                     live_bytes.load(std::memory_order_relaxed));
+                     memory_stats().live_bytes);
   return p;
+}
+
+/// Whether a thread keeps a block, given what it keeps already; makes room for it.
+bool keeps(Cache& c, size_t bytes) noexcept {
+  if (c.bytes + bytes > cache_limit.load(std::memory_order_relaxed)) return false;
+  if (static_cast<int64_t>(c.bytes) > kSpareBytes) [[unlikely]] {
+    const MemoryStats now = memory_stats();
+    if (static_cast<int64_t>(c.bytes) > kSpareBytes + now.peak_bytes - now.live_bytes) c.drop_all();
+  }
+  return true;
 }
 
 }  // namespace
 
 MemoryStats memory_stats() {
-  return {live_bytes.load(), peak_bytes.load(), allocations.load(), static_cast<int64_t>(cache.bytes)};
+  MemoryStats s{live_bytes, peak_bytes, allocations, cache == nullptr ? 0 : static_cast<int64_t>(cache->bytes)};
+  const std::lock_guard lock(caches_mutex);
+  // Threads reach their peaks at different times: beside other threads' small blocks this is a bound.
+  int64_t peak = s.live_bytes;
+  for (const Cache* c = caches; c != nullptr; c = c->next) {
+    s.live_bytes += c->live.get();
+    peak += c->peak.get();
+    s.allocations += c->blocks.get();
+  }
+  s.peak_bytes = std::max(s.peak_bytes, peak);
+  return s;
 }
-void reset_peak() { peak_bytes = live_bytes.load(); }
-void trim_memory() { drop_all(); }
+
+void reset_peak() {
+  const std::lock_guard lock(caches_mutex);
+  for (Cache* c = caches; c != nullptr; c = c->next) c->peak.set(c->live.get());
+  int64_t live = live_bytes;
+  for (const Cache* c = caches; c != nullptr; c = c->next) live += c->live.get();
+  peak_bytes = live;
+}
+
+void trim_memory() {
+  if (cache != nullptr) cache->drop_all();
+}
+
+void set_cache_limit(size_t bytes) {
+  cache_limit = bytes;
+  if (cache != nullptr && cache->bytes > bytes) cache->drop_all();
+}
 
 namespace memory {
 
 void* allocate(size_t bytes) {
   check<OutOfMemory>(bytes <= (size_t{1} << 46), "allocate: {} bytes are more than any machine has", bytes);
-  SizeClass c = size_class(bytes);
-  FreeBlock*& list = cache.lists[c.index];
-  void* p = list;
-  if (p != nullptr) {
-    list = list->next;
-    cache.bytes -= c.bytes;
+  const SizeClass size = size_class(bytes);
+  Cache* c = cache != nullptr ? cache : begin_thread();
+  if (c == nullptr) [[unlikely]] {
+    void* p = system_allocate(size.bytes);
+    tell(static_cast<int64_t>(size.bytes), static_cast<int64_t>(size.bytes), 1);
+    return p;
+  }
+  void* p = nullptr;
+  if (FreeBlock*& list = c->lists[size.index]; list != nullptr) {
+    p = std::exchange(list, list->next);
+    c->bytes -= size.bytes;
   } else {
-    p = system_allocate(c.bytes);
+    p = system_allocate(size.bytes);
   }
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  int64_t live =
-      live_bytes.fetch_add(static_cast<int64_t>(c.bytes), std::memory_order_relaxed) + static_cast<int64_t>(c.bytes);
-  int64_t peak = peak_bytes.load(std::memory_order_relaxed);
-  while (live > peak && !peak_bytes.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
-  }
+  c->blocks.set(c->blocks.get() + 1);
+  c->count(size.bytes, 1);
   return p;
 }
 
 void deallocate(void* p, size_t bytes) noexcept {
-  SizeClass c = size_class(bytes);
-  live_bytes.fetch_sub(static_cast<int64_t>(c.bytes), std::memory_order_relaxed);
-  if (!kCaching || cache.bytes + c.bytes > kCacheLimitBytes) return std::free(p);
-  if (static_cast<int64_t>(cache.bytes) > kSpareBytes) [[unlikely]] {
-    const int64_t needed = peak_bytes.load(std::memory_order_relaxed) - live_bytes.load(std::memory_order_relaxed);
-    if (static_cast<int64_t>(cache.bytes) > kSpareBytes + needed) drop_all();
+  const SizeClass size = size_class(bytes);
+  Cache* c = cache != nullptr ? cache : begin_thread();
+  if (c == nullptr) [[unlikely]] {
+    tell(-static_cast<int64_t>(size.bytes), 0, 0);
+    return to_system(p, size.bytes);
   }
-  if (cache.state == Cache::untouched) [[unlikely]]
-    touch_reaper();
-  if (cache.state == Cache::ended) [[unlikely]]
-    return std::free(p);
-  auto* block = static_cast<FreeBlock*>(p);
-  block->next = cache.lists[c.index];
-  cache.lists[c.index] = block;
-  cache.bytes += c.bytes;
+  c->count(size.bytes, -1);
+  if (!kCaching || !keeps(*c, size.bytes)) return to_system(p, size.bytes);
+  FreeBlock*& list = c->lists[size.index];
+  list = new (p) FreeBlock{list, size.bytes};
+  c->bytes += size.bytes;
 }
 
 }  // namespace memory

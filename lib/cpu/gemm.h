@@ -36,6 +36,12 @@ struct GemmOf {
 using Gemm = GemmOf<float>;
 using GemmF64 = GemmOf<double>;
 
+/// The time of a product in multiply-adds, memory counted in.
+double gemm_work(int64_t m, int64_t n, int64_t k);
+
+/// Below this much work for each thread, waking one costs more than it saves (about 5 us).
+inline constexpr double kGemmMinWork = 1 << 19;
+
 /// Cuts a product into at most `threads` independent ones of about equal work, returns how many. Small products stay
 /// one.
 int64_t gemm_split(const Gemm& whole, int threads, Gemm* parts);

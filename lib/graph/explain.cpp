@@ -141,7 +141,10 @@ class Reader {
             to.op->name,
             r.fused,
             r.reason,
-            r.bytes > 0 ? r.bytes : 2 * value_bytes(g_, between),
+            r.beside      ? 0
+            : r.bytes > 0 ? r.bytes
+                          : 2 * value_bytes(g_, between),
+            r.beside,
             to.line};
   }
   static Explanation::Value workspace(const graph::Buffer& b) {

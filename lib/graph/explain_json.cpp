@@ -89,6 +89,7 @@ class Json {
     member("fused", f.fused);
     member("reason", f.reason);
     member("bytes", f.bytes);
+    member("beside", f.beside);
     member("line", f.line);
     close();
   }

@@ -94,10 +94,10 @@ void print_fusions(const Explanation::Plan& p, Page& page) {
                           count(p.fusions.size(), "pair"), with_commas(saved)));
   for (const Explanation::Fusion& f : p.fusions)
     if (!f.fused)
-      page.line(
-          fmt::format("  not fused: {} ({}) into {} ({}), {} bytes: {}", text(f.producer), std::string(f.producer_op),
-                      text(f.consumer), std::string(f.consumer_op), with_commas(f.bytes), f.reason),
-          f.line);
+      page.line(fmt::format("  not fused: {} ({}) {} {} ({}){}: {}", text(f.producer), std::string(f.producer_op),
+                            f.beside ? "beside" : "into", text(f.consumer), std::string(f.consumer_op),
+                            f.beside ? "" : fmt::format(", {} bytes", with_commas(f.bytes)), f.reason),
+                f.line);
 }
 
 void print_memory(const Explanation::Plan& p, Page& page) {

@@ -63,7 +63,8 @@ void run_matmul(const Strided& a, const Strided& b, const Strided& y, Epilogue e
     one.c = static_cast<T*>(y.data) + batch * g.m * g.n;
     return one;
   };
-  const bool heavy = g.m * g.n * g.k * batches >= 128 * 1024 && threads() > 1;
+  const double work = gemm_work(g.m, g.n, g.k) * static_cast<double>(batches);
+  const bool heavy = threads() > 1 && work >= 2 * kGemmMinWork;
   if (heavy && batches >= threads()) return parallel_for(batches, [&](int64_t batch) { run_one(at(batch), batch); });
   for (int64_t batch = 0; batch < batches; ++batch) {
     if (!heavy) {

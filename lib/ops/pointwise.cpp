@@ -40,7 +40,8 @@ const OpRecord* make_user_record(OpRecord record, UserFormula formula) {
 }
 
 void pointwise_infer(const OpRecord& op, const Args& in, Attrs, Spec* out) {
-  Shape shape;
+  const Shape* shape = nullptr;  // of the operands so far
+  Shape joined[2];
   DType dtype = DType::boolean;
   int typed = -1;  // the operand that says the dtype
   for (int i = 0; i < in.size(); ++i) {
@@ -55,19 +56,23 @@ void pointwise_infer(const OpRecord& op, const Args& in, Attrs, Spec* out) {
       fail<DTypeError>("{}: element types differ: {} and {}; convert one with .to({})", op.name, in.text(typed),
                        in.text(i), name(is_float(a.dtype) ? a.dtype : dtype));
     }
-    Shape common;
-    if (!broadcast_shapes(shape, *a.shape, common)) {
+    if (shape == nullptr || *shape == *a.shape) {
+      shape = a.shape;
+      continue;
+    }
+    Shape& common = joined[shape == &joined[0] ? 1 : 0];
+    if (!broadcast_shapes(*shape, *a.shape, common)) {
       std::string all;
       for (int k = 0; k < in.size(); ++k)
         if (in[k].kind <= Operand::Kind::rvalue) all += (all.empty() ? "" : ", ") + in.text(k);
       fail<ShapeError>("{}: shapes do not broadcast: {}; axes must be equal or 1, aligned at the last", op.name, all);
     }
-    shape = common;
+    shape = &common;
   }
   if (!contains(op.accepts, dtype))
     fail<DTypeError>("{}: takes {}: {}; use .to(f32)", op.name,
                      op.accepts == kFloats ? "f32 or f64" : "numbers, not bool", in.text(std::max(typed, 0)));
-  for (int i = 0; i < op.outputs; ++i) out[i] = {op.bool_out ? DType::boolean : dtype, shape};
+  for (int i = 0; i < op.outputs; ++i) out[i] = {op.bool_out ? DType::boolean : dtype, *shape};
 }
 
 void pointwise_run(const KernelCall& call) {
@@ -78,15 +83,18 @@ void pointwise_run(const KernelCall& call) {
   if (n == 0) return;
   if (op.formula == nullptr) {
     // The common case by hand: everything dense or a single element, one kernel call a thread.
-    cpu::TileCall tile{};
+    cpu::TileCall tile;  // filled in as far as the operands go: zeros would cost as much as the kernel
+    tile.scalars = 0;
+    tile.imm = 0;
     bool simple = true;
     for (size_t i = 0; i < call.in.size(); ++i) {
       const Strided& x = call.in[i];
+      const int64_t elements = x.shape->numel();
       tile.in[i] = x.data;
-      if (x.shape->numel() == 1 && n != 1)
+      if (elements == 1 && n != 1)
         tile.scalars |= 1u << i;
       else
-        simple = simple && x.dense && x.shape->numel() == n;
+        simple = simple && x.dense && elements == n;
     }
     for (size_t i = 0; i < call.out.size(); ++i) tile.out[i] = call.out[i].data;
     if (simple) {

@@ -253,6 +253,24 @@ TEST(Explain, EveryOperandIsFusedOrRefusedWithAReason) {
   EXPECT_GT(refused, 0);
 }
 
+TEST(Explain, KernelsBesideOneAnother) {
+  // Two column sums do not need each other; the third needs the first by way of a product.
+  auto f = [](const Tensor& x, const Tensor& y, const Tensor& w) {
+    const Tensor first = sum(x, 0), second = sum(y, 0);
+    const Tensor third = sum(square(matmul(reshape(first, {2, 16}), w)), 0);
+    return std::tuple(first, second, third);
+  };
+  const Explanation e = explain(f, ones({64, 32}), ones({64, 32}), ones({16, 8}));
+  std::vector<std::string> beside;
+  for (const auto& r : e.plans.at(0).fusions)
+    if (r.beside) {
+      beside.push_back(r.fused ? "fused" : r.reason);
+      EXPECT_EQ(r.bytes, 0);
+    }
+  EXPECT_EQ(beside, (std::vector<std::string>{"fused", "a path leaves the kernel and comes back"}));
+  EXPECT_NE(fmt::format("{}", e).find("(sum) beside %"), std::string::npos);
+}
+
 TEST(Explain, BytesAreThoseOfTheRun) {
   auto f = [](const Tensor& x) { return sum(tanh(x * 2.0f), 1); };
   Tensor x = ones({64, 32});

@@ -12,7 +12,8 @@ struct Bug {
   const char* what;
   int limit;  // graphs
 };
-[[maybe_unused]] constexpr Bug kBugs[] = {  // only test builds carry them
+[[maybe_unused]] constexpr Bug kBugs[] = {
+    // only test builds carry them
     {"add_zero", "simplify takes x + 0 for x: −0 stays −0", 500},
     {"mul_zero", "simplify takes x · 0 for 0: NaN and inf are lost", 300},
     {"transposes", "simplify drops two transposes whose axes do not cancel", 1000},

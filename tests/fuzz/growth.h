@@ -86,15 +86,15 @@ const std::vector<GrowthRule>& growth_rules();
 struct Composite {
   std::string name;
   Maybe (*make)(Growth& g, const Want& want);
-  /// `run` calls the body, if there is one.
-  using Run = std::function<Tensors(const Tensors& parameters)>;
-  Tensors (*apply)(const Tensors& values, const std::vector<int64_t>& attrs, const Run& run);
+  struct Call {
+    const Tensors& x;
+    const std::vector<int64_t>& attrs;
+    const std::function<Tensors(const Tensors& parameters)>& run;  // the body, if there is one
+  };
+  Tensors (*apply)(const Call& c);
   int weight = 4;
 };
-/// An `apply`, with the parameters x, attrs and run.
-#define DUET_APPLY                                                                          \
-  []([[maybe_unused]] const Tensors& x, [[maybe_unused]] const std::vector<int64_t>& attrs, \
-     [[maybe_unused]] const Composite::Run& run) -> Tensors
+using Call = Composite::Call;
 const std::vector<Composite>& composites();
 const std::vector<Composite>& transforms();
 

@@ -83,11 +83,13 @@ class Interpreter {
       for (const Ref& r : s.in)
         if (r.kind == Ref::value) x.push_back(values.at(static_cast<size_t>(r.index)));
       ++depth_;
-      auto inner = [this, body = s.body](const Tensors& parameters) { return run(*body, parameters, body->outputs); };
+      const std::function<Tensors(const Tensors&)> inner = [this, body = s.body](const Tensors& parameters) {
+        return run(*body, parameters, body->outputs);
+      };
       if (s.op == "compiled" && plain_oracle)
         y = inner(x);
       else
-        y = w.composite->apply(x, s.attrs, inner);
+        y = w.composite->apply({x, s.attrs, inner});
       --depth_;
     } else if (w.op->kind == OpClass::tape) {
       y.push_back(alias(values.at(static_cast<size_t>(s.in.at(0).index))));

@@ -33,67 +33,75 @@ const std::vector<Composite>& transforms() {
          const Spec x = is_loss ? Spec{w.dtype(), g.shape(0, 3)} : w.spec, y{w.dtype(), g.shape(0, 2)};
          return with_body("grad", g, {x}, y, {x, {w.dtype(), {}}}, is_loss);
        },
-       DUET_APPLY{auto loss = [&](const Tensor& v) { return sum(run(with_first(x, v))[0]) + sum(square(v)) * 0.5f; };
-  auto [y, dx] = value_and_grad(loss)(x[0]);
-  return {dx, y};
-}
-, 30
-}  // namespace duet::fuzz
-,
-    // outputs: the result and its derivative along tanh(the first operand)
-    {"jvp",
-     [](Growth& g, const Want& w) -> Maybe {
-       if (!possible(g, w)) return {};
-       return with_body("jvp", g, {{w.dtype(), g.shape(0, 3)}}, w.spec, {w.spec, w.spec}, g.draw(2));
-     },
-     DUET_APPLY{auto f = [&](const Tensor& v) { return run(with_first(x, v))[0]; };
-auto [y, dy] = jvp(f, x[0], tanh(x[0]));
-return {y, dy};
-}
-, 6
-}
-,
-    // the first operand has an example a row, the others are the same for all
-    {"vmap",
-     [](Growth& g, const Want& w) -> Maybe {
-       if (!possible(g, w) || w.rank() == 0 || w.rank() > 4) return {};
-       const Spec example{w.dtype(), g.shape(0, 2)};
-       Made m = with_body("vmap", g, {example}, {w.dtype(), part(w.shape(), 1, w.rank())}, {w.spec}, 0);
-       m.in[0].spec.shape = joined({w.shape()[0]}, example.shape);
-       if (!g.fits(m.in[0].spec.shape)) return {};
-       return m;
-     },
-     DUET_APPLY{auto f = [&](const Tensor& v) { return run(with_first(x, v))[0]; };
-return {vmap(f)(x[0])};
-}
-, 8
-}
-, {"checkpoint",
-   [](Growth& g, const Want& w) -> Maybe {
-     if (!possible(g, w)) return {};
-     return with_body("checkpoint", g, {{w.dtype(), g.shape(0, 3)}}, w.spec, {w.spec}, 0);
-   },
-   DUET_APPLY{// called again when the gradient is computed
-              return {checkpoint([run](const Tensors& all) { return run(all)[0]; })(x)};
-}
-, 6
-}
-,
-    // Compiled on its own, but for where the eager bits are made; one graph with what is around it when that is
-    // compiled.
-    {"compiled",
-     [](Growth& g, const Want& w) -> Maybe {
-       if (!possible(g, w)) return {};
-       return with_body("compiled", g, {{w.dtype(), g.shape(0, 3)}}, w.spec, {w.spec}, 0);
-     },
-     DUET_APPLY{return {compile([&](const Tensors& all) { return run(all)[0]; })(x)};
-}
-, 4
-}
-,
-}
-;
-return all;
+       [](const Call& c) -> Tensors {
+         auto loss = [&](const Tensor& v) { return sum(c.run(with_first(c.x, v))[0]) + sum(square(v)) * 0.5f; };
+         auto [y, dx] = value_and_grad(loss)(c.x[0]);
+         return {dx, y};
+       },
+       30},
+      // outputs: the result and its derivative along tanh(the first operand)
+      {"jvp",
+       [](Growth& g, const Want& w) -> Maybe {
+         if (!possible(g, w)) return {};
+         return with_body("jvp", g, {{w.dtype(), g.shape(0, 3)}}, w.spec, {w.spec, w.spec}, g.draw(2));
+       },
+       [](const Call& c) -> Tensors {
+         auto f = [&](const Tensor& v) { return c.run(with_first(c.x, v))[0]; };
+         auto [y, dy] = jvp(f, c.x[0], tanh(c.x[0]));
+         return {y, dy};
+       },
+       6},
+      // the first operand has an example a row, the others are the same for all
+      {"vmap",
+       [](Growth& g, const Want& w) -> Maybe {
+         if (!possible(g, w) || w.rank() == 0 || w.rank() > 4) return {};
+         const Spec example{w.dtype(), g.shape(0, 2)};
+         Made m = with_body("vmap", g, {example}, {w.dtype(), part(w.shape(), 1, w.rank())}, {w.spec}, 0);
+         m.in[0].spec.shape = joined({w.shape()[0]}, example.shape);
+         if (!g.fits(m.in[0].spec.shape)) return {};
+         return m;
+       },
+       [](const Call& c) -> Tensors {
+         auto f = [&](const Tensor& v) { return c.run(with_first(c.x, v))[0]; };
+         return {vmap(f)(c.x[0])};
+       },
+       8},
+      {"checkpoint",
+       [](Growth& g, const Want& w) -> Maybe {
+         if (!possible(g, w)) return {};
+         return with_body("checkpoint", g, {{w.dtype(), g.shape(0, 3)}}, w.spec, {w.spec}, 0);
+       },
+       [](const Call& c) -> Tensors {  // called again when the gradient is computed
+         return {checkpoint([run = c.run](const Tensors& all) { return run(all)[0]; })(c.x)};
+       },
+       6},
+      // A rule that is none of calculus: a gradient that came some other way than through it would have other bits.
+      {"custom_vjp",
+       [](Growth& g, const Want& w) -> Maybe {
+         if (!possible(g, w)) return {};
+         return with_body("custom_vjp", g, {{w.dtype(), g.shape(0, 3)}}, w.spec, {w.spec}, 0);
+       },
+       [](const Call& c) -> Tensors {
+         auto f = [run = c.run](const Tensors& all) { return run(all)[0]; };
+         auto forward = [f](const Tensors& all) { return std::pair(f(all), all[0]); };
+         auto backward = [n = c.x.size()](const Tensor& first, const Tensor& dy) {
+           Tensors gradients(n);
+           gradients[0] = tanh(first) * sum(dy);
+           return std::tuple(gradients);
+         };
+         return {custom_vjp(f, forward, backward)(c.x)};
+       },
+       6},
+      // Compiled on its own, but for where the eager bits are made; one graph with what is around it when that is
+      // compiled.
+      {"compiled",
+       [](Growth& g, const Want& w) -> Maybe {
+         if (!possible(g, w)) return {};
+         return with_body("compiled", g, {{w.dtype(), g.shape(0, 3)}}, w.spec, {w.spec}, 0);
+       },
+       [](const Call& c) -> Tensors { return {compile([&](const Tensors& all) { return c.run(all)[0]; })(c.x)}; }, 4},
+  };
+  return all;
 }
 
 }  // namespace duet::fuzz

@@ -13,7 +13,7 @@ struct MemoryStats {
   int64_t allocations = 0;   // blocks handed out so far, from the cache or not
   int64_t cached_bytes = 0;  // kept for reuse by the calling thread
 };
-/// The counters now.
+/// The counters now; exact while other threads rest.
 MemoryStats memory_stats();
 
 /// Starts a new peak at what is live now.
@@ -21,6 +21,9 @@ void reset_peak();
 
 /// Gives the calling thread's cached blocks back to the system.
 void trim_memory();
+/// The most that any thread keeps for reuse, 512 MiB at first; what does not fit goes back to the system when it is
+/// freed.
+void set_cache_limit(size_t bytes);
 
 namespace memory {
 

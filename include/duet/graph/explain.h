@@ -28,14 +28,15 @@ struct Explanation {
     int64_t bytes_apart = 0;  // the same with a kernel an operation
     Line line;
   };
-  /// A pair of operations that fuse looked at.
+  /// A pair of operations that fuse or combine looked at.
   struct Fusion {
     Value producer, consumer;
     std::string_view producer_op, consumer_op;
     bool fused = false;
-    std::string reason;  // of a refusal
-    int64_t bytes = 0;   // of the value between them, written and read again: saved, or the price of the refusal
-    Line line;           // of the consumer
+    std::string reason;   // of a refusal
+    int64_t bytes = 0;    // of the value between them, written and read again: saved, or the price of the refusal
+    bool beside = false;  // there is none: neither needs the other
+    Line line;            // of the consumer
   };
   /// A tensor from outside of the arguments: read at each call, or, in a frozen function, a constant.
   struct Captured {

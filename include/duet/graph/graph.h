@@ -45,7 +45,7 @@ struct Node {
   std::vector<int64_t> attrs;
   std::vector<int> inputs, outputs;  // values
   Line line;
-  int region = 0;   // cse works within one
+  int region = 0;  // cse works within one
   // After fuse:
   int kernel = -1, segment = 0;
   Space space = Space::whole;
@@ -99,7 +99,8 @@ struct FusionRecord {
   int producer = -1, consumer = -1;  // nodes of the graph
   bool fused = false;
   std::string reason;
-  int64_t bytes = 0;  // not written and read, when fused
+  int64_t bytes = 0;    // not written and read, when fused
+  bool beside = false;  // neither needs the other
 };
 struct ScheduleRecord {
   std::string order;                             // by which rule kernels run; empty without the pass

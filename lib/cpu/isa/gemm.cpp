@@ -13,6 +13,11 @@ constexpr int64_t kTurnedRows = 64, kTurnedCols = 4096;  // C transposed stays i
 constexpr int64_t kBlockRows = 64;                       // of C, finished together
 constexpr int64_t kBlockCols = 768;                      // of packed B, 768 KB for 256 of k: half a second-level cache
 constexpr int64_t kFarColumns = 512;  // from this stride on the columns of a k-major A fall on each other in the cache
+constexpr int64_t kLongRows = 128;    // of A: from here on turning them costs more than lanes left empty,
+constexpr int64_t kLongLanes = 16;    // where registers have that many
+constexpr int64_t kFarElements = int64_t{1} << 18;  // of a B that comes from the second-level cache or beyond it,
+constexpr int64_t kFarRows = 32;                    // where few rows leave no time to wait for it
+constexpr int64_t kPackStrip = 8;  // columns of a k-major A, whose lines neighbouring tiles share, packed at a time
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -68,6 +73,11 @@ template <class P>
 void run_tile(TileKernel<typename P::Element> kernel, TileArgs<typename P::Element>& t, int64_t rows, int64_t cols) {
   using T = typename P::Element;
   const int64_t width = ceil_div(cols, P::kLanes) * P::kLanes;
+  if (t.add) {  // written a block of k ago and far away by now: it comes while the sums are made
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t j = 0; j < cols; j += P::kLanes) __builtin_prefetch(t.c + r * t.c_row + j, 1);
+    }
+  }
   if (width == cols) return kernel(t);
   // The last registers reach beyond C: the tile is finished beside it.
   alignas(64) T edge[kMaxRows * kMaxVecs * P::kLanes];
@@ -102,6 +112,7 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   const int64_t width = tiling.vecs * P::kLanes;
   const RowsOfA<P> rows_of_a(a, tiling.rows);
   const bool pack_all = b.col != 1 || pays_to_pack(g.m, g.n, g.k, b);
+  const bool far_b = g.m <= kFarRows && !pack_all && !rows_of_a.k_major && g.k * g.n >= kFarElements;
   const int64_t panels = ceil_div(g.n, width);
   const Even col_blocks{panels, pack_all ? ceil_div(g.n, kBlockCols) : 1};
   const Even row_blocks{g.m, ceil_div(g.m, kBlockRows)};
@@ -127,10 +138,12 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
         const Even tiles{m, ceil_div(m, tiling.rows)};
         const T* const a_block = g.a + i_begin * a.row + k0 * a.col;
         if (rows_of_a.packed) {
-          for (int64_t it = 0; it < tiles.parts; ++it) {
-            const int64_t i = tiles.begin(it);
-            rows_of_a.pack(a_block + i * a.row, tiles.begin(it + 1) - i, g.m - i_begin - i, k,
-                           packed_a + it * tiling.rows * kGemmBlock);
+          for (int64_t p = 0; p < k; p += kPackStrip) {
+            for (int64_t it = 0; it < tiles.parts; ++it) {
+              const int64_t i = tiles.begin(it);
+              rows_of_a.pack(a_block + i * a.row + p * a.col, tiles.begin(it + 1) - i, g.m - i_begin - i,
+                             least(kPackStrip, k - p), packed_a + it * tiling.rows * kGemmBlock + p * tiling.rows);
+            }
           }
         }
         for (int64_t j = j_begin; j < j_end; j += width) {
@@ -148,7 +161,10 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
             t.a = rows_of_a.packed ? packed_a + it * tiling.rows * kGemmBlock : a_block + i * a.row;
             t.c = g.c + (i_begin + i) * g.c_row + j;
             t.c_row = g.c_row;
-            run_tile<P>(rows_of_a.kernel(rows, vecs), t, rows, cols);
+            // Tiles of f64, which is for checks, do without.
+            run_tile<P>(
+                far_b ? Tiles<P, false, sizeof(T) == 4>::rows[rows - 1][vecs - 1] : rows_of_a.kernel(rows, vecs), t,
+                rows, cols);
           }
         }
         if (k0 + k == g.k) finish(g, i_begin, m, j_begin, j_end - j_begin);
@@ -225,7 +241,7 @@ void turned(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
 /// there is less to transpose in C and A than in B.
 bool better_turned(int64_t m, int64_t n, int64_t k, Strides a, Strides b, int64_t lanes) {
   if (m < lanes) return false;
-  if (n <= kNarrow) return true;
+  if (n <= kNarrow) return a.row == 1 || n <= 2 || k < kLongRows || lanes < kLongLanes;
   const int64_t filled = ceil_div(m, lanes) * lanes;
   return b.row == 1 && b.col != 1 && m <= kTurnedRows && n <= kTurnedCols && 8 * m >= 7 * filled &&
          m * (n + (a.row == 1 ? 0 : k)) < k * n;
@@ -289,6 +305,63 @@ void single_row(const GemmOf<typename P::Element>& g, int64_t a_col, int64_t b_r
   finish(g, 0, 1, 0, g.n);
 }
 
+/// Few rows and a B whose columns lie together: squares of B are turned on their way to the sums, not in memory.
+template <class P, int kRows>
+void few_rows(const GemmOf<typename P::Element>& g, Strides a, int64_t b_col) {
+  using T = typename P::Element;
+  constexpr int64_t kLanes = P::kLanes;
+  for (int64_t j = 0; j < g.n; j += kLanes) {
+    const int64_t cols = least(kLanes, g.n - j);
+    for (int64_t k0 = 0; k0 < g.k; k0 += kGemmBlock) {
+      const int64_t k_end = least(g.k, k0 + kGemmBlock);
+      P sum[kRows];
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) sum[r] = P::broadcast(T(0));
+      for (int64_t k = k0; k < k_end; k += kLanes) {
+        const int64_t deep = least(kLanes, k_end - k);
+        P square[kLanes];
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) {
+          // Columns beyond the last are the last: their sums are not stored.
+          const T* at = g.b + least(j + i, g.n - 1) * b_col + k;
+          square[i] = deep == kLanes ? P::load(at) : load_first<P>(at, deep);
+        }
+        transpose(square);
+        const T* at = g.a + k * a.col;
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i, at += a.col) {
+          if (i >= deep) continue;
+#pragma GCC unroll 8
+          for (int r = 0; r < kRows; ++r) sum[r] = fma(P::broadcast(at[r * a.row]), square[i], sum[r]);
+        }
+      }
+      T* c = g.c + j;
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r, c += g.c_row) {
+        store_first(k0 == 0 ? sum[r] : load_first<P>(c, cols) + sum[r], c, cols);
+      }
+    }
+  }
+  finish(g, 0, kRows, 0, g.n);
+}
+
+template <class P>
+void few_rows(const GemmOf<typename P::Element>& g, Strides a, int64_t b_col) {
+  static constexpr void (*rows[kWide.rows])(const GemmOf<typename P::Element>&, Strides, int64_t) = {
+    few_rows<P, 1>,
+    few_rows<P, 2>,
+    few_rows<P, 3>,
+    few_rows<P, 4>,
+#if defined(__AVX512F__)
+    few_rows<P, 5>,
+    few_rows<P, 6>,
+    few_rows<P, 7>,
+    few_rows<P, 8>
+#endif
+  };
+  rows[g.m - 1](g, a, b_col);
+}
+
 template <class P>
 void run(const GemmOf<typename P::Element>& g) {
   using T = typename P::Element;
@@ -306,6 +379,7 @@ void run(const GemmOf<typename P::Element>& g) {
   if (g.n == 1 && b.row != 1) b.col = 1;
   if (g.m == 1 && b.col == 1) return single_row<P>(g, a.col, b.row);
   if (better_turned(g.m, g.n, g.k, a, b, P::kLanes)) return turned<P>(g, a, b);
+  if (b.row == 1 && b.col != 1 && g.m <= kWide.rows && g.n > kNarrow) return few_rows<P>(g, a, b.col);
   general<P>(g, a, b);
 }
 

@@ -55,7 +55,9 @@ inline __attribute__((always_inline)) const T* opaque(const T* p) {
   return p;
 }
 
-template <class P, int kRows, int kVecs, bool kKMajor>
+inline constexpr int64_t kAhead = 8;  // rows of a far B that are asked for before they are needed
+
+template <class P, int kRows, int kVecs, bool kKMajor, bool kFarB>
 void tile(const TileArgs<typename P::Element>& t) {
   using T = typename P::Element;
   constexpr int kBases = (kRows + 2) / 3;  // row r is base[r / 3] + r % 3 steps, which one address can say
@@ -80,6 +82,7 @@ void tile(const TileArgs<typename P::Element>& t) {
     for (int v = 0; v < kVecs; ++v) {
       bv[v] = P::load(b + v * P::kLanes);
       if constexpr (kVecs > 1) keep_in_register(bv[v]);
+      if constexpr (kFarB) __builtin_prefetch(b + kAhead * b_row + v * P::kLanes);
     }
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
@@ -117,16 +120,17 @@ void tile(const TileArgs<typename P::Element>& t) {
 template <class T>
 using TileKernel = void (*)(const TileArgs<T>&);
 
-template <class P, bool kKMajor>
+template <class P, bool kKMajor, bool kFarB = false>
 struct Tiles {
   using Kernel = TileKernel<typename P::Element>;
   template <int kRows>
   struct Row {
     static constexpr Kernel widest() {
-      if constexpr (kRows <= kWide.rows) return tile<P, kRows, 3, kKMajor>;
+      if constexpr (kRows <= kWide.rows) return tile<P, kRows, 3, kKMajor, kFarB>;
       return nullptr;
     }
-    static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, kKMajor>, tile<P, kRows, 2, kKMajor>, widest()};
+    static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, kKMajor, kFarB>, tile<P, kRows, 2, kKMajor, kFarB>,
+                                              widest()};
   };
   static constexpr const Kernel* rows[kMaxRows] = {Row<1>::vecs,  Row<2>::vecs, Row<3>::vecs, Row<4>::vecs,
                                                    Row<5>::vecs,  Row<6>::vecs,

@@ -29,13 +29,22 @@ class Combiner {
     groups_.write();
     for (FusionRecord& r : report_.fusions)  // what is one kernel now
       if (!r.fused && groups_.group_of(r.producer) >= 0 && groups_.group_of(r.producer) == groups_.group_of(r.consumer))
-        r = {r.producer, r.consumer, true, "", 0};
+        r.fused = true, r.reason.clear();
     return std::move(g_);
   }
 
  private:
   bool reduces(int group) const {
     return std::ranges::any_of(groups_.nodes(group), [&](int n) { return g_.node(n).op->kind == OpClass::reduction; });
+  }
+
+  bool reads(int group, int earlier) const {
+    return std::ranges::any_of(groups_.nodes(group), [&](int n) {
+      return std::ranges::any_of(g_.node(n).inputs, [&](int x) {
+        const int p = g_.producer(groups_.layout(x).root);
+        return p >= 0 && groups_.group_of(p) == earlier;
+      });
+    });
   }
 
   struct Open {
@@ -52,15 +61,22 @@ class Combiner {
       Open now{b, 0};
       for (size_t k = open.size(); k-- > 0;) {
         const Open a = open[k];
-        if (!groups_.is_first(a.group, b) || groups_.refusal(a.group, b, Join::beside) != nullptr) continue;
-        const int64_t extra = a.extra + held_by(a.group, b);
-        if (extra > kLittle && !fits(a.group, b)) {
-          report_.fusions.push_back({groups_.nodes(a.group).front(), groups_.nodes(b).front(), false,
-                                     checks_ > kMaxChecks ? "too many kernels were weighed already"
-                                                          : "as one kernel they would take more memory",
-                                     0});
+        if (!groups_.is_first(a.group, b)) continue;
+        auto record = [&](const char* why) {
+          report_.fusions.push_back(
+              {groups_.nodes(a.group).front(), groups_.nodes(b).front(), why == nullptr, why ? why : "", 0, true});
+        };
+        if (const char* why = groups_.refusal(a.group, b, Join::beside)) {
+          if (!reads(b, a.group)) record(why);  // else fuse has told why they stay two
           continue;
         }
+        const int64_t extra = a.extra + held_by(a.group, b);
+        if (extra > kLittle && !fits(a.group, b)) {
+          record(checks_ > kMaxChecks ? "too many kernels were weighed already"
+                                      : "as one kernel they would take more memory");
+          continue;
+        }
+        record(nullptr);
         // Small ones stay one space, so that they can still go before a kernel.
         int64_t small = 0;
         const bool same = groups_.is_pointwise(a.group, small) && small <= Groups::kSmall &&
