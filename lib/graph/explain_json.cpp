@@ -77,6 +77,8 @@ class Json {
     member("operations", k.operations);
     member("bytes", k.bytes);
     member("bytes_apart", k.bytes_apart);
+    member("code_bytes", k.code_bytes);
+    member("tiles", k.tiles);
     member("line", k.line);
     close();
   }

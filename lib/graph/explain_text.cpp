@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "duet/duel.h"
 #include "duet/graph/explain.h"
@@ -100,6 +101,20 @@ void print_fusions(const Explanation::Plan& p, Page& page) {
                 f.line);
 }
 
+// Who runs the kernels' elements: machine code, or the tile executor and why.
+void print_code(const Explanation::Plan& p, Page& page) {
+  size_t kernels = 0;
+  int64_t bytes = 0;
+  std::map<std::string, std::string> tiles;  // kernels by reason
+  for (size_t k = 0; k < p.kernels.size(); ++k) {
+    const Explanation::Kernel& kernel = p.kernels[k];
+    if (kernel.code_bytes > 0) ++kernels, bytes += kernel.code_bytes;
+    if (!kernel.tiles.empty()) tiles[kernel.tiles] += fmt::format("{}k{}", tiles[kernel.tiles].empty() ? "" : ", ", k);
+  }
+  if (kernels > 0) page.line(fmt::format("  machine code: {}, {} bytes", count(kernels, "kernel"), with_commas(bytes)));
+  for (const auto& [why, names] : tiles) page.line(fmt::format("  tile executor: {} ({})", names, why));
+}
+
 void print_memory(const Explanation::Plan& p, Page& page) {
   for (const Explanation::Output& o : p.outputs)
     page.line("  output " + text(o.value) +
@@ -140,6 +155,7 @@ void print(const Explanation::Plan& p, Page& page) {
     for (const Explanation::Operation& o : kernel.operations) page.operation(o, 5);
   }
   for (const Explanation::Operation& o : p.views) page.operation(o, 2);
+  print_code(p, page);
   print_fusions(p, page);
   print_memory(p, page);
 }

@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "cpu/jit/jit.h"
 #include "explain/golden.h"
 
 using namespace duet;
@@ -269,6 +270,28 @@ TEST(Explain, KernelsBesideOneAnother) {
     }
   EXPECT_EQ(beside, (std::vector<std::string>{"fused", "a path leaves the kernel and comes back"}));
   EXPECT_NE(fmt::format("{}", e).find("(sum) beside %"), std::string::npos);
+}
+
+TEST(Explain, WhoRunsTheElements) {
+  auto f = [](const Tensor& x, const Tensor& y) { return std::pair(tanh(x) * 2.0f, tanh(y) * 2.0); };
+  const Tensor x = ones({8, 8}), y = ones({3}, DType::f64);
+  const bool was = cpu::jit::enabled();
+  cpu::jit::set_enabled(true);
+  const Explanation e = explain(f, x, y);
+  cpu::jit::set_enabled(false);
+  const Explanation off = explain(f, x, y);
+  cpu::jit::set_enabled(was);
+  ASSERT_EQ(e.plans.at(0).kernels.size(), 1u);
+  const Explanation::Kernel &k = e.plans[0].kernels[0], &k_off = off.plans.at(0).kernels.at(0);
+  EXPECT_EQ(k_off.code_bytes, 0);
+#ifdef DUET_HAS_XBYAK
+  EXPECT_GT(k.code_bytes, 0);
+  EXPECT_EQ(k.tiles, "tanh of f64");
+  EXPECT_EQ(k_off.tiles, "DUET_JIT=0");
+  EXPECT_NE(to_string(off).find("  tile executor: k0 (DUET_JIT=0)\n"), std::string::npos) << to_string(off);
+#else
+  EXPECT_EQ(k.tiles, "built without xbyak");
+#endif
 }
 
 TEST(Explain, BytesAreThoseOfTheRun) {

@@ -26,6 +26,8 @@ struct Explanation {
     std::vector<Operation> operations;
     int64_t bytes = 0;        // read and written, from shapes
     int64_t bytes_apart = 0;  // the same with a kernel an operation
+    int64_t code_bytes = 0;   // of machine code made for it
+    std::string tiles;        // what makes the tile executor run some of it instead; empty: nothing does
     Line line;
   };
   /// A pair of operations that fuse or combine looked at.
