@@ -221,6 +221,61 @@ TEST_F(JitTest, SpillsWhatRegistersDoNotHold) {
   }
 }
 
+// Programs whose values live on long: those that are read from the stack for the last time, beside full registers.
+TEST_F(JitTest, RandomProgramsHaveTheSameBits) {
+  std::mt19937 rng(1);
+  const OpRecord* const ops[] = {&op<Add>(),     &op<Mul>(),  &op<Sub>(), &op<Neg>(),
+                                 &op<Maximum>(), &op<Sqrt>(), &op<Exp>()};
+  for (const char* isa : {"v3", "v4"}) {
+    if (!cpu::set_isa(isa)) continue;
+    for (int round = 0; round < 500; ++round) {
+      constexpr int64_t kN = 37;
+      const int64_t strides[kMaxRank] = {1};
+      cpu::TileProgram program;
+      program.clear(kN);
+      std::vector<Register> values, masks;
+      std::vector<std::vector<float>> data(1 + rng() % 6, std::vector<float>(kN));
+      for (auto& elements : data) {
+        values.push_back(program.add_source(cpu::make_source(DType::f32, {kN}, strides, {kN})));
+        for (float& x : elements) x = std::uniform_real_distribution<float>(-2, 2)(rng);
+      }
+      const size_t reach = 5 + rng() % 60;
+      auto any = [&] { return values[values.size() - 1 - rng() % std::min(reach, values.size())]; };
+      for (size_t step = 20 + rng() % 150; step-- > 0;) {
+        const auto kind = rng() % 10;
+        const bool is_mask = kind == 0, is_where = kind == 1 && !masks.empty();
+        const Register first = is_where ? masks[rng() % masks.size()] : any();
+        const Register in[] = {first, any(), any()};
+        const Register out = !is_mask && rng() % 12 == 0 ? program.add_output(DType::f32) : program.add_temporary();
+        const OpRecord& op = is_mask ? duet::op<Lt>() : is_where ? duet::op<Where>() : *ops[rng() % std::size(ops)];
+        program.add_op(op, DType::f32, in, &out);
+        (is_mask ? masks : values).push_back(out);
+      }
+      for (size_t k = 0; k < 10; ++k) {
+        const Register in[] = {values[values.size() - 1 - k], any()}, out = program.add_output(DType::f32);
+        program.add_op(op<Sub>(), DType::f32, in, &out);
+      }
+      auto run = [&](const cpu::jit::Kernel* kernel) {
+        std::vector<std::vector<float>> results(program.output_bytes.size(), std::vector<float>(kN));
+        std::vector<const void*> in;
+        std::vector<void*> out;
+        for (const auto& elements : data) in.push_back(elements.data());
+        for (auto& r : results) out.push_back(r.data());
+        kernel != nullptr ? kernel->run(program, in.data(), out.data(), 0, kN)
+                          : cpu::run_tiles(program, in.data(), out.data(), 0, kN);
+        return results;
+      };
+      std::string reason;
+      const cpu::jit::Kernel kernel(program, reason);
+      ASSERT_TRUE(kernel) << reason;
+      const auto expected = run(nullptr), got = run(&kernel);
+      for (size_t k = 0; k < expected.size(); ++k)
+        for (size_t i = 0; i < kN; ++i)
+          ASSERT_TRUE(same(expected[k][i], got[k][i])) << isa << ", round " << round << ", output " << k << " at " << i;
+    }
+  }
+}
+
 // Code is shared by equal programs of any shape, and goes with the last function that has it.
 TEST_F(JitTest, CodeGoesWithItsFunctions) {
   const size_t codes = cpu::jit::codes(), bytes = cpu::jit::mapped_bytes();

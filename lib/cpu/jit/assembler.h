@@ -109,7 +109,7 @@ class Assembler : private Xbyak::CodeGenerator {
   std::vector<Value> values_;
   std::vector<int> uses_;      // by value, where the section reads it
   std::vector<int> pointers_;  // by stream: a register, −1: in the table only, −2: not used element by element
-  std::vector<int> free_slots_;
+  std::vector<int> free_slots_, read_slots_;  // read_slots_: free after the instruction that still reads them
   int slots_ = 0;
   std::vector<uint32_t> pool_;
   int byte_ones_ = 0, tail_table_ = 0;

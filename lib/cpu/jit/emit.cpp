@@ -14,6 +14,8 @@ constexpr int kLess = 17, kLessEqual = 18, kEqual = 0, kNotEqual = 4, kGreater =
 void Assembler::emit(int i) {
   const Instruction& x = list_.nodes[index(i)];
   locked_ = locked_masks_ = 0;
+  free_slots_.insert(free_slots_.end(), read_slots_.begin(), read_slots_.end());
+  read_slots_.clear();
   switch (x.op) {
     case Op::load:
       if (values_[index(i)].uniform) return load_row_element(i);

@@ -119,7 +119,7 @@ void Assembler::release(int value, int i) {
     v.reg = -1;
   }
   if (v.slot >= 0 && !v.uniform) {
-    free_slots_.push_back(v.slot);
+    read_slots_.push_back(v.slot);
     v.slot = -1;
   }
 }
