@@ -276,6 +276,33 @@ TEST_F(JitTest, RandomProgramsHaveTheSameBits) {
   }
 }
 
+// A result may lie where an operand does whose last reader is an earlier step, also when that reader is merged into a
+// later instruction.
+TEST_F(JitTest, OperandsAreReadBeforeResultsTakeTheirPlace) {
+  constexpr int64_t kN = 40;
+  const int64_t strides[kMaxRank] = {1};
+  cpu::TileProgram program;
+  program.clear(kN);
+  Register in[3];
+  for (Register& r : in) r = program.add_source(cpu::make_source(DType::f32, {kN}, strides, {kN}));
+  const Register minus = program.add_temporary(), in_place = program.add_output(DType::f32),
+                 sum = program.add_output(DType::f32);
+  program.add_op(op<Neg>(), DType::f32, &in[0], &minus);
+  program.add_op(op<Sqrt>(), DType::f32, &in[1], &in_place);
+  const Register both[] = {in[2], minus};
+  program.add_op(op<Add>(), DType::f32, both, &sum);
+  for (const char* isa : {"v3", "v4"}) {
+    if (!cpu::set_isa(isa)) continue;
+    std::vector<float> a(kN, 3), b(kN, 4), c(kN, 10), result(kN);
+    std::string reason;
+    const void* const data[] = {a.data(), b.data(), c.data()};
+    void* const out[] = {a.data(), result.data()};
+    cpu::jit::Kernel(program, reason).run(program, data, out, 0, kN);
+    EXPECT_EQ(a, std::vector<float>(kN, 2)) << isa;
+    EXPECT_EQ(result, std::vector<float>(kN, 7)) << isa;
+  }
+}
+
 // Code is shared by equal programs of any shape, and goes with the last function that has it.
 TEST_F(JitTest, CodeGoesWithItsFunctions) {
   const size_t codes = cpu::jit::codes(), bytes = cpu::jit::mapped_bytes();

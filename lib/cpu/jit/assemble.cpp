@@ -109,13 +109,16 @@ void Assembler::pin() {
   std::vector<int> ends(values_.size() + 1, 0);  // values read for the last time, by instruction
   int live = 0, most = 0;
   std::vector<int> candidates;
+  std::vector<int> stores(1, 0);  // before each instruction
+  for (const Instruction& x : list_.nodes) stores.push_back(stores.back() + (is_store(x.op) ? 1 : 0));
   for (size_t i = 0; i < values_.size(); ++i) {
     Value& v = values_[i];
     if (in_mask_register(static_cast<int>(i))) continue;
     if (v.uniform) {
       if (v.for_body) candidates.push_back(static_cast<int>(i));
     } else if (v.end > v.next) {
-      v.lazy = list_.nodes[i].op == Op::load && v.end == v.next + 1;
+      // An output may lie where an operand does whose last reader is no later step than the output's.
+      v.lazy = list_.nodes[i].op == Op::load && v.end == v.next + 1 && stores[index(uses_[index(v.next)])] == stores[i];
       if (!v.lazy) ++ends[index(uses_[index(v.end - 1)])];
     }
   }

@@ -22,7 +22,7 @@ class Assembler : private Xbyak::CodeGenerator {
     int constant = -1;        // or where it always is, in the pool
     bool uniform = false;     // the same for a whole row
     bool pinned = false;      // its register holds it for a whole row
-    bool lazy = false;        // loaded where it is used, once
+    bool lazy = false;        // loaded where it is used, once, unless a store before that may overwrite it
     bool for_body = false;    // uniform, and the body reads it
     int next = 0, end = 0;    // of its uses in the section, in uses_
   };
