@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "duet/core/memory.h"
+
 namespace duet::cpu {
 namespace {
 
@@ -134,6 +136,23 @@ TEST_F(Threads, AForkedChildGetsItsOwnWorkers) {
   EXPECT_EQ(times_called(3), std::vector<int>(3, 1));
   EXPECT_EQ(exit_code_of_child([] { return times_called(7) == std::vector<int>(7, 1) ? 0 : 1; }), 0);
   EXPECT_EQ(times_called(3), std::vector<int>(3, 1));
+}
+
+TEST_F(Threads, AForkedChildCanAskForMemoryWhateverOtherThreadsDid) {
+  memory::deallocate(memory::allocate(64), 64);
+  std::atomic<bool> done{false};
+  std::thread asking([&] {
+    while (!done) memory_stats();
+  });
+  int failed = 0;
+  for (int i = 0; i < 100 && failed == 0; ++i)
+    failed = exit_code_of_child([] {
+      alarm(10);  // a child that waits for ever ends by it
+      return memory_stats().live_bytes < 0 ? 1 : 0;
+    });
+  done = true;
+  asking.join();
+  EXPECT_EQ(failed, 0);
 }
 #endif
 

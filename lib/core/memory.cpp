@@ -1,5 +1,6 @@
 #include "duet/core/memory.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -152,6 +153,9 @@ struct Reaper {
   void* p = ended ? nullptr : std::malloc(sizeof(Cache));
   if (p == nullptr) return nullptr;
   cache = new (p) Cache;
+  // A child forked while another thread holds the lock could never take it.
+  [[maybe_unused]] static const int guarded =
+      pthread_atfork([] { caches_mutex.lock(); }, [] { caches_mutex.unlock(); }, [] { caches_mutex.unlock(); });
   static thread_local Reaper reaper;
   const std::lock_guard lock(caches_mutex);
   cache->next = std::exchange(caches, cache);

@@ -13,7 +13,7 @@ struct MemoryStats {
   int64_t allocations = 0;   // blocks handed out so far, from the cache or not
   int64_t cached_bytes = 0;  // kept for reuse by the calling thread
 };
-/// The counters now; exact while other threads rest.
+/// The counters now; exact while other threads rest, the peak to 64 KiB for each of them.
 MemoryStats memory_stats();
 
 /// Starts a new peak at what is live now.
