@@ -109,8 +109,9 @@ void* from_system(size_t bytes) noexcept {
   if (p == MAP_FAILED) return nullptr;
   auto* first = static_cast<char*>(p);
   auto* aligned = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(first) + kHugePage - 1) & ~(kHugePage - 1));
-  if (aligned != first) munmap(first, static_cast<size_t>(aligned - first));
-  if (aligned + bytes != first + room) munmap(aligned + bytes, static_cast<size_t>(first + room - aligned - bytes));
+  const auto before = static_cast<size_t>(aligned - first), after = kHugePage - before;
+  if (before != 0) munmap(first, before);
+  if (after != 0) munmap(aligned + bytes, after);
 #if defined(MADV_HUGEPAGE)
   madvise(aligned, bytes, MADV_HUGEPAGE);
 #endif
