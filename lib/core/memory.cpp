@@ -189,7 +189,7 @@ bool keeps(Cache& c, size_t bytes) noexcept {
 MemoryStats memory_stats() {
   MemoryStats s{live_bytes, peak_bytes, allocations, cache == nullptr ? 0 : static_cast<int64_t>(cache->bytes)};
   const std::lock_guard lock(caches_mutex);
-  // Threads reach their peaks at different times: beside other threads' small blocks this is a bound.
+  // Threads reach their peaks at different times: of what they have not told this is an estimate.
   int64_t peak = s.live_bytes;
   for (const Cache* c = caches; c != nullptr; c = c->next) {
     s.live_bytes += c->live.get();
