@@ -28,7 +28,7 @@ std::atomic<bool>& switched_on() {
   return on;
 }
 
-// Code by its list: what is compiled twice is kept once. Entries of code that died are replaced, or dropped with it.
+// Code by its list: what is compiled twice is kept once.
 struct Codes {
   std::mutex mutex;
   std::map<std::string, std::weak_ptr<const Code>> of;
@@ -76,7 +76,8 @@ Code::~Code() {
   release(code_, bytes_);
   Codes& all = Codes::all();
   std::lock_guard lock(all.mutex);
-  std::erase_if(all.of, [](const auto& c) { return c.second.expired(); });
+  // Another thread may have made the same code anew.
+  if (const auto found = all.of.find(key_); found != all.of.end() && found->second.expired()) all.of.erase(found);
 }
 
 Kernel::Kernel(const TileProgram& program, std::string& reason) {
@@ -122,7 +123,7 @@ Kernel::Kernel(const TileProgram& program, std::string& reason) {
   }
   simplify(*list, wide);
   Codes& all = Codes::all();
-  const std::string name = key(*list, wide);
+  std::string name = key(*list, wide);
   {
     std::lock_guard lock(all.mutex);
     if (const auto found = all.of.find(name); found != all.of.end()) code_ = found->second.lock();
@@ -139,9 +140,9 @@ Kernel::Kernel(const TileProgram& program, std::string& reason) {
     return;
   }
   dump(made);
-  code_ = std::make_shared<const Code>(memory, made.bytes.size(), made.entry);
+  code_ = std::make_shared<const Code>(memory, made.bytes.size(), made.entry, name);
   std::lock_guard lock(all.mutex);
-  all.of[name] = code_;
+  all.of[std::move(name)] = code_;
 }
 
 }  // namespace duet::cpu::jit

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "cpu/tiles.h"
 
@@ -22,7 +23,8 @@ class Code {
   /// Runs `rows` rows of `n` elements. One stream for each source, then one for each output, which the call moves on.
   using Fn = void (*)(Stream* streams, int64_t rows, int64_t n);
 
-  Code(const void* code, size_t bytes, size_t entry) : code_(code), bytes_(bytes), entry_(entry) {}
+  Code(const void* code, size_t bytes, size_t entry, std::string key)
+      : code_(code), bytes_(bytes), entry_(entry), key_(std::move(key)) {}
   ~Code();
   Code(const Code&) = delete;
   void operator()(Stream* streams, int64_t rows, int64_t n) const {
@@ -33,6 +35,7 @@ class Code {
  private:
   const void* code_;
   size_t bytes_, entry_;
+  std::string key_;  // under which others find it
 };
 
 /// A program's code, and how its operands lie.
