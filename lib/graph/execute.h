@@ -54,6 +54,18 @@ struct Launch {
   bool may_throw = false;
 };
 
+/// f(pass) for each pass of a launch, empty ones too.
+template <class L, class F>
+void for_each_pass(L& launch, F f) {
+  for (auto& s : launch.before) f(s.pass);
+  for (auto& s : launch.after) f(s.pass);
+  for (auto& s : launch.segments)
+    for (auto& stage : s.stages) {
+      f(stage.rows);
+      f(stage.elements);
+    }
+}
+
 /// How a plan output gets its storage.
 struct OutputPlan {
   int value = -1;

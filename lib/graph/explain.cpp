@@ -130,14 +130,10 @@ class Reader {
       for (int v : n.inputs) k.bytes_apart += value_bytes(g_, v);
       for (int v : n.outputs) k.bytes_apart += value_bytes(g_, v);
     }
-    auto add_pass = [&](const cpu::Pass& pass) {
+    graph::for_each_pass(l, [&](const cpu::Pass& pass) {
       k.code_bytes += static_cast<int64_t>(pass.code.code_bytes());
       if (!pass.empty() && !pass.code && k.tiles.empty()) k.tiles = pass.no_code;
-    };
-    for (const cpu::SmallStep& s : l.before) add_pass(s.pass);
-    for (const cpu::SmallStep& s : l.after) add_pass(s.pass);
-    for (const cpu::Segment& s : l.segments)
-      for (const cpu::Stage& stage : s.stages) add_pass(stage.rows), add_pass(stage.elements);
+    });
     return k;
   }
   Explanation::Fusion fusion(const graph::FusionRecord& r) const {

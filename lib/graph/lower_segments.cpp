@@ -58,13 +58,7 @@ void SegmentLowering::run(const Kernel& kernel, Launch& launch) {
   give_places();
   for (int i : kernel.nodes)
     if (g_.node(i).space != Space::whole) add(g_.node(i));
-  for (cpu::SmallStep& s : launch.before) s.pass.finish();
-  for (cpu::SmallStep& s : launch.after) s.pass.finish();
-  for (cpu::Segment& s : launch.segments)
-    for (cpu::Stage& stage : s.stages) {
-      stage.rows.finish();
-      stage.elements.finish();
-    }
+  for_each_pass(launch, [](cpu::Pass& pass) { pass.finish(); });
   for (cpu::Segment& s : launch.segments) s.cut();
 }
 
