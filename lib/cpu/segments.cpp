@@ -5,6 +5,7 @@
 
 #include "cpu/scratch.h"
 #include "cpu/threads.h"
+#include "planted.h"
 
 namespace duet::cpu {
 namespace {
@@ -182,7 +183,7 @@ void run_step(const SmallStep& step, const Tables& tables) {
       with_reductions(step.dtype, [&](const auto& k, auto zero) {
         using T = decltype(zero);
         T* chunks = reinterpret_cast<T*>(view.at(step.in));
-        k.col_join(step.reduce, chunks, step.count, step.n);
+        k.col_join(step.reduce, chunks, step.count - (planted("column_join") && step.count > 1), step.n);
         std::memcpy(view.at(step.out), chunks, static_cast<size_t>(step.n) * sizeof(T));
       });
   }

@@ -2,30 +2,33 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "cpu/threads.h"
-#include "duet/core/memory.h"
 #include "planted.h"
 
 namespace duet::cpu {
 namespace {
 
-// Storage of a thread for temporaries and gathered sources; grows, and is reused.
-struct Scratch {
-  char* data = nullptr;
-  size_t bytes = 0;
-  ~Scratch() {
-    if (data != nullptr) memory::deallocate(data, bytes);
-  }
+// Storage of a thread for temporaries and gathered sources; grows, and is reused. Not of the caching allocator, which
+// counts what tensors hold.
+class Scratch {
+ public:
+  ~Scratch() { ::operator delete(data_, kAlignment); }
   char* get(size_t wanted) {
-    if (wanted > bytes) {
-      char* fresh = static_cast<char*>(memory::allocate(wanted));
-      if (data != nullptr) memory::deallocate(data, bytes);
-      data = fresh;
-      bytes = wanted;
+    if (wanted > bytes_) {
+      void* fresh = ::operator new(wanted, kAlignment);
+      ::operator delete(data_, kAlignment);
+      data_ = fresh;
+      bytes_ = wanted;
     }
-    return data;
+    return static_cast<char*>(data_);
   }
+
+ private:
+  static constexpr std::align_val_t kAlignment{64};
+  void* data_ = nullptr;
+  size_t bytes_ = 0;
 };
 thread_local Scratch scratch;
 

@@ -39,8 +39,9 @@ class StoragePlanner {
   int root(int v) const { return e_.layouts[index(v)].root; }
   int64_t bytes(int v) const { return aligned(value_bytes(g_, v)); }
   void use(int v, size_t k) {
-    if (v >= 0)
-      last_use_[index(root(v))] = std::max(last_use_[index(root(v))], static_cast<int>(k) - planted("short_life"));
+    if (v < 0) return;
+    int& last = last_use_[index(planted("missing_alias") ? v : root(v))];
+    last = std::max(last, static_cast<int>(k) - planted("short_life"));
   }
 
   void plan_outputs() {
@@ -262,6 +263,7 @@ void Plan::execute(const Run& run) const {
     Block*& b = run.outputs[k];
     if (b == nullptr && donor != nullptr && o.value == o.root && donor->dtype == root.dtype &&
         donor->shape == root.shape) {
+      if (planted("leak")) block::retain(donor);
       block::retain(donor);  // nobody else sees the old value: its block becomes the new one's
       b = donor;
     }

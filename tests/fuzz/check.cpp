@@ -228,11 +228,14 @@ Failure check(const Program& p, const std::vector<Mode>& modes) {
   for (const Mode& m : modes) {
     std::string d;
     if (watch_modes) watch_modes(m);
+    const int64_t live = memory_stats().live_bytes;
     try {
       d = run_mode(p, m, expected);
     } catch (const std::exception& e) {
       d = e.what();
     }
+    if (const int64_t left = memory_stats().live_bytes - live; d.empty() && left != 0)
+      d = fmt::format("{} bytes are held when everything is gone", left);
     if (!d.empty()) return {m, d};
   }
   return {};

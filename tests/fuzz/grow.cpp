@@ -21,7 +21,7 @@ class Grower : public Growth {
     return id;
   }
   int want(Want w, bool share = true) {
-    if (share)
+    if (share && std::ssize(open_) >= least_open_)
       for (int tries = 0; tries < 3 && !open_.empty(); ++tries) {
         const int id = open_[static_cast<size_t>(draw(std::ssize(open_)))];
         if (at(id).spec == w.spec && at(id).bound == w.bound && chance(2)) return id;
@@ -54,13 +54,15 @@ class Grower : public Growth {
   /// Makes all that is wanted; leaves take what is left. Outputs that nobody wants go to `spare`.
   void run() {
     while (!open_.empty()) {
-      // Mostly the youngest, so that chains grow deep.
+      // Mostly the youngest, so that chains grow deep; any where many values are to live at a time.
       const size_t last = open_.size() - 1;
-      const size_t k = chance(3) ? static_cast<size_t>(draw(std::ssize(open_)))
-                                 : last - static_cast<size_t>(draw(std::min<int64_t>(3, std::ssize(open_))));
+      const size_t k = only_ || chance(3) ? static_cast<size_t>(draw(std::ssize(open_)))
+                                          : last - static_cast<size_t>(draw(std::min<int64_t>(3, std::ssize(open_))));
       const int id = open_[k];
       open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(k));
-      if (steps_left_ <= 0 || chance(12) || !make(id)) leaf(id);
+      if (steps_left_ <= 0 || (std::ssize(open_) >= least_open_ && chance(12)) ||
+          (only_ && (at(id).shape() != *only_ || at(id).dtype() != f32)) || !make(id))
+        leaf(id);
     }
   }
 
@@ -88,6 +90,11 @@ class Grower : public Growth {
   }
   Want at(int id) const { return values_[static_cast<size_t>(id)]; }
   std::vector<int> spare;
+  /// From now on only pointwise operations of this shape, and many values that wait for theirs.
+  void grow_wide(const Shape& s) {
+    only_ = s;
+    least_open_ = 40;
+  }
 
   std::shared_ptr<const Body> body(std::vector<Spec>& parameters, const Spec& result) override {
     Grower inner(rng_, depth() + 1, std::min(steps_left_, 1 + draw(8)), max_numel_);
@@ -143,6 +150,7 @@ class Grower : public Growth {
       int at_weight = draw(total);
       const GrowthRule* rule = growth_rules().data();
       while (at_weight >= rule->weight) at_weight -= (rule++)->weight;
+      if (only_ && (rule->op == nullptr || rule->op->kind != OpClass::pointwise)) continue;
       // Often the operation that reads the value: two transposes, reshapes, casts in a row.
       const GrowthRule* reader = readers_[static_cast<size_t>(id)];
       if (tries == 0 && reader != nullptr && chance(reader->op != nullptr && reader->op->kind == OpClass::view ? 3 : 6))
@@ -203,6 +211,8 @@ class Grower : public Growth {
   }
 
   int steps_left_;
+  std::optional<Shape> only_;
+  std::ptrdiff_t least_open_ = 0;
   std::vector<Want> values_;                // by id
   std::vector<const GrowthRule*> readers_;  // by id: what wanted it first
   const GrowthRule* reader_ = nullptr;
@@ -297,13 +307,22 @@ Program grow(uint32_t seed, int focus) {
   p.moves = below(rng, 2) == 0;
   // A few are large enough for several threads.
   const bool large = below(rng, 25) == 0;
-  Grower g(rng, 0, 1 + below(rng, large ? 10 : below(rng, 3) == 0 ? 60 : 15), large ? 200'000 : 20'000);
+  const int steps = 1 + below(rng, large ? 10 : below(rng, 3) == 0 ? 60 : 15);
+  // Others are one large kernel: more values at a time than there are registers, many of them results.
+  const bool wide = !large && seed % 12 == 5;
+  Grower g(rng, 0, wide ? 60 + 2 * steps : steps, large ? 200'000 : 20'000);
   std::vector<int> states, outputs;
   for (int i = below(rng, 4); i > 0; --i) states.push_back(g.given({g.dtype(kFloats), g.shape(0, 3)}));
   outputs.push_back(g.want_of(growth_rules()[static_cast<size_t>(focus) % growth_rules().size()]));
   std::vector<int> rebound;
   for (int s : states) rebound.push_back(g.chance(3) ? -1 : g.want(g.at(s)));
-  for (int i = below(rng, 4); i > 0; --i) outputs.push_back(g.want({{g.dtype(), g.shape()}, 0}));
+  if (wide) {
+    const Want one{{f32, g.shape(1, 3)}, 0};
+    g.grow_wide(one.shape());
+    for (int i = 8 + below(rng, 24); i > 0; --i) outputs.push_back(g.want(one, false));
+  } else {
+    for (int i = below(rng, 4); i > 0; --i) outputs.push_back(g.want({{g.dtype(), g.shape()}, 0}));
+  }
   if (g.chance(4)) {  // a dead end, often one that may throw
     std::vector<const GrowthRule*> throwing;
     for (const GrowthRule& r : growth_rules())

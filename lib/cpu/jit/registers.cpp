@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cpu/jit/assembler.h"
+#include "planted.h"
 
 namespace duet::cpu::jit {
 
@@ -119,7 +120,7 @@ void Assembler::release(int value, int i) {
     v.reg = -1;
   }
   if (v.slot >= 0 && !v.uniform) {
-    read_slots_.push_back(v.slot);
+    (planted("jit_slot") ? free_slots_ : read_slots_).push_back(v.slot);
     v.slot = -1;
   }
 }

@@ -2,6 +2,7 @@
 #include <bit>
 
 #include "cpu/jit/list.h"
+#include "planted.h"
 
 namespace duet::cpu::jit {
 namespace {
@@ -37,6 +38,7 @@ class Simplifier {
       case Op::add:
         if (const int b = negated(x.b); b >= 0) return {Op::sub, x.a, b};
         if (const int a = negated(x.a); a >= 0) return {Op::sub, x.b, a};
+        if (planted("contraction") && is(x.a, Op::mul)) return {Op::fma, at(x.a).a, at(x.a).b, x.b};
         return x;
       case Op::sub:
         if (const int b = negated(x.b); b >= 0) return {Op::add, x.a, b};
@@ -49,7 +51,8 @@ class Simplifier {
         if (is(x.a, Op::lt)) {
           const Instruction& m = at(x.a);
           if (m.a == x.b && m.b == x.c) return {Op::min, x.b, x.c};
-          if (m.a == x.c && m.b == x.b) return {Op::max, x.b, x.c};
+          if (m.a == x.c && m.b == x.b)
+            return planted("jit_max") ? Instruction{Op::max, x.c, x.b} : Instruction{Op::max, x.b, x.c};
         }
         if (const Instruction y = logarithm(x); y.a >= 0) return y;
         if (is(x.a, Op::mask_not)) return {Op::select, at(x.a).a, x.c, x.b};
