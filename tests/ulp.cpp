@@ -1,8 +1,10 @@
-// duet_ulp: the largest error of every f32 formula over all 2^32 inputs, against double references, and whether every
-// instruction set gives the same bits; for pow, which has too many inputs, over random pairs of several kinds.
-//   duet_ulp [function …]     all functions when none is named
+// ulp: the largest error of every f32 formula over all 2^32 inputs, against double references, and whether every
+// instruction set gives the same bits; for pow, which has too many inputs, over 2^32 random pairs of several kinds.
+#include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <thread>
@@ -36,8 +38,29 @@ struct Scan {
 
 constexpr std::uint64_t kBlock = 4096;
 
+/// What a terminal shows of the work of two threads.
+class Progress {
+ public:
+  Progress(const char* name, std::uint64_t inputs) : name_(name), inputs_(inputs) {}
+  ~Progress() {
+    if (shown_) std::fprintf(stderr, "\r\033[K");
+  }
+  void block_done() {
+    const std::uint64_t done = done_ += kBlock;
+    if (!shown_ || done % (inputs_ / 256) >= kBlock) return;
+    std::fprintf(stderr, "\r\033[K%s: %3.0f %%", name_,
+                 100.0 * static_cast<double>(done) / static_cast<double>(inputs_));
+  }
+
+ private:
+  const char* name_;
+  std::uint64_t inputs_;
+  std::atomic<std::uint64_t> done_ = 0;
+  const bool shown_ = isatty(STDERR_FILENO) != 0;
+};
+
 /// The first probe is measured, the others are compared with it; NaN is a class.
-Scan scan(const std::vector<const Probe*>& probes, Fn fn, std::uint64_t begin, std::uint64_t end) {
+Scan scan(const std::vector<const Probe*>& probes, Fn fn, std::uint64_t begin, std::uint64_t end, Progress& progress) {
   std::vector<float> x(kBlock), y(kBlock), other(kBlock);
   Scan result;
   for (std::uint64_t block = begin; block < end; block += kBlock) {
@@ -56,19 +79,22 @@ Scan scan(const std::vector<const Probe*>& probes, Fn fn, std::uint64_t begin, s
         result.max_absolute = std::max(result.max_absolute, distance / std::max(1.0, std::fabs(double{x[i]})));
       }
     }
+    progress.block_done();
   }
   return result;
 }
 
-constexpr std::uint64_t kPairs = std::uint64_t{1} << 27;
+// Of each kind, for each of two threads: 2^32 in all.
+constexpr std::uint64_t kKinds = static_cast<std::uint64_t>(Pairs::kCount);
+constexpr std::uint64_t kPairs = ((std::uint64_t{1} << 32) / kKinds / 2 + kBlock) / kBlock * kBlock;
 
 /// Powers of random pairs of a kind.
-Scan scan_pairs(const std::vector<const Probe*>& probes, Pairs kind, std::uint32_t seed, std::uint64_t pairs,
-                float& exponent) {
+Scan scan_pairs(const std::vector<const Probe*>& probes, Pairs kind, std::uint32_t seed, float& exponent,
+                Progress& progress) {
   std::mt19937 rng(seed);
   std::vector<float> a(kBlock), b(kBlock), y(kBlock), other(kBlock);
   Scan result;
-  for (std::uint64_t block = 0; block < pairs; block += kBlock) {
+  for (std::uint64_t block = 0; block < kPairs; block += kBlock) {
     draw_pairs(kind, rng, a.data(), b.data(), kBlock);
     probes[0]->eval2_f32(Fn2::kPow, a.data(), b.data(), y.data(), static_cast<long>(kBlock));
     for (std::size_t p = 1; p < probes.size(); ++p) {
@@ -79,25 +105,28 @@ Scan scan_pairs(const std::vector<const Probe*>& probes, Pairs kind, std::uint32
       const double ulp = ulp_error(y[i], std::pow(double{a[i]}, double{b[i]}));
       if (result.note(a[i], ulp)) exponent = b[i];
     }
+    progress.block_done();
   }
   return result;
 }
 
 bool run_pairs(const std::vector<const Probe*>& all) {
-  std::printf(
-      "\n| pow: 2^27 pairs | max ULP | at | pairs above 1 ULP | wrong NaN, inf or sign of zero | bits differ |\n");
+  std::printf("\n| pow | max ULP | at | pairs above 1 ULP | wrong NaN, inf or sign of zero | bits differ |\n");
   std::printf("|---|---|---|---|---|---|\n");
   bool good = true;
   for (int kind = 0; kind < static_cast<int>(Pairs::kCount); ++kind) {
     Scan parts[2];
     float exponents[2] = {};
-    auto half = [&](std::size_t part) {
-      parts[part] = scan_pairs(all, Pairs(kind), static_cast<std::uint32_t>(2 * kind + static_cast<int>(part)),
-                               kPairs / 2, exponents[part]);
-    };
-    std::thread second([&] { half(1); });
-    half(0);
-    second.join();
+    {
+      Progress progress(kPairNames[kind], 2 * kPairs);
+      auto half = [&](std::size_t part) {
+        parts[part] = scan_pairs(all, Pairs(kind), static_cast<std::uint32_t>(2 * kind + static_cast<int>(part)),
+                                 exponents[part], progress);
+      };
+      std::thread second([&] { half(1); });
+      half(0);
+      second.join();
+    }
     const std::size_t worst = parts[1].max_ulp > parts[0].max_ulp;
     const long wrong = parts[0].wrong + parts[1].wrong, differing = parts[0].differing + parts[1].differing;
     std::printf("| %s | %.3f | %.9g, %.9g | %ld | %ld | %ld |\n", kPairNames[kind], parts[worst].max_ulp,
@@ -109,7 +138,10 @@ bool run_pairs(const std::vector<const Probe*>& all) {
   return good;
 }
 
-int run(int argc, char** argv) {
+int run(const std::vector<std::string>& wanted) {
+  auto is_wanted = [&](const char* name) {
+    return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+  };
   std::vector<const Probe*> all = probes();
   std::reverse(all.begin(), all.end());
   std::printf("Measured on %s, compared with", all[0]->name);
@@ -119,14 +151,15 @@ int run(int argc, char** argv) {
   std::printf(" max error / max(1, abs x) |\n|---|---|---|---|---|---|---|\n");
   bool good = true;
   for (int f = 0; f < static_cast<int>(Fn::kCount); ++f) {
-    bool wanted = argc < 2;
-    for (int i = 1; i < argc; ++i) wanted = wanted || std::strcmp(argv[i], kNames[f]) == 0;
-    if (!wanted) continue;
+    if (!is_wanted(kNames[f])) continue;
     constexpr std::uint64_t kHalf = std::uint64_t{1} << 31;
     Scan parts[2];
-    std::thread negative([&] { parts[1] = scan(all, Fn(f), kHalf, 2 * kHalf); });
-    parts[0] = scan(all, Fn(f), 0, kHalf);
-    negative.join();
+    {
+      Progress progress(kNames[f], 2 * kHalf);
+      std::thread negative([&] { parts[1] = scan(all, Fn(f), kHalf, 2 * kHalf, progress); });
+      parts[0] = scan(all, Fn(f), 0, kHalf, progress);
+      negative.join();
+    }
     const Scan& worst = parts[parts[1].max_ulp > parts[0].max_ulp];
     const long wrong = parts[0].wrong + parts[1].wrong, differing = parts[0].differing + parts[1].differing;
     std::printf("| %s | %.3f | %.9g | %ld | %ld | %ld |", kNames[f], worst.max_ulp, double{worst.at},
@@ -139,13 +172,18 @@ int run(int argc, char** argv) {
     std::fflush(stdout);
     good = good && wrong == 0 && differing == 0;
   }
-  bool powers = argc < 2;
-  for (int i = 1; i < argc; ++i) powers = powers || std::strcmp(argv[i], "pow") == 0;
-  if (powers) good = run_pairs(all) && good;
+  if (is_wanted("pow")) good = run_pairs(all) && good;
   return good ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace duet::probe
 
-int main(int argc, char** argv) { return duet::probe::run(argc, argv); }
+int main(int argc, char** argv) {
+  CLI::App app("The largest error of every f32 formula, over all inputs", "ulp");
+  std::vector<std::string> names(std::begin(duet::probe::kNames), std::end(duet::probe::kNames)), wanted;
+  names.emplace_back("pow");
+  app.add_option("function", wanted, "only these")->check(CLI::IsMember(names));
+  CLI11_PARSE(app, argc, argv);
+  return duet::probe::run(wanted);
+}

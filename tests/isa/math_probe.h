@@ -1,6 +1,6 @@
 #pragma once
 // Every formula of the kernel language behind plain functions, one copy per instruction set: what math_test and
-// duet_ulp look at. The formulas below are applied to any number type, so a packet and a scalar cannot be asked
+// ulp look at. The formulas below are applied to any number type, so a packet and a scalar cannot be asked
 // different things.
 
 #include <duet/ops/math.h>
