@@ -72,6 +72,7 @@ class SegmentRun {
       const int64_t from = begin * kTile, to = std::min(s_.rows * s_.row, end * kTile);
       return run_pass(s_.stages[0].elements, {tables_}, from, to - from);
     }
+    if (s_.code) return s_.code.run(tables_, begin * s_.unit_rows, std::min(s_.rows, end * s_.unit_rows));
     size_t bytes = 0;
     const int64_t elements = s_.in_chunks ? kReduceChunk : s_.block_rows * s_.row;
     for (const Local& l : s_.locals) bytes += local_bytes(l, elements);
@@ -142,6 +143,18 @@ void Pass::finish() {
   if (empty()) return;
   code = jit::Kernel(program, no_code);
   program.pack_temporaries();
+}
+
+void Segment::finish() {
+  cut();
+  std::string reason;
+  code = jit::RowKernel(*this, reason);
+  for (Stage& stage : stages)
+    for (Pass* pass : {&stage.rows, &stage.elements})
+      if (!code)
+        pass->finish();
+      else
+        pass->program.pack_temporaries();
 }
 
 void Segment::cut() {

@@ -2,23 +2,9 @@
 // between them. A block of rows goes through all stages while it is in the nearest caches.
 #pragma once
 
-#include "cpu/jit/jit.h"
+#include "cpu/jit/rows.h"
 
 namespace duet::cpu {
-
-/// Where a pass finds an operand or leaves a result.
-struct Place {
-  enum class Kind : uint8_t {
-    source,  // an operand of the kernel
-    result,  // a result of the kernel
-    shared,  // storage of this run of the kernel, the same for all threads
-    local,   // storage of one thread for one block of rows
-  };
-  Kind kind = Kind::source;
-  int index = 0;
-  int64_t offset = 0;  // bytes
-  bool operator==(const Place&) const = default;
-};
 
 /// A tile program and where its operands are, by the program's sources and outputs.
 struct Pass {
@@ -66,6 +52,10 @@ struct Segment {
   std::vector<Stage> stages;
   std::vector<Local> locals;
 
+  jit::RowKernel code;  // of all stages; without it the passes run by themselves
+  /// When all passes are whole: compiles the segment, or its passes.
+  void finish();
+
   /// How a run is cut, which follows from the above: cut() fills it.
   bool only_elements = true;
   int64_t work = 0;   // element-steps
@@ -86,13 +76,6 @@ struct SmallStep {
   DType dtype = DType::f32;
   Place in, out;
   int64_t count = 0, n = 0;
-};
-
-/// The first elements of what the places name.
-struct Tables {
-  const void* const* sources;
-  void* const* results;
-  void* const* shared;
 };
 
 /// Elements [begin, begin + n) of a pass, on this thread.

@@ -134,6 +134,7 @@ class Reader {
       k.code_bytes += static_cast<int64_t>(pass.code.code_bytes());
       if (!pass.empty() && !pass.code && k.tiles.empty()) k.tiles = pass.no_code;
     });
+    for (const cpu::Segment& s : l.segments) k.code_bytes += static_cast<int64_t>(s.code.code_bytes());
     return k;
   }
   Explanation::Fusion fusion(const graph::FusionRecord& r) const {

@@ -58,8 +58,9 @@ void SegmentLowering::run(const Kernel& kernel, Launch& launch) {
   give_places();
   for (int i : kernel.nodes)
     if (g_.node(i).space != Space::whole) add(g_.node(i));
-  for_each_pass(launch, [](cpu::Pass& pass) { pass.finish(); });
-  for (cpu::Segment& s : launch.segments) s.cut();
+  for (std::vector<cpu::SmallStep>* steps : {&launch.before, &launch.after})
+    for (cpu::SmallStep& s : *steps) s.pass.finish();
+  for (cpu::Segment& s : launch.segments) s.finish();
 }
 
 // A node's stage is the first one in which all that it reads is there. What rows are reduced to is there in the next.

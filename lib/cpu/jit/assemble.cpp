@@ -13,19 +13,22 @@ namespace {
 constexpr size_t kMaxInstructions = 4000;
 constexpr size_t kMaxInstructionBytes = 96;  // of one of the list, with what moves its operands; in two bodies
 constexpr size_t kMaxSlowPathBytes = 2048;
+constexpr size_t kMaxReductionBytes = 1024;  // what begins and ends the sums of a row
 
 bool is_pio2(Op op) { return op == Op::pio2_rest || op == Op::pio2_quadrant; }
 
 }  // namespace
 
-Assembler::Assembler(const List& list, bool wide, uint8_t* buffer, size_t bytes)
-    : CodeGenerator(bytes, buffer),
-      list_(list),
-      wide_(wide),
-      lanes_(wide ? 16 : 8),
-      registers_(wide ? 32 : 16),
-      values_(list.nodes.size()) {
-  for (const Instruction& x : list.nodes) slow_ |= is_pio2(x.op);
+Assembler::Assembler(std::span<const List> lists, bool wide, uint8_t* buffer, size_t bytes)
+    : CodeGenerator(bytes, buffer), lists_(lists), wide_(wide), lanes_(wide ? 16 : 8), registers_(wide ? 32 : 16) {
+  for (const List& list : lists) {
+    int reductions = 0;
+    for (const Instruction& x : list.nodes) {
+      slow_ |= is_pio2(x.op);
+      reductions += x.op == Op::reduce ? 1 : 0;
+    }
+    reductions_ = std::max(reductions_, reductions);
+  }
 }
 
 // --- what is known before the code ---
@@ -38,8 +41,11 @@ int Assembler::pool_constant(uint32_t bits) {
 }
 
 void Assembler::place_constants() {
-  for (size_t i = 0; i < values_.size(); ++i)
-    if (list_.nodes[i].op == Op::constant) values_[i].constant = pool_constant(list_.nodes[i].imm);
+  for (const List& list : lists_)
+    for (const Instruction& x : list.nodes) {
+      if (x.op == Op::constant) pool_constant(x.imm);
+      if (x.op == Op::reduce) pool_constant(identity(x.kind()));
+    }
   if (slow_) {
     pool_constant(0x7fffffffu);
     pool_constant(std::bit_cast<uint32_t>(math::kTrigFast));
@@ -63,16 +69,16 @@ Xbyak::Address Assembler::pooled(int offset, bool one_lane) {
 // Values that are the same for a whole row, and what is computed from them alone.
 void Assembler::find_uniform() {
   for (size_t i = 0; i < values_.size(); ++i) {
-    const Instruction& x = list_.nodes[i];
-    bool uniform = !is_store(x.op);
-    if (x.op == Op::load || x.op == Op::load_mask) uniform = list_.uniform[x.imm] != 0;
+    const Instruction& x = list_->nodes[i];
+    bool uniform = !is_store(x.op) || (!is_reduction(x.op) && list_->of_row[x.imm]);
+    if (x.op == Op::load || x.op == Op::load_mask) uniform = list_->uniform[x.imm] != 0;
     for (int operand : {x.a, x.b, x.c})
       if (operand >= 0) uniform = uniform && values_[index(operand)].uniform;
     values_[i].uniform = uniform;
   }
   for (size_t i = 0; i < values_.size(); ++i)
     if (!values_[i].uniform)
-      for (int operand : {list_.nodes[i].a, list_.nodes[i].b, list_.nodes[i].c})
+      for (int operand : {list_->nodes[i].a, list_->nodes[i].b, list_->nodes[i].c})
         if (operand >= 0 && values_[index(operand)].uniform) values_[index(operand)].for_body = true;
 }
 
@@ -83,7 +89,7 @@ void Assembler::count_uses(bool uniform) {
   auto for_each_use = [&](auto f) {
     for (int i = 0; i < n; ++i) {
       if (values_[index(i)].uniform != uniform) continue;
-      const Instruction& x = list_.nodes[index(i)];
+      const Instruction& x = list_->nodes[index(i)];
       if (x.a >= 0) f(x.a, i);
       if (x.b >= 0 && x.b != x.a) f(x.b, i);
       if (x.c >= 0 && x.c != x.a && x.c != x.b) f(x.c, i);
@@ -110,7 +116,7 @@ void Assembler::pin() {
   int live = 0, most = 0;
   std::vector<int> candidates;
   std::vector<int> stores(1, 0);  // before each instruction
-  for (const Instruction& x : list_.nodes) stores.push_back(stores.back() + (is_store(x.op) ? 1 : 0));
+  for (const Instruction& x : list_->nodes) stores.push_back(stores.back() + (is_store(x.op) ? 1 : 0));
   for (size_t i = 0; i < values_.size(); ++i) {
     Value& v = values_[i];
     if (in_mask_register(static_cast<int>(i))) continue;
@@ -118,7 +124,8 @@ void Assembler::pin() {
       if (v.for_body) candidates.push_back(static_cast<int>(i));
     } else if (v.end > v.next) {
       // An output may lie where an operand does whose last reader is no later step than the output's.
-      v.lazy = list_.nodes[i].op == Op::load && v.end == v.next + 1 && stores[index(uses_[index(v.next)])] == stores[i];
+      v.lazy =
+          list_->nodes[i].op == Op::load && v.end == v.next + 1 && stores[index(uses_[index(v.next)])] == stores[i];
       if (!v.lazy) ++ends[index(uses_[index(v.end - 1)])];
     }
   }
@@ -192,14 +199,67 @@ void Assembler::slow_paths() {
   }
 }
 
-size_t Assembler::run() {
-  static const Xbyak::Reg64 kKept[] = {rbx, rbp, r12, r13, r14, r15};
-  place_constants();
+static const int kKept[] = {Xbyak::Operand::RBX, Xbyak::Operand::RBP, Xbyak::Operand::R12,
+                            Xbyak::Operand::R13, Xbyak::Operand::R14, Xbyak::Operand::R15};
+
+// What the list's code needs to know first.
+void Assembler::begin(const List& list) {
+  list_ = &list;
+  values_.assign(list.nodes.size(), {});
+  for (size_t i = 0; i < values_.size(); ++i)
+    if (list.nodes[i].op == Op::constant) values_[i].constant = pool_constant(list.nodes[i].imm);
   find_uniform();
   give_pointers();
+  // Nothing stays on the stack from list to list.
+  read_slots_.clear();
+  free_slots_.clear();
+  for (int slot = slots_; slot-- > 0;) free_slots_.push_back(slot);
+}
+
+// One list over one row.
+void Assembler::pass_over_row() {
+  for (size_t k = 0; k < pointers_.size(); ++k)
+    if (pointers_[k] >= 0) mov(Xbyak::Reg64(pointers_[k]), ptr[rdi + k * 16]);
+  section(true, false);
+  bool elements = false;
+  for (const Value& v : values_) elements |= !v.uniform;
+  if (!elements) return;
+  begin_sums();
+  pin();
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const Value& v = values_[i];
+    if (!v.pinned) continue;
+    if (v.slot >= 0)
+      vmovaps(vec(v.reg), ptr[rsp + slot_at(v.slot)]);
+    else if (wide_)
+      vbroadcastss(vec(v.reg), ptr[rip + pool_label_ + v.constant]);
+    else
+      vmovaps(vec(v.reg), pooled(v.constant, false));
+  }
+  Xbyak::Label loop, rest, end;
+  xor_(eax, eax);
+  mov(rsi, rdx);
+  and_(rsi, static_cast<uint32_t>(-lanes_));
+  jz(rest, T_NEAR);
+  align(16);
+  L(loop);
+  section(false, false);
+  add(rax, static_cast<uint32_t>(lanes_));
+  cmp(rax, rsi);
+  jb(loop, T_NEAR);
+  L(rest);
+  cmp(rax, rdx);
+  jae(end, T_NEAR);
+  section(false, true);
+  L(end);
+  end_sums();
+}
+
+// rdi: the streams, rsi: rows, rdx: elements of a row.
+size_t Assembler::run() {
+  place_constants();
   const size_t entry = getSize();
-  // rdi: the streams, rsi: rows, rdx: elements of a row.
-  for (const Xbyak::Reg64& r : kKept) push(r);
+  for (int r : kKept) push(Xbyak::Reg64(r));
   mov(rax, rsp);
   constexpr uint32_t kUnknown = 0x7fffffff;
   sub(rsp, kUnknown);
@@ -219,40 +279,13 @@ size_t Assembler::run() {
     vmovups(ymm0, ptr[rax + rsi * 4]);
     vmovaps(ptr[rsp + kTailMask], ymm0);
   }
-
-  Xbyak::Label row, loop, rest, row_end;
+  Xbyak::Label row, end;
   L(row);
-  for (size_t k = 0; k < pointers_.size(); ++k)
-    if (pointers_[k] >= 0) mov(Xbyak::Reg64(pointers_[k]), ptr[rdi + k * 16]);
-  section(true, false);
-  pin();
-  for (size_t i = 0; i < values_.size(); ++i) {
-    const Value& v = values_[i];
-    if (!v.pinned) continue;
-    if (v.slot >= 0)
-      vmovaps(vec(v.reg), ptr[rsp + slot_at(v.slot)]);
-    else if (wide_)
-      vbroadcastss(vec(v.reg), ptr[rip + pool_label_ + v.constant]);
-    else
-      vmovaps(vec(v.reg), pooled(v.constant, false));
+  for (const List& list : lists_) {
+    begin(list);
+    pass_over_row();
   }
-  xor_(eax, eax);
-  mov(rsi, rdx);
-  and_(rsi, static_cast<uint32_t>(-lanes_));
-  jz(rest, T_NEAR);
-  align(16);
-  L(loop);
-  section(false, false);
-  add(rax, static_cast<uint32_t>(lanes_));
-  cmp(rax, rsi);
-  jb(loop, T_NEAR);
-  L(rest);
-  cmp(rax, rdx);
-  jae(row_end, T_NEAR);
-  section(false, true);
-  L(row_end);
   dec(qword[rsp + kRows]);
-  Xbyak::Label end;
   jz(end, T_NEAR);
   for (size_t k = 0; k < pointers_.size(); ++k) {
     mov(rax, ptr[rdi + k * 16 + 8]);
@@ -262,22 +295,29 @@ size_t Assembler::run() {
   L(end);
   vzeroupper();
   mov(rsp, ptr[rsp + kSavedStack]);
-  for (size_t k = std::size(kKept); k-- > 0;) pop(kKept[k]);
+  for (size_t k = std::size(kKept); k-- > 0;) pop(Xbyak::Reg64(kKept[k]));
   ret();
   slow_paths();
   rewrite(frame, static_cast<uint64_t>(slot_at(slots_) + 64), 4);
   return entry;
 }
 
-Assembled assemble(const List& list, bool wide) {
+Assembled assemble(std::span<const List> lists, bool wide) {
   Assembled code;
-  if (list.nodes.size() > kMaxInstructions) return code;
-  size_t slow = 0;
-  for (const Instruction& x : list.nodes) slow += is_pio2(x.op) ? 1 : 0;
-  const size_t most = 4096 + list.nodes.size() * (kMaxInstructionBytes * 2 + 64) + slow * 2 * kMaxSlowPathBytes;
+  size_t nodes = 0, slow = 0, reductions = 0;
+  for (const List& list : lists) {
+    nodes += list.nodes.size();
+    for (const Instruction& x : list.nodes) {
+      slow += is_pio2(x.op) ? 1 : 0;
+      reductions += x.op == Op::reduce ? 1 : 0;
+    }
+  }
+  if (nodes > kMaxInstructions) return code;
+  const size_t most = 4096 + lists.size() * 512 + nodes * (kMaxInstructionBytes * 2 + 64) +
+                      slow * 2 * kMaxSlowPathBytes + reductions * kMaxReductionBytes;
   const std::unique_ptr<uint8_t[]> buffer(new uint8_t[most]);
   try {
-    Assembler assembler(list, wide, buffer.get(), most);
+    Assembler assembler(lists, wide, buffer.get(), most);
     code.entry = assembler.run();
     code.bytes.assign(buffer.get(), buffer.get() + assembler.size());
   } catch (const Xbyak::Error&) {  // too long after all

@@ -13,7 +13,8 @@ struct Assembled {
   size_t entry = 0;            // where the code begins
 };
 
-/// Code for AVX-512 (`wide`) or AVX2 and FMA; no bytes when it would be too long.
-Assembled assemble(const List& list, bool wide);
+/// Code for AVX-512 (`wide`) or AVX2 and FMA that goes through the lists for each row; no bytes when it would be too
+/// long. The lists have the same sources and outputs.
+Assembled assemble(std::span<const List> lists, bool wide);
 
 }  // namespace duet::cpu::jit

@@ -12,7 +12,7 @@ namespace duet::cpu::jit {
 
 class Assembler : private Xbyak::CodeGenerator {
  public:
-  Assembler(const List& list, bool wide, uint8_t* buffer, size_t bytes);
+  Assembler(std::span<const List> lists, bool wide, uint8_t* buffer, size_t bytes);
   size_t run();  // the entry
   size_t size() const { return getSize(); }
 
@@ -47,10 +47,14 @@ class Assembler : private Xbyak::CodeGenerator {
   static constexpr size_t kSaved = kLanes + 3 * 64;  // every register
   static constexpr size_t kSavedMasks = kSaved + 32 * 64, kSavedWords = kSavedMasks + 64;
   static constexpr size_t kSlowSlots = kSavedWords + 128;
-  size_t slot_at(int slot) const { return (slow_ ? kSlowSlots : kLanes) + static_cast<size_t>(slot) * 64; }
+  // 128 lanes for each reduction of a row, then the slots.
+  size_t sums_at(int reduction) const { return (slow_ ? kSlowSlots : kLanes) + index(reduction) * kReduceLanes * 4; }
+  size_t slot_at(int slot) const { return sums_at(reductions_) + index(slot) * 64; }
 
   // --- assemble.cpp: the shape of the code ---
   void place_constants();
+  void begin(const List& list);
+  void pass_over_row();
   int pool_constant(uint32_t bits);
   void find_uniform();
   void count_uses(bool uniform);
@@ -64,13 +68,16 @@ class Assembler : private Xbyak::CodeGenerator {
   Xbyak::RegExp element(int stream, int bytes);
   void load_row_element(int i);
   void load_element(int i, int to);
+  void load_from(const Xbyak::RegExp& at, int to);
   void store_element(const Instruction& x);
+  void store_to(const Xbyak::RegExp& at, int from);
+  void store_row_element(const Instruction& x);
   void load_mask(int i, int to);
   void store_mask(const Instruction& x);
   void copy_tail_bytes(const Xbyak::RegExp& from, bool to_frame);
 
   // --- registers.cpp ---
-  bool is_mask(int value) const { return gives_mask(list_.nodes[index(value)].op); }
+  bool is_mask(int value) const { return gives_mask(list_->nodes[index(value)].op); }
   bool in_mask_register(int value) const { return wide_ && is_mask(value); }
   void forget_registers();
   int take(bool mask);
@@ -85,6 +92,16 @@ class Assembler : private Xbyak::CodeGenerator {
   void lock(int reg, bool mask) { (mask ? locked_masks_ : locked_) |= 1u << reg; }
   bool dies(int value, int i) const;
   int next_use(int value) const;
+
+  // --- reductions.cpp ---
+  static uint32_t identity(ReduceKind kind);
+  Xbyak::RegExp sum_lanes(int i);
+  void begin_sums();
+  void reduce(int i);
+  void reduce_column(int i);
+  void combine(ReduceKind kind, const Xbyak::Xmm& y, const Xbyak::Operand& x, const Xbyak::Xmm& spare,
+               const Xbyak::Xmm& other, bool partial);
+  void end_sums();
 
   // --- emit.cpp: the instructions ---
   void emit(int i);
@@ -102,7 +119,8 @@ class Assembler : private Xbyak::CodeGenerator {
   Xbyak::Xmm vec(int reg) const { return {wide_ ? Xbyak::Operand::ZMM : Xbyak::Operand::YMM, reg}; }
   Xbyak::Xmm quarter(int reg) const { return Xbyak::Xmm(reg); }
 
-  const List& list_;
+  const std::span<const List> lists_;
+  const List* list_ = nullptr;  // the one whose code is written
   const bool wide_;
   const int lanes_, registers_;
   bool slow_ = false, tail_ = false;
@@ -111,6 +129,7 @@ class Assembler : private Xbyak::CodeGenerator {
   std::vector<int> pointers_;  // by stream: a register, −1: in the table only, −2: not used element by element
   std::vector<int> free_slots_, read_slots_;  // read_slots_: free after the instruction that still reads them
   int slots_ = 0;
+  int reductions_ = 0;  // of a row, the most of a list
   std::vector<uint32_t> pool_;
   int byte_ones_ = 0, tail_table_ = 0;
   Xbyak::Label pool_label_;

@@ -12,7 +12,7 @@ constexpr int kLess = 17, kLessEqual = 18, kEqual = 0, kNotEqual = 4, kGreater =
 }  // namespace
 
 void Assembler::emit(int i) {
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   locked_ = locked_masks_ = 0;
   free_slots_.insert(free_slots_.end(), read_slots_.begin(), read_slots_.end());
   read_slots_.clear();
@@ -67,18 +67,23 @@ void Assembler::emit(int i) {
     case Op::pio2_quadrant:
       return reduce_angle(i);
     case Op::store:
-      store_element(x);
-      return release_operands(i);
     case Op::store_mask:
-      store_mask(x);
+      if (values_[index(i)].uniform)
+        store_row_element(x);
+      else
+        x.op == Op::store ? store_element(x) : store_mask(x);
       return release_operands(i);
+    case Op::reduce:
+      return reduce(i);
+    case Op::column:
+      return reduce_column(i);
     default:
       return binary(i);
   }
 }
 
 void Assembler::binary(int i) {
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   int first = x.a, second = x.b;
   const bool commutes = x.op != Op::sub && x.op != Op::div && x.op != Op::min && x.op != Op::max && x.op != Op::scale &&
                         x.op != Op::bits_sub;
@@ -132,7 +137,7 @@ void Assembler::binary(int i) {
 }
 
 void Assembler::unary(int i) {
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   const Source a = source(x.a);
   release_operands(i);
   const int to = take(false);
@@ -157,7 +162,7 @@ void Assembler::multiply_add(int i) {
       {&CodeGenerator::vfmsub132ps, &CodeGenerator::vfmsub213ps, &CodeGenerator::vfmsub231ps},
       {&CodeGenerator::vfnmadd132ps, &CodeGenerator::vfnmadd213ps, &CodeGenerator::vfnmadd231ps},
       {&CodeGenerator::vfnmsub132ps, &CodeGenerator::vfnmsub213ps, &CodeGenerator::vfnmsub231ps}};
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   const auto& form = kForms[static_cast<int>(x.op) - static_cast<int>(Op::fma)];
   int a = x.a, b = x.b, c = x.c;
   auto overwritable = [&](int v) { return !in_memory(v) && dies(v, i); };
@@ -228,7 +233,7 @@ void Assembler::multiply_add(int i) {
 }
 
 void Assembler::compare(int i) {
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   const Xbyak::Xmm a = vec(in_register(x.a));
   const Source b = source(x.b);
   release_operands(i);
@@ -245,7 +250,7 @@ void Assembler::compare(int i) {
 }
 
 void Assembler::masks(int i) {
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   const int a = in_register(x.a), b = x.b >= 0 ? in_register(x.b) : a;
   release_operands(i);
   const int to = take(wide_);
@@ -261,7 +266,7 @@ void Assembler::masks(int i) {
 }
 
 void Assembler::blend(int i) {
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   const int mask = in_register(x.a);
   const Xbyak::Xmm otherwise = vec(in_register(x.c));
   const Source chosen = source(x.b);
@@ -275,7 +280,7 @@ void Assembler::blend(int i) {
 }
 
 void Assembler::shift(int i) {
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   const Xbyak::Xmm a = vec(in_register(x.a));
   release_operands(i);
   const int to = take(false);
@@ -288,7 +293,7 @@ void Assembler::shift(int i) {
 
 // Upper halves of 32-bit products: even and odd lanes apart.
 void Assembler::multiply_high(int i) {
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   const Xbyak::Xmm a = vec(in_register(x.a)), b = vec(in_register(x.b));
   const int to = take(false), other = take(false);
   vpsrlq(vec(to), a, 32);
@@ -306,7 +311,7 @@ void Assembler::multiply_high(int i) {
 
 // Where any |x| is large, a call computes the exact rest and quadrant, out of the way.
 void Assembler::reduce_angle(int i) {
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   const int angle = in_register(x.a), rest = in_register(x.b), quadrant = in_register(x.c);
   const int to = take(false), size = take(false);
   SlowPath& slow = slow_paths_.emplace_back();

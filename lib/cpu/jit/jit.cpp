@@ -38,13 +38,19 @@ struct Codes {
   }
 };
 
-std::string key(const List& list, bool wide) {
+std::string key(std::span<const List> lists, bool wide) {
   std::string text(1, wide ? 'w' : 'n');
-  text.append(list.uniform.begin(), list.uniform.end());
-  text.append(reinterpret_cast<const char*>(&list.outputs), sizeof list.outputs);
-  for (const Instruction& x : list.nodes) {
-    text.push_back(static_cast<char>(x.op));
-    for (int part : {x.a, x.b, x.c, static_cast<int>(x.imm)}) text.append(reinterpret_cast<const char*>(&part), 4);
+  auto number = [&](int x) { text.append(reinterpret_cast<const char*>(&x), sizeof x); };
+  for (const List& list : lists) {
+    number(list.sources);
+    number(list.outputs);
+    text.append(list.uniform.begin(), list.uniform.end());
+    text.append(list.of_row.begin(), list.of_row.end());
+    number(static_cast<int>(list.nodes.size()));
+    for (const Instruction& x : list.nodes) {
+      text.push_back(static_cast<char>(x.op));
+      for (int part : {x.a, x.b, x.c, static_cast<int>(x.imm)}) number(part);
+    }
   }
   return text;
 }
@@ -80,34 +86,68 @@ Code::~Code() {
   if (const auto found = all.of.find(key_); found != all.of.end() && found->second.expired()) all.of.erase(found);
 }
 
-Kernel::Kernel(const TileProgram& program, std::string& reason) {
+std::string_view no_compiler() {
   const std::string_view isa = kernels().isa;
-  const bool wide = isa == "v4";
 #if defined(DUET_HAS_XBYAK)
   constexpr bool kBuilt = true;
 #else
   constexpr bool kBuilt = false;
 #endif
-  if (!kBuilt) {
-    reason = "built without xbyak";
-  } else if (!enabled()) {
-    reason = "DUET_JIT=0";
-  } else if (!wide && isa != "v3") {
-    reason = "no code for this CPU";
-  } else if (planted("tile_tail") || planted("relu_nan")) {
-    reason = "a bug is planted in the tile executor";
+  if (!kBuilt) return "built without xbyak";
+  if (!enabled()) return "DUET_JIT=0";
+  if (isa != "v4" && isa != "v3") return "no code for this CPU";
+  if (planted("tile_tail") || planted("relu_nan")) return "a bug is planted in the tile executor";
+  return {};
+}
+
+std::shared_ptr<const Code> compile(std::span<List> lists, std::string& reason) {
+  const bool wide = kernels().isa == "v4";
+  for (List& list : lists) simplify(list, wide);
+  Codes& all = Codes::all();
+  std::string name = key(lists, wide);
+  {
+    std::lock_guard lock(all.mutex);
+    if (const auto found = all.of.find(name); found != all.of.end())
+      if (auto code = found->second.lock()) return code;
   }
+  const Assembled made = assemble(lists, wide);
+  if (made.bytes.empty()) {
+    reason = "too many instructions";
+    return nullptr;
+  }
+  const void* memory = make_executable(made.bytes.data(), made.bytes.size());
+  if (memory == nullptr) {
+    reason = "the system gives no executable memory";
+    return nullptr;
+  }
+  dump(made);
+  auto code = std::make_shared<const Code>(memory, made.bytes.size(), made.entry, name);
+  std::lock_guard lock(all.mutex);
+  all.of[std::move(name)] = code;
+  return code;
+}
+
+Kernel::Kernel(const TileProgram& program, std::string& reason) {
+  reason = no_compiler();
   if (!reason.empty()) return;
-  std::optional<List> list = make_list(program, reason);
-  if (!list) return;
+  const size_t sources = program.sources.size(), outputs = program.output_bytes.size();
+  List list;
+  list.sources = static_cast<int>(sources);
+  list.outputs = static_cast<int>(outputs);
+  list.uniform.assign(sources, 0);
+  list.of_row.assign(outputs, 0);
+  std::vector<Operand> operands(sources);
+  for (size_t k = 0; k < sources; ++k) operands[k].source = static_cast<int>(k);
+  std::vector<int> numbers(outputs), made;
+  for (size_t k = 0; k < outputs; ++k) numbers[k] = static_cast<int>(k);
+  Builder builder(list);
+  if (!append(builder, program, operands, numbers, made, reason)) return;
 
   // Operands that lie in rows: the first one says how long a row is, others with other rows are copied first.
-  const size_t sources = program.sources.size();
   gathered_.assign(sources, 0);
-  list->uniform.assign(sources, 0);
   for (size_t k = 0; k < sources; ++k) {
     const Source& s = program.sources[k];
-    list->uniform[k] = s.single || s.constant != nullptr;
+    list.uniform[k] = s.single || s.constant != nullptr;
     if (s.dense || s.single || s.constant != nullptr) continue;
     const int last = s.axes - 1;
     const int64_t stride = s.stride[last], row = s.extent[last];
@@ -119,30 +159,9 @@ Kernel::Kernel(const TileProgram& program, std::string& reason) {
     if (!fits) continue;
     row_ = row;
     if (rows != 0) rows_in_step_ = rows;
-    list->uniform[k] = stride == 0;
+    list.uniform[k] = stride == 0;
   }
-  simplify(*list, wide);
-  Codes& all = Codes::all();
-  std::string name = key(*list, wide);
-  {
-    std::lock_guard lock(all.mutex);
-    if (const auto found = all.of.find(name); found != all.of.end()) code_ = found->second.lock();
-  }
-  if (code_ != nullptr) return;
-  const Assembled made = assemble(*list, wide);
-  if (made.bytes.empty()) {
-    reason = "too many instructions";
-    return;
-  }
-  const void* memory = make_executable(made.bytes.data(), made.bytes.size());
-  if (memory == nullptr) {
-    reason = "the system gives no executable memory";
-    return;
-  }
-  dump(made);
-  code_ = std::make_shared<const Code>(memory, made.bytes.size(), made.entry, name);
-  std::lock_guard lock(all.mutex);
-  all.of[std::move(name)] = code_;
+  code_ = compile(std::span(&list, 1), reason);
 }
 
 }  // namespace duet::cpu::jit

@@ -17,7 +17,7 @@ struct Stream {
   int64_t step;
 };
 
-/// The code of a list of instructions; shared by all programs that are the same list.
+/// The code of lists of instructions; shared by all programs that are the same lists.
 class Code {
  public:
   /// Runs `rows` rows of `n` elements. One stream for each source, then one for each output, which the call moves on.
@@ -60,6 +60,16 @@ class Kernel {
   std::vector<char> gathered_;  // by source: copied first, its elements lie otherwise
   bool gathers_ = false;
 };
+
+/// Where the operand's element is that belongs to a place of the space.
+int64_t offset_of(const Source& source, int64_t place);
+
+struct List;
+/// Code that runs the lists one after the other for each row; made now, or the same as was made before. Null when there
+/// is none: `reason` then says why. They are simplified.
+std::shared_ptr<const Code> compile(std::span<List> lists, std::string& reason);
+/// Why nothing can be compiled now; empty when it can.
+std::string_view no_compiler();
 
 /// Whether new programs are compiled: not when DUET_JIT=0.
 bool enabled();

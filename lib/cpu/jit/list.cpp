@@ -19,9 +19,14 @@ size_t hash(const Instruction& x) {
 // Goes over a program's steps and remembers which instruction each register holds.
 class Recording {
  public:
-  Recording(const TileProgram& program, List& list) : program_(program), list_(list), builder_(list) {
-    list.sources = static_cast<int>(program.sources.size());
-    list.outputs = static_cast<int>(program.output_bytes.size());
+  Recording(Builder& builder, const TileProgram& program, std::span<const Operand> operands,
+            std::span<const int> outputs, std::vector<int>& made)
+      : program_(program),
+        operands_(operands),
+        output_numbers_(outputs),
+        list_(builder.list()),
+        builder_(builder),
+        outputs_(made) {
     numbers_.assign(program.sources.size(), -1);
     masks_.assign(program.sources.size(), -1);
     temporaries_.assign(static_cast<size_t>(program.temporaries), -1);
@@ -53,9 +58,14 @@ class Recording {
       const Source& s = program_.sources[k];
       if (s.bytes != (as_mask ? 1 : 4)) return -1;
       int& loaded = as_mask ? masks_[k] : numbers_[k];
+      if (operands_[k].value >= 0) {
+        value = operands_[k].value;
+        return gives_mask(list_.nodes[static_cast<size_t>(value)].op) == as_mask ? value : -1;
+      }
       if (loaded < 0) {
         if (s.constant == nullptr)
-          loaded = builder_.add(as_mask ? Op::load_mask : Op::load, -1, -1, -1, static_cast<uint32_t>(k));
+          loaded =
+              builder_.add(as_mask ? Op::load_mask : Op::load, -1, -1, -1, static_cast<uint32_t>(operands_[k].source));
         else if (!as_mask)
           loaded = builder_.constant(*static_cast<const uint32_t*>(s.constant));
       }
@@ -73,7 +83,8 @@ class Recording {
     const bool mask = gives_mask(list_.nodes[static_cast<size_t>(value)].op);
     if (program_.output_bytes[k] != (mask ? 1 : 4)) return false;
     outputs_[k] = value;
-    list_.nodes.push_back({mask ? Op::store_mask : Op::store, value, -1, -1, static_cast<uint32_t>(k)});
+    list_.nodes.push_back(
+        {mask ? Op::store_mask : Op::store, value, -1, -1, static_cast<uint32_t>(output_numbers_[k])});
     return true;
   }
 
@@ -184,9 +195,12 @@ class Recording {
   }
 
   const TileProgram& program_;
+  std::span<const Operand> operands_;
+  std::span<const int> output_numbers_;
   List& list_;
-  Builder builder_;
-  std::vector<int> numbers_, masks_, temporaries_, outputs_, values_;
+  Builder& builder_;
+  std::vector<int>& outputs_;
+  std::vector<int> numbers_, masks_, temporaries_, values_;
 };
 
 }  // namespace
@@ -214,10 +228,9 @@ void Builder::grow() {
   }
 }
 
-std::optional<List> make_list(const TileProgram& program, std::string& reason) {
-  std::optional<List> list(std::in_place);
-  if (!Recording(program, *list).run(reason)) list.reset();
-  return list;
+bool append(Builder& builder, const TileProgram& program, std::span<const Operand> operands,
+            std::span<const int> outputs, std::vector<int>& made, std::string& reason) {
+  return Recording(builder, program, operands, outputs, made).run(reason);
 }
 
 }  // namespace duet::cpu::jit

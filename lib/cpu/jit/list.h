@@ -1,7 +1,7 @@
 // What a tile program computes, as one list of scalar instructions in which equal ones are shared.
 #pragma once
 
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,8 +52,12 @@ enum class Op : uint8_t {
   pio2_quadrant,
   store,  // imm: the output
   store_mask,
+  reduce,  // a row's a to one number, imm: the output and how
+  column,  // a into the sums of a chunk of rows, likewise
 };
 constexpr bool is_store(Op op) { return op >= Op::store; }
+constexpr bool is_reduction(Op op) { return op >= Op::reduce; }
+constexpr uint32_t reduction(uint32_t output, ReduceKind kind) { return output * 4 + static_cast<uint32_t>(kind); }
 constexpr bool gives_mask(Op op) {
   return op == Op::load_mask || (op >= Op::lt && op <= Op::mask_not) || op == Op::bits_eq;
 }
@@ -63,21 +67,34 @@ struct Instruction {
   int a = -1, b = -1, c = -1;
   uint32_t imm = 0;
   bool operator==(const Instruction&) const = default;
+
+  /// Of something that is_store.
+  uint32_t output() const { return is_reduction(op) ? imm / 4 : imm; }
+  ReduceKind kind() const { return static_cast<ReduceKind>(imm % 4); }
 };
 
 struct List {
   std::vector<Instruction> nodes;
   std::vector<char> uniform;  // by source: one element for a whole row
+  std::vector<char> of_row;   // by output: likewise
   int sources = 0, outputs = 0;
   bool of_users = false;  // some of it is a user's formula
 };
 
-/// The instructions of a program; none when a step is none of f32 numbers and masks, with the reason.
-std::optional<List> make_list(const TileProgram& program, std::string& reason);
-
 /// Rewrites instructions to fewer ones with the same bits, with `wide` to some that only AVX-512 has. Removes what no
 /// output needs.
 void simplify(List& list, bool wide);
+
+/// What a program's source is in a list: one of its sources, or what an instruction made.
+struct Operand {
+  int source = -1, value = -1;
+};
+
+class Builder;
+/// Appends the instructions of a program, whose operands and outputs are these of the list; made[k] is the instruction
+/// that makes output k. False when a step is none of f32 numbers and masks, with the reason.
+bool append(Builder& builder, const TileProgram& program, std::span<const Operand> operands,
+            std::span<const int> outputs, std::vector<int>& made, std::string& reason);
 
 /// Appends instructions to a list, or finds equal ones in it.
 class Builder {
@@ -86,6 +103,8 @@ class Builder {
   int add(const Instruction& x);
   int add(Op op, int a, int b = -1, int c = -1, uint32_t imm = 0) { return add({op, a, b, c, imm}); }
   int constant(uint32_t bits) { return add({Op::constant, -1, -1, -1, bits}); }
+
+  List& list() { return list_; }
 
  private:
   void grow();

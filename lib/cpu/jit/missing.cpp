@@ -3,6 +3,6 @@
 
 namespace duet::cpu::jit {
 
-Assembled assemble(const List&, bool) { return {}; }
+Assembled assemble(std::span<const List>, bool) { return {}; }
 
 }  // namespace duet::cpu::jit

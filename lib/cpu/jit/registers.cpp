@@ -96,7 +96,7 @@ Assembler::Source Assembler::source(int value) {
   const Value& v = values_[index(value)];
   if (v.reg < 0 && v.constant >= 0) return {vec(0), pooled(v.constant, true)};
   if (v.reg < 0 && v.slot >= 0) return {vec(0), ptr[rsp + slot_at(v.slot)]};
-  if (v.reg < 0 && v.lazy && !tail_) return {vec(0), ptr[element(static_cast<int>(list_.nodes[index(value)].imm), 4)]};
+  if (v.reg < 0 && v.lazy && !tail_) return {vec(0), ptr[element(static_cast<int>(list_->nodes[index(value)].imm), 4)]};
   return {vec(in_register(value)), std::nullopt};
 }
 
@@ -128,7 +128,7 @@ void Assembler::release(int value, int i) {
 // After the operands were found, before the result gets its place: it may take that of an operand read for the last
 // time.
 void Assembler::release_operands(int i) {
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   if (x.a >= 0) release(x.a, i);
   if (x.b >= 0) release(x.b, i);
   if (x.c >= 0) release(x.c, i);

@@ -4,9 +4,7 @@
 #include "cpu/jit/jit.h"
 
 namespace duet::cpu::jit {
-namespace {
 
-// Where the operand's element is that belongs to a place of the space.
 int64_t offset_of(const cpu::Source& s, int64_t place) {
   int64_t offset = 0;
   for (int a = s.axes - 1; a > 0; --a) {
@@ -15,8 +13,6 @@ int64_t offset_of(const cpu::Source& s, int64_t place) {
   }
   return offset + place * s.stride[0];
 }
-
-}  // namespace
 
 void Kernel::run(const TileProgram& program, const void* const* data, void* const* out, int64_t begin,
                  int64_t n) const {

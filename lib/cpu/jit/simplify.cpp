@@ -171,11 +171,8 @@ void prune(List& list) {
 }  // namespace
 
 void simplify(List& list, bool wide) {
-  List simple;
-  simple.uniform = list.uniform;
-  simple.sources = list.sources;
-  simple.outputs = list.outputs;
-  simple.of_users = list.of_users;
+  List simple = list;
+  simple.nodes.clear();
   Simplifier(list, simple, wide && !list.of_users).run();
   prune(simple);
   list = std::move(simple);

@@ -7,12 +7,13 @@ void Assembler::give_pointers() {
   static constexpr int kPointers[] = {Xbyak::Operand::RCX, Xbyak::Operand::R8,  Xbyak::Operand::R9,
                                       Xbyak::Operand::R10, Xbyak::Operand::R11, Xbyak::Operand::RBX,
                                       Xbyak::Operand::R12, Xbyak::Operand::R13, Xbyak::Operand::R14};
-  pointers_.assign(index(list_.sources + list_.outputs), -2);
+  pointers_.assign(index(list_->sources + list_->outputs), -2);
   size_t given = 0;
-  for (const Instruction& x : list_.nodes) {
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const Instruction& x = list_->nodes[i];
     const bool load = x.op == Op::load || x.op == Op::load_mask;
-    if (!is_store(x.op) && (!load || list_.uniform[x.imm])) continue;
-    int& pointer = pointers_[x.imm + (load ? 0 : index(list_.sources))];
+    if (!(load || is_store(x.op)) || values_[i].uniform || x.op == Op::reduce) continue;
+    int& pointer = pointers_[load ? x.imm : index(list_->sources) + x.output()];
     if (pointer == -2) pointer = given < std::size(kPointers) ? kPointers[given++] : -1;
   }
 }
@@ -25,8 +26,9 @@ Xbyak::RegExp Assembler::element(int stream, int bytes) {
   return rbp + rax * bytes;
 }
 
-void Assembler::load_element(int i, int to) {
-  const Xbyak::RegExp at = element(static_cast<int>(list_.nodes[index(i)].imm), 4);
+void Assembler::load_element(int i, int to) { load_from(element(static_cast<int>(list_->nodes[index(i)].imm), 4), to); }
+
+void Assembler::load_from(const Xbyak::RegExp& at, int to) {
   if (!tail_) {
     vmovups(vec(to), ptr[at]);
   } else if (wide_) {
@@ -38,23 +40,39 @@ void Assembler::load_element(int i, int to) {
 }
 
 void Assembler::store_element(const Instruction& x) {
-  const Xbyak::Xmm value = vec(in_register(x.a));
-  const Xbyak::RegExp at = element(list_.sources + static_cast<int>(x.imm), 4);
+  const int value = in_register(x.a);
+  store_to(element(list_->sources + static_cast<int>(x.imm), 4), value);
+}
+
+void Assembler::store_to(const Xbyak::RegExp& at, int from) {
   if (!tail_) {
-    vmovups(ptr[at], value);
+    vmovups(ptr[at], vec(from));
   } else if (wide_) {
-    vmovups(ptr[at] | k7, value);
+    vmovups(ptr[at] | k7, vec(from));
   } else {
     const int mask = take(false);
     vmovaps(vec(mask), ptr[rsp + kTailMask]);
-    vmaskmovps(ptr[at], vec(mask), value);
+    vmaskmovps(ptr[at], vec(mask), vec(from));
     free(mask, false);
   }
 }
 
+// One element for the whole row.
+void Assembler::store_row_element(const Instruction& x) {
+  const int value = in_register(x.a);
+  mov(rbp, ptr[rdi + index(list_->sources + static_cast<int>(x.imm)) * 16]);
+  if (x.op == Op::store) {
+    vmovss(ptr[rbp], quarter(value));
+    return;
+  }
+  wide_ ? kmovw(r15d, Xbyak::Opmask(value)) : vmovd(r15d, quarter(value));
+  and_(r15d, 1);
+  mov(byte[rbp], r15b);
+}
+
 // A value of a whole row, in every lane.
 void Assembler::load_row_element(int i) {
-  const Instruction& x = list_.nodes[index(i)];
+  const Instruction& x = list_->nodes[index(i)];
   const int to = take(in_mask_register(i));
   mov(rbp, ptr[rdi + size_t{x.imm} * 16]);
   if (x.op == Op::load) {
@@ -92,7 +110,7 @@ void Assembler::copy_tail_bytes(const Xbyak::RegExp& at, bool to_frame) {
 }
 
 void Assembler::load_mask(int i, int to) {
-  const Xbyak::RegExp at = element(static_cast<int>(list_.nodes[index(i)].imm), 1);
+  const Xbyak::RegExp at = element(static_cast<int>(list_->nodes[index(i)].imm), 1);
   const int bytes = take(false);
   if (wide_) {
     tail_ ? vmovdqu8(quarter(bytes) | k7 | T_z, ptr[at]) : vmovdqu8(quarter(bytes), ptr[at]);
@@ -113,7 +131,7 @@ void Assembler::load_mask(int i, int to) {
 
 void Assembler::store_mask(const Instruction& x) {
   const int mask = in_register(x.a), bytes = take(false);
-  const Xbyak::RegExp at = element(list_.sources + static_cast<int>(x.imm), 1);
+  const Xbyak::RegExp at = element(list_->sources + static_cast<int>(x.imm), 1);
   if (wide_) {
     vmovdqu8(quarter(bytes) | Xbyak::Opmask(mask) | T_z, ptr[rip + pool_label_ + byte_ones_]);
     tail_ ? vmovdqu8(ptr[at] | k7, quarter(bytes)) : vmovdqu8(ptr[at], quarter(bytes));

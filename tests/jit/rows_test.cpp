@@ -1,0 +1,133 @@
+// Machine code for whole rows against eager kernels: the same bits for every length of rows, with what rows and columns
+// are reduced to, on both instruction sets and several threads.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "cpu/jit/jit.h"
+#include "cpu/kernels.h"
+#include "cpu/threads.h"
+#include "duet/duet.h"
+#include "expect.h"
+
+namespace duet {
+namespace {
+
+#if defined(DUET_HAS_XBYAK)
+constexpr bool kBuilt = true;
+#else
+constexpr bool kBuilt = false;
+#endif
+
+struct JitRowsTest : ::testing::Test {
+  void SetUp() override {
+    if (!kBuilt) GTEST_SKIP() << "built without xbyak";
+    cpu::jit::set_enabled(true);
+  }
+  void TearDown() override {
+    cpu::set_threads(0);
+    cpu::set_isa("v3");
+    cpu::set_isa("v4");
+  }
+  std::mt19937 rng{5};
+
+  // Numbers, with one of the special ones in every so many elements.
+  Tensor numbers(const Shape& shape, int64_t special_in = 0) {
+    static const float kSpecial[] = {std::numeric_limits<float>::quiet_NaN(),
+                                     std::numeric_limits<float>::infinity(),
+                                     -std::numeric_limits<float>::infinity(),
+                                     -0.0f,
+                                     1e-42f,
+                                     3e38f};
+    std::vector<float> x(static_cast<size_t>(shape.numel()));
+    for (float& v : x) {
+      v = std::uniform_real_distribution<float>(-3, 3)(rng);
+      if (special_in > 0 && static_cast<int64_t>(rng() % static_cast<size_t>(special_in)) == 0)
+        v = kSpecial[rng() % std::size(kSpecial)];
+    }
+    return from_vector(x, shape);
+  }
+  Tensor labels(int64_t rows, int64_t classes) {
+    std::vector<int32_t> y(static_cast<size_t>(rows));
+    for (int32_t& v : y) v = static_cast<int32_t>(rng() % static_cast<size_t>(classes));
+    return from_vector(y, {rows});
+  }
+};
+
+using Tensors = std::vector<Tensor>;
+using Program = Tensors (*)(const Tensor& x, const Tensor& y, const Tensor& g, const Tensor& b, const Tensor& labels);
+
+Tensors layer_norm_of(const Tensor& x, const Tensor&, const Tensor& g, const Tensor& b, const Tensor&) {
+  return {layer_norm(x, g, b)};
+}
+Tensors layer_norm_gradient(const Tensor& x, const Tensor& y, const Tensor& g, const Tensor& b, const Tensor&) {
+  auto loss = [&](const std::tuple<Tensor, Tensor, Tensor>& p) {
+    return sum(layer_norm(std::get<0>(p), std::get<1>(p), std::get<2>(p)) * y);
+  };
+  auto [dx, dg, db] = grad(loss)(std::tuple(x, g, b));
+  return {dx, dg, db};
+}
+Tensors softmax_of(const Tensor& x, const Tensor&, const Tensor&, const Tensor&, const Tensor&) {
+  return {softmax(x), log_softmax(x * 2.0f)};
+}
+Tensors softmax_gradient(const Tensor& x, const Tensor& y, const Tensor&, const Tensor&, const Tensor&) {
+  return {grad([&](const Tensor& z) { return sum(softmax(z) * y); })(x)};
+}
+Tensors cross_entropy_gradient(const Tensor& x, const Tensor&, const Tensor&, const Tensor&, const Tensor& labels) {
+  auto [loss, dx] = value_and_grad([&](const Tensor& z) { return cross_entropy(z, labels); })(x);
+  return {loss, dx};
+}
+Tensors all_kinds(const Tensor& x, const Tensor& y, const Tensor& g, const Tensor&, const Tensor&) {
+  const Tensor a = x * g, highest = max(a, ReduceOver{-1, true});
+  const Tensor b = a - highest, lowest = min(b + y, ReduceOver{-1, true});
+  const Tensor c = b * lowest;
+  return {prod(c, -1), max(c, 0), min(c * y, 0), sum(c, 0), where(c > 0.0f, c, highest), c < lowest};
+}
+Tensors angles(const Tensor& x, const Tensor& y, const Tensor&, const Tensor&, const Tensor&) {
+  const Tensor a = sin(x * 1e5f);
+  return {a - mean(a, ReduceOver{-1, true}), sum(cos(a + y), 0)};
+}
+
+constexpr std::pair<const char*, Program> kPrograms[] = {{"layer_norm", layer_norm_of},
+                                                         {"layer_norm_gradient", layer_norm_gradient},
+                                                         {"softmax", softmax_of},
+                                                         {"softmax_gradient", softmax_gradient},
+                                                         {"cross_entropy_gradient", cross_entropy_gradient},
+                                                         {"all_kinds", all_kinds},
+                                                         {"angles", angles}};
+
+// The first element that differs; NaNs are the same.
+std::string difference(const Tensors& got, const Tensors& expected) {
+  for (size_t k = 0; k < got.size(); ++k) {
+    const std::vector<float> a = got[k].to(f32).to_vector<float>(), b = expected[k].to(f32).to_vector<float>();
+    for (size_t i = 0; i < a.size(); ++i)
+      if (std::bit_cast<uint32_t>(a[i]) != std::bit_cast<uint32_t>(b[i]) && (a[i] == a[i] || b[i] == b[i]))
+        return fmt::format("output {} at {} of {}: {} is to be {}", k, i, a.size(), a[i], b[i]);
+  }
+  return "";
+}
+
+TEST_F(JitRowsTest, EveryLengthHasTheSameBits) {
+  std::vector<int64_t> lengths{0, 1, 2, 7, 10, 63, 255, 256, 257, 511, 513, 768, 1000, 4095, 4096, 4097};
+  for (int64_t n = 64; n <= 145; ++n) lengths.push_back(n);
+  for (const char* isa : {"v3", "v4"}) {
+    if (!cpu::set_isa(isa)) continue;
+    for (const auto& [name, program] : kPrograms)
+      for (int64_t n : lengths)
+        for (int64_t special_in : {0, 400}) {
+          if (n == 0 && program != layer_norm_of) continue;  // maxima of nothing are refused
+          const int64_t rows = n > 600 ? 5 : 67;
+          const Tensor x = numbers({rows, n}, special_in), y = numbers({rows, n}), g = numbers({n}), b = numbers({n});
+          const Tensor classes = labels(rows, std::max<int64_t>(n, 1));
+          ASSERT_EQ(difference(compile(program)(x, y, g, b, classes), program(x, y, g, b, classes)), "")
+              << name << ", rows of " << n << ", " << isa << ", special numbers in " << special_in;
+        }
+  }
+}
+
+}  // namespace
+}  // namespace duet
