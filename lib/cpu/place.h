@@ -16,6 +16,7 @@ struct Place {
   Kind kind = Kind::source;
   int index = 0;
   int64_t offset = 0;  // bytes
+  bool past = false;   // a large result that nobody reads soon: better written past the caches
   bool operator==(const Place&) const = default;
 };
 

@@ -141,7 +141,9 @@ class SegmentRun {
 
 void Pass::finish() {
   if (empty()) return;
-  code = jit::Kernel(program, no_code);
+  std::vector<char> past;
+  for (const Place& p : out) past.push_back(p.past);
+  code = jit::Kernel(program, past, no_code);
   program.pack_temporaries();
 }
 

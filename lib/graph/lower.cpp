@@ -6,16 +6,16 @@
 namespace duet::graph {
 namespace {
 
-// Values that are read outside of the kernel that makes them, or are outputs of the plan.
-std::vector<char> used_outside(const Graph& g, const std::vector<Layout>& layouts) {
-  std::vector<char> outside(g.values.size(), 0);
+// Values that are read outside of the kernel that makes them, or are outputs of the plan and read nowhere else.
+std::vector<Outside> used_outside(const Graph& g, const std::vector<Layout>& layouts) {
+  std::vector<Outside> outside(g.values.size(), Outside::no);
   auto root = [&](int v) { return layouts[static_cast<size_t>(v)].root; };
-  for (int o : g.outputs) outside[static_cast<size_t>(root(o))] = 1;
+  for (int o : g.outputs) outside[static_cast<size_t>(root(o))] = Outside::output;
   for (const Node& n : g.nodes) {
     if (n.kernel < 0) continue;  // a view reads nothing itself
     for (int x : n.inputs) {
       int p = g.producer(root(x));
-      if (p >= 0 && g.node(p).kernel != n.kernel) outside[static_cast<size_t>(root(x))] = 1;
+      if (p >= 0 && g.node(p).kernel != n.kernel) outside[static_cast<size_t>(root(x))] = Outside::read;
     }
   }
   return outside;
@@ -24,7 +24,7 @@ std::vector<char> used_outside(const Graph& g, const std::vector<Layout>& layout
 }  // namespace
 
 std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts) {
-  const std::vector<char> outside = used_outside(g, layouts);
+  const std::vector<Outside> outside = used_outside(g, layouts);
   SegmentLowering segments(g, layouts, outside);
   std::vector<Launch> launches;
   for (const Kernel& kernel : g.kernels) {
@@ -58,7 +58,7 @@ std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts) {
     for (int v : read) count(v);
     for (int v : l.results) count(v);
     for (int v : l.outputs)
-      if (outside[static_cast<size_t>(v)] || l.results.empty()) count(v);
+      if (outside[static_cast<size_t>(v)] != Outside::no || l.results.empty()) count(v);
     launches.push_back(std::move(l));
   }
   return launches;

@@ -101,13 +101,14 @@ void SegmentLowering::find_kept() {
   for (int i : kernel_->nodes) {
     const Node& n = g_.node(i);
     for (int v : n.outputs)
-      if (n.space != Space::whole) made(v).kept |= outside_[index(v)] || small(n) || n.op->kind == OpClass::reduction;
+      if (n.space != Space::whole) made(v).kept |= outside_[index(v)] != Outside::no || small(n) || n.op->kind == OpClass::reduction;
     for (int x : n.inputs) {
       const int r = root(x);
       if (!in_kernel(r)) continue;
       const Node& p = g_.node(g_.producer(r));
       const bool reduces = n.op->kind == OpClass::reduction;
-      made(r).kept |= reduces || pass_of(n) != pass_of(p);
+      made(r).read_again |= pass_of(n) != pass_of(p);
+      made(r).kept |= reduces || made(r).read_again;
       made(r).whole_rows |= reduces && n.space != Space::elements;
     }
   }
@@ -127,9 +128,11 @@ void SegmentLowering::give_places() {
     for (int v : n.outputs) {
       Made& m = made(v);
       if (!m.kept) continue;
-      if (outside_[index(v)]) {
+      if (outside_[index(v)] != Outside::no) {
         launch_->results.push_back(v);
-        m.place = {cpu::Place::Kind::result, static_cast<int>(launch_->results.size() - 1), 0};
+        const bool past =
+            outside_[index(v)] == Outside::output && !m.read_again && numel(v) * bytes(v) >= cpu::kPastCaches;
+        m.place = {cpu::Place::Kind::result, static_cast<int>(launch_->results.size() - 1), 0, past};
       } else if (space == Space::before || space == Space::after || m.whole_rows ||
                  (space == Space::rows && segment(n).in_chunks)) {
         m.place = shared(numel(v) * bytes(v));

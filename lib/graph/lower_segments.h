@@ -5,10 +5,13 @@
 
 namespace duet::graph {
 
+/// Where a value is used that a kernel makes.
+enum class Outside : uint8_t { no, output, read };
+
 class SegmentLowering {
  public:
   /// `outside` marks the values that leave the kernel that makes them.
-  SegmentLowering(const Graph& g, const std::vector<Layout>& layouts, const std::vector<char>& outside)
+  SegmentLowering(const Graph& g, const std::vector<Layout>& layouts, const std::vector<Outside>& outside)
       : g_(g), layouts_(layouts), outside_(outside), values_(g.values.size()) {}
 
   /// Fills the launch's tables, `before`, `segments` and `after`.
@@ -21,6 +24,7 @@ class SegmentLowering {
     int pass = 0;             // which made it; 0: none
     cpu::Register in = -1;    // there
     bool kept = false;        // read by another pass, or outside: it has a place
+    bool read_again = false;  // by another pass
     bool whole_rows = false;  // a value of rows that is kept for all of them
     cpu::Place place;
   };
@@ -58,7 +62,7 @@ class SegmentLowering {
 
   const Graph& g_;
   const std::vector<Layout>& layouts_;
-  const std::vector<char>& outside_;
+  const std::vector<Outside>& outside_;
   std::vector<Made> values_;
   const Kernel* kernel_ = nullptr;
   int kernel_index_ = -1;

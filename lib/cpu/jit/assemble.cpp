@@ -218,8 +218,7 @@ void Assembler::begin(const List& list) {
 
 // One list over one row.
 void Assembler::pass_over_row() {
-  for (size_t k = 0; k < pointers_.size(); ++k)
-    if (pointers_[k] >= 0) mov(Xbyak::Reg64(pointers_[k]), ptr[rdi + k * 16]);
+  load_pointers();
   section(true, false);
   bool elements = false;
   for (const Value& v : values_) elements |= !v.uniform;
@@ -243,6 +242,7 @@ void Assembler::pass_over_row() {
   jz(rest, T_NEAR);
   align(16);
   L(loop);
+  prefetch();
   section(false, false);
   add(rax, static_cast<uint32_t>(lanes_));
   cmp(rax, rsi);
@@ -280,8 +280,10 @@ size_t Assembler::run() {
     vmovaps(ptr[rsp + kTailMask], ymm0);
   }
   Xbyak::Label row, end;
+  bool past = false;
   L(row);
   for (const List& list : lists_) {
+    for (char any : list.past) past |= any != 0;
     begin(list);
     pass_over_row();
   }
@@ -293,6 +295,7 @@ size_t Assembler::run() {
   }
   jmp(row, T_NEAR);
   L(end);
+  if (past) sfence();  // before another thread is told that it may read
   vzeroupper();
   mov(rsp, ptr[rsp + kSavedStack]);
   for (size_t k = std::size(kKept); k-- > 0;) pop(Xbyak::Reg64(kKept[k]));

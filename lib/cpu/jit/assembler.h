@@ -65,6 +65,8 @@ class Assembler : private Xbyak::CodeGenerator {
 
   // --- streams.cpp ---
   void give_pointers();
+  void load_pointers();
+  void prefetch();
   Xbyak::RegExp element(int stream, int bytes);
   void load_row_element(int i);
   void load_element(int i, int to);
@@ -127,6 +129,7 @@ class Assembler : private Xbyak::CodeGenerator {
   std::vector<Value> values_;
   std::vector<int> uses_;      // by value, where the section reads it
   std::vector<int> pointers_;  // by stream: a register, −1: in the table only, −2: not used element by element
+  std::vector<std::pair<size_t, int>> ahead_, claimed_;  // streams that are fetched, and registers
   std::vector<int> free_slots_, read_slots_;  // read_slots_: free after the instruction that still reads them
   int slots_ = 0;
   int reductions_ = 0;  // of a row, the most of a list

@@ -29,11 +29,11 @@ std::atomic<bool>& switched_on() {
 }
 
 // Code by its list: what is compiled twice is kept once.
-struct Codes {
+struct KnownCodes {
   std::mutex mutex;
   std::map<std::string, std::weak_ptr<const Code>> of;
-  static Codes& all() {
-    static auto* codes = new Codes;  // never destroyed: functions may outlive it
+  static KnownCodes& all() {
+    static auto* codes = new KnownCodes;  // never destroyed: functions may outlive it
     return *codes;
   }
 };
@@ -46,6 +46,9 @@ std::string key(std::span<const List> lists, bool wide) {
     number(list.outputs);
     text.append(list.uniform.begin(), list.uniform.end());
     text.append(list.of_row.begin(), list.of_row.end());
+    text.append(list.ahead.begin(), list.ahead.end());
+    text.append(list.claim.begin(), list.claim.end());
+    text.append(list.past.begin(), list.past.end());
     number(static_cast<int>(list.nodes.size()));
     for (const Instruction& x : list.nodes) {
       text.push_back(static_cast<char>(x.op));
@@ -73,14 +76,14 @@ bool enabled() { return switched_on().load(std::memory_order_relaxed); }
 void set_enabled(bool on) { switched_on() = on; }
 
 size_t codes() {
-  Codes& all = Codes::all();
+  KnownCodes& all = KnownCodes::all();
   std::lock_guard lock(all.mutex);
   return static_cast<size_t>(std::ranges::count_if(all.of, [](const auto& c) { return !c.second.expired(); }));
 }
 
 Code::~Code() {
   release(code_, bytes_);
-  Codes& all = Codes::all();
+  KnownCodes& all = KnownCodes::all();
   std::lock_guard lock(all.mutex);
   // Another thread may have made the same code anew.
   if (const auto found = all.of.find(key_); found != all.of.end() && found->second.expired()) all.of.erase(found);
@@ -100,10 +103,9 @@ std::string_view no_compiler() {
   return {};
 }
 
-std::shared_ptr<const Code> compile(std::span<List> lists, std::string& reason) {
-  const bool wide = kernels().isa == "v4";
-  for (List& list : lists) simplify(list, wide);
-  Codes& all = Codes::all();
+namespace {
+std::shared_ptr<const Code> make(std::span<const List> lists, bool wide, std::string& reason) {
+  KnownCodes& all = KnownCodes::all();
   std::string name = key(lists, wide);
   {
     std::lock_guard lock(all.mutex);
@@ -127,7 +129,36 @@ std::shared_ptr<const Code> compile(std::span<List> lists, std::string& reason) 
   return code;
 }
 
-Kernel::Kernel(const TileProgram& program, std::string& reason) {
+}  // namespace
+
+Codes compile(std::span<List> lists, std::string& reason) {
+  const bool wide = kernels().isa == "v4";
+  bool past = false;
+  for (List& list : lists) {
+    simplify(list, wide);
+    for (char any : list.past) past |= any != 0;
+  }
+  Codes codes;
+  if (past) {
+    std::vector<List> all(lists.begin(), lists.end());
+    for (List& list : all)
+      for (const List& writer : lists)
+        for (size_t k = 0; k < writer.past.size(); ++k)
+          if (writer.past[k]) list.claim[k] = 0;
+    codes.past = make(all, wide, reason);
+  }
+  for (List& list : lists) list.past.assign(list.past.size(), 0);
+  codes.any = make(lists, wide, reason);
+  if (codes.any == nullptr) codes.past = nullptr;
+  return codes;
+}
+
+bool may_go_past(const void* result, int64_t row_bytes) {
+  constexpr int64_t kLine = 64;
+  return reinterpret_cast<uintptr_t>(result) % kLine == 0 && row_bytes % kLine == 0;
+}
+
+Kernel::Kernel(const TileProgram& program, std::span<const char> past, std::string& reason) {
   reason = no_compiler();
   if (!reason.empty()) return;
   const size_t sources = program.sources.size(), outputs = program.output_bytes.size();
@@ -136,6 +167,11 @@ Kernel::Kernel(const TileProgram& program, std::string& reason) {
   list.outputs = static_cast<int>(outputs);
   list.uniform.assign(sources, 0);
   list.of_row.assign(outputs, 0);
+  list.ahead.assign(sources, 0);
+  list.claim.assign(outputs, 0);
+  list.past.assign(past.begin(), past.end());
+  list.past.resize(outputs);
+  past_ = list.past;
   std::vector<Operand> operands(sources);
   for (size_t k = 0; k < sources; ++k) operands[k].source = static_cast<int>(k);
   std::vector<int> numbers(outputs), made;
@@ -161,7 +197,7 @@ Kernel::Kernel(const TileProgram& program, std::string& reason) {
     if (rows != 0) rows_in_step_ = rows;
     list.uniform[k] = stride == 0;
   }
-  code_ = compile(std::span(&list, 1), reason);
+  codes_ = compile(std::span(&list, 1), reason);
 }
 
 }  // namespace duet::cpu::jit

@@ -38,25 +38,36 @@ class Code {
   std::string key_;  // under which others find it
 };
 
+/// The code of something whose results may lie anywhere, and another one where there are results that are better written
+/// past the caches: for those on a cache line's boundary that are in no operand's place.
+struct Codes {
+  std::shared_ptr<const Code> any, past;
+  size_t bytes() const { return (any != nullptr ? any->bytes() : 0) + (past != nullptr ? past->bytes() : 0); }
+};
+/// Whether a result may be written past the caches, in rows of so many bytes.
+bool may_go_past(const void* result, int64_t row_bytes);
+
 /// A program's code, and how its operands lie.
 class Kernel {
  public:
   Kernel() = default;
-  /// Compiles; empty when the tile executor has to run the program: `reason` then says why.
-  Kernel(const TileProgram& program, std::string& reason);
+  /// Compiles; empty when the tile executor has to run the program: `reason` then says why. Outputs that are `past` are
+  /// better written past the caches.
+  Kernel(const TileProgram& program, std::span<const char> past, std::string& reason);
 
-  explicit operator bool() const { return code_ != nullptr; }
+  explicit operator bool() const { return codes_.any != nullptr; }
   /// As run_tiles.
   void run(const TileProgram& program, const void* const* data, void* const* out, int64_t begin, int64_t n) const;
-  size_t code_bytes() const { return code_ != nullptr ? code_->bytes() : 0; }
+  size_t code_bytes() const { return codes_.bytes(); }
 
  private:
   void run_rows(const TileProgram& program, const void* const* data, void* const* out, int64_t begin, int64_t n,
                 char* gathered, int64_t gathered_from) const;
 
-  std::shared_ptr<const Code> code_;
+  Codes codes_;
   int64_t row_ = 0;             // elements between which no operand jumps; 0: all
   int64_t rows_in_step_ = 0;    // rows between which all operands move on evenly; 0: all
+  std::vector<char> past_;      // by output
   std::vector<char> gathered_;  // by source: copied first, its elements lie otherwise
   bool gathers_ = false;
 };
@@ -65,9 +76,9 @@ class Kernel {
 int64_t offset_of(const Source& source, int64_t place);
 
 struct List;
-/// Code that runs the lists one after the other for each row; made now, or the same as was made before. Null when there
-/// is none: `reason` then says why. They are simplified.
-std::shared_ptr<const Code> compile(std::span<List> lists, std::string& reason);
+/// Code that runs the lists one after the other for each row; made now, or the same as was made before. `reason` says
+/// why there is none. Leaves the lists simplified.
+Codes compile(std::span<List> lists, std::string& reason);
 /// Why nothing can be compiled now; empty when it can.
 std::string_view no_compiler();
 

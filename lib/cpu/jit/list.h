@@ -53,7 +53,7 @@ enum class Op : uint8_t {
   store,  // imm: the output
   store_mask,
   reduce,  // a row's a to one number, imm: the output and how
-  column,  // a into the sums of a chunk of rows, likewise
+  column,  // a into b, the sums of a chunk of rows, which are a source; imm: how
 };
 constexpr bool is_store(Op op) { return op >= Op::store; }
 constexpr bool is_reduction(Op op) { return op >= Op::reduce; }
@@ -77,6 +77,9 @@ struct List {
   std::vector<Instruction> nodes;
   std::vector<char> uniform;  // by source: one element for a whole row
   std::vector<char> of_row;   // by output: likewise
+  std::vector<char> ahead;    // by source: the next row's elements are to be fetched here
+  std::vector<char> claim;    // by output: this row's elements, which a later list writes, are to be fetched here
+  std::vector<char> past;     // by output: to go past the caches; registers' worths are aligned
   int sources = 0, outputs = 0;
   bool of_users = false;  // some of it is a user's formula
 };

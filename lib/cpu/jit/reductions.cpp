@@ -94,13 +94,11 @@ void Assembler::reduce(int i) {
 void Assembler::reduce_column(int i) {
   const Instruction& x = list_->nodes[index(i)];
   const Xbyak::Xmm value = vec(in_register(x.a));
-  const int sum = take(false), spare = wide_ ? sum : take(false), other = wide_ ? sum : take(false);
-  const Xbyak::RegExp at = element(list_->sources + static_cast<int>(x.output()), 4);
-  load_from(at, sum);
+  const int sum = in_register(x.b);  // read here alone
+  const int spare = wide_ ? sum : take(false), other = wide_ ? sum : take(false);
   combine(x.kind(), vec(sum), value, vec(spare), vec(other), false);
-  if (spare != sum) free(spare, false), free(other, false);
-  store_to(at, sum);
-  free(sum, false);
+  if (!wide_) free(spare, false), free(other, false);
+  store_to(element(static_cast<int>(list_->nodes[index(x.b)].imm), 4), sum);
   release_operands(i);
 }
 

@@ -26,7 +26,10 @@ class RowLists {
       list.outputs = static_cast<int>(stores.size());
       list.uniform = uniform_;
       list.of_row = of_row_;
+      list.ahead.assign(loads.size(), 0);
+      for (const RowStream& s : stores) list.past.push_back(s.place.past && s.unit != 1);
     }
+    fetch_ahead();
     drop_unread();
     return true;
   }
@@ -50,9 +53,10 @@ class RowLists {
       s.place = c.chunks;
       s.source.dense = s.chunks = true;
       s.unit = segment_.row;
-      stores.push_back(s);
-      of_row_.push_back(0);
-      list.nodes.push_back({Op::column, value, -1, -1, reduction(static_cast<uint32_t>(stores.size() - 1), c.kind)});
+      loads.push_back(s);
+      uniform_.push_back(0);
+      const int sum = builder.add(Op::load, -1, -1, -1, static_cast<uint32_t>(loads.size() - 1));
+      list.nodes.push_back({Op::column, value, sum, -1, reduction(0, c.kind)});
     }
     return true;
   }
@@ -163,19 +167,39 @@ class RowLists {
     return static_cast<int>(stores.size() - 1);
   }
 
+  // The next row comes while a stage computes that has this one in the nearest cache, and so does what a later stage
+  // writes, unless it goes past the caches.
+  void fetch_ahead() {
+    for (List& list : lists) list.claim.assign(stores.size(), 0);
+    for (size_t k = 1; k < lists.size(); ++k)
+      for (const Instruction& x : lists[k].nodes)
+        if (x.op == Op::store && !of_row_[x.imm] && stores[x.imm].step != 0) lists[(k - 1) / 2].claim[x.imm] = 1;
+    std::vector<char> here(loads.size(), 0);
+    for (size_t k = 0; k + 1 < lists.size(); ++k)
+      for (const Instruction& x : lists[k].nodes) {
+        if (x.op != Op::load || uniform_[x.imm] || here[x.imm] || loads[x.imm].step == 0) continue;
+        here[x.imm] = 1;
+        lists[k + 1].ahead[x.imm] = 1;
+      }
+  }
+
   // Elements that are only reduced need no storage.
   void drop_unread() {
-    std::vector<char> read(segment_.locals.size(), 0);
-    for (const List& list : lists)
-      for (const Instruction& x : list.nodes)
-        if (x.op == Op::load || x.op == Op::load_mask)
-          if (const Place& p = loads[x.imm].place; p.kind == Place::Kind::local) read[static_cast<size_t>(p.index)] = 1;
-    for (List& list : lists)
+    std::vector<char> read(segment_.locals.size(), 0);  // by what comes later, before it is written anew
+    auto each_local = [&](List& list, const std::vector<RowStream>& streams, bool stores, auto f) {
       for (Instruction& x : list.nodes) {
-        if (x.op != Op::store && x.op != Op::store_mask) continue;
-        const Place& p = stores[x.imm].place;
-        if (p.kind == Place::Kind::local && !read[static_cast<size_t>(p.index)]) x = {Op::constant};
+        if (stores ? !is_store(x.op) || is_reduction(x.op) : x.op != Op::load && x.op != Op::load_mask) continue;
+        if (const Place& p = streams[x.imm].place; p.kind == Place::Kind::local) f(x, read[static_cast<size_t>(p.index)]);
       }
+    };
+    for (size_t k = lists.size(); k-- > 0;) {
+      List& list = lists[k];
+      each_local(list, this->stores, true, [](Instruction& x, char needed) {
+        if (!needed) x = {Op::constant};
+      });
+      each_local(list, this->stores, true, [](Instruction&, char& needed) { needed = 0; });
+      each_local(list, loads, false, [](Instruction&, char& needed) { needed = 1; });
+    }
   }
 
   struct Made {
@@ -222,7 +246,7 @@ RowKernel::RowKernel(const Segment& segment, std::string& reason) : row_(segment
       for (size_t k = 0; k < streams_.size(); ++k)
         if (streams_[k].chunks && streams_[k].place == c.chunks) chunks_.emplace_back(k, c.kind);
     }
-  code_ = compile(lists.lists, reason);
+  codes_ = compile(lists.lists, reason);
 }
 
 void RowKernel::run(const Tables& tables, int64_t begin, int64_t end) const {
@@ -258,7 +282,14 @@ void RowKernel::run(const Tables& tables, int64_t begin, int64_t end) const {
     }
     if (begin % kColumnChunk == 0)
       for (const auto& [k, kind] : chunks_) std::fill_n(reinterpret_cast<float*>(streams[k].at), row_, identity(kind));
-    (*code_)(streams.data(), rows, row_);
+    bool past = codes_.past != nullptr;
+    for (size_t k = 0; past && k < streams_.size(); ++k)
+      if (streams_[k].place.past && streams_[k].unit != 1) {
+        past = may_go_past(streams[k].at, row_ * streams_[k].source.bytes);
+        for (size_t j = 0; j < k; ++j)
+          past &= streams_[j].place.kind != Place::Kind::source || streams[j].at != streams[k].at;
+      }
+    (past ? *codes_.past : *codes_.any)(streams.data(), rows, row_);
     begin += rows;
   }
 }

@@ -30,13 +30,13 @@ class RowKernel {
   /// Compiles; empty when the segment's passes have to run by themselves: `reason` then says why.
   RowKernel(const Segment& segment, std::string& reason);
 
-  explicit operator bool() const { return code_ != nullptr; }
+  explicit operator bool() const { return codes_.any != nullptr; }
   /// Rows [begin, end); with columns, `begin` is the first of a chunk.
   void run(const Tables& tables, int64_t begin, int64_t end) const;
-  size_t code_bytes() const { return code_ != nullptr ? code_->bytes() : 0; }
+  size_t code_bytes() const { return codes_.bytes(); }
 
  private:
-  std::shared_ptr<const Code> code_;
+  Codes codes_;
   std::vector<RowStream> streams_;
   std::vector<int64_t> locals_;                        // where each begins in a thread's storage
   int64_t local_bytes_ = 0, row_ = 0, rows_ = 0;       // rows_: that can go by together

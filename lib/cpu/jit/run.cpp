@@ -60,11 +60,15 @@ void Kernel::run_rows(const TileProgram& program, const void* const* data, void*
       else
         stream = {base + offset_of(s, begin) * bytes, (s.axes > 1 ? s.stride[s.axes - 2] : 0) * bytes};
     }
+    bool past = codes_.past != nullptr;
     for (size_t k = 0; k < outputs; ++k) {
       const int64_t bytes = program.output_bytes[k];
       streams[sources + k] = {static_cast<char*>(out[k]) + begin * bytes, row * bytes};
+      if (!past || !past_[k]) continue;
+      past = may_go_past(streams[sources + k].at, rows == 1 ? 0 : row * bytes);
+      for (size_t s = 0; s < sources; ++s) past &= data[s] != out[k];
     }
-    (*code_)(streams.data(), rows, row);
+    (past ? *codes_.past : *codes_.any)(streams.data(), rows, row);
     begin += rows * row;
   }
 }

@@ -1,4 +1,5 @@
 // Instructions that stand for several ones. Each rewrite keeps every bit, NaN's sign and payload aside.
+#include <algorithm>
 #include <bit>
 
 #include "cpu/jit/list.h"
@@ -168,6 +169,28 @@ void prune(List& list) {
   list.nodes.resize(kept);
 }
 
+// Stores of elements at the end: a load right after a store whose address ends in the same 12 bits waits for it.
+void sink_stores(List& list) {
+  constexpr int64_t kMost = 8;  // more would need too many registers
+  auto sinks = [&](const Instruction& x) {
+    return x.op == Op::column || ((x.op == Op::store || x.op == Op::store_mask) && !list.of_row[x.imm]);
+  };
+  if (std::ranges::count_if(list.nodes, sinks) > kMost) return;
+  const size_t n = list.nodes.size();
+  std::vector<int> place(n);
+  std::vector<Instruction> nodes;
+  for (const bool last : {false, true})
+    for (size_t i = 0; i < n; ++i)
+      if (sinks(list.nodes[i]) == last) {
+        place[i] = static_cast<int>(nodes.size());
+        nodes.push_back(list.nodes[i]);
+      }
+  for (Instruction& x : nodes)
+    for (int* operand : {&x.a, &x.b, &x.c})
+      if (*operand >= 0) *operand = place[static_cast<size_t>(*operand)];
+  list.nodes = std::move(nodes);
+}
+
 }  // namespace
 
 void simplify(List& list, bool wide) {
@@ -175,6 +198,7 @@ void simplify(List& list, bool wide) {
   simple.nodes.clear();
   Simplifier(list, simple, wide && !list.of_users).run();
   prune(simple);
+  sink_stores(simple);
   list = std::move(simple);
 }
 

@@ -12,10 +12,33 @@ void Assembler::give_pointers() {
   for (size_t i = 0; i < values_.size(); ++i) {
     const Instruction& x = list_->nodes[i];
     const bool load = x.op == Op::load || x.op == Op::load_mask;
-    if (!(load || is_store(x.op)) || values_[i].uniform || x.op == Op::reduce) continue;
+    if (!(load || is_store(x.op)) || values_[i].uniform || is_reduction(x.op)) continue;
     int& pointer = pointers_[load ? x.imm : index(list_->sources) + x.output()];
     if (pointer == -2) pointer = given < std::size(kPointers) ? kPointers[given++] : -1;
   }
+  ahead_.clear();
+  claimed_.clear();
+  for (size_t k = 0; k < list_->ahead.size(); ++k)
+    if (list_->ahead[k] && given < std::size(kPointers)) ahead_.emplace_back(k, kPointers[given++]);
+  for (size_t k = 0; k < list_->claim.size(); ++k)
+    if (list_->claim[k] && given < std::size(kPointers))
+      claimed_.emplace_back(index(list_->sources) + k, kPointers[given++]);
+}
+
+// Where the streams go on in this row, and in the next one.
+void Assembler::load_pointers() {
+  for (size_t k = 0; k < pointers_.size(); ++k)
+    if (pointers_[k] >= 0) mov(Xbyak::Reg64(pointers_[k]), ptr[rdi + k * 16]);
+  for (const auto& [k, reg] : ahead_) {
+    mov(Xbyak::Reg64(reg), ptr[rdi + k * 16]);
+    add(Xbyak::Reg64(reg), ptr[rdi + k * 16 + 8]);
+  }
+  for (const auto& [k, reg] : claimed_) mov(Xbyak::Reg64(reg), ptr[rdi + k * 16]);
+}
+
+void Assembler::prefetch() {
+  for (const auto& [k, reg] : ahead_) prefetcht0(ptr[Xbyak::Reg64(reg) + rax * 4]);
+  for (const auto& [k, reg] : claimed_) prefetchw(ptr[Xbyak::Reg64(reg) + rax * 4]);
 }
 
 // Where a stream's next elements are.
@@ -41,7 +64,11 @@ void Assembler::load_from(const Xbyak::RegExp& at, int to) {
 
 void Assembler::store_element(const Instruction& x) {
   const int value = in_register(x.a);
-  store_to(element(list_->sources + static_cast<int>(x.imm), 4), value);
+  const Xbyak::RegExp at = element(list_->sources + static_cast<int>(x.imm), 4);
+  if (list_->past[x.imm] && !tail_)
+    vmovntps(ptr[at], vec(value));
+  else
+    store_to(at, value);
 }
 
 void Assembler::store_to(const Xbyak::RegExp& at, int from) {
