@@ -85,7 +85,7 @@ void run_step(const SmallStep& step, const Tables& tables);
 void run_segments(std::span<const Segment> segments, const Tables& tables);
 
 /// Results of so many bytes are not in a cache any more when the program reads them, as far as one can know.
-inline const int64_t kPastCaches = getenv("PAST") ? atoll(getenv("PAST")) : 1<<30;
+inline constexpr int64_t kPastCaches = int64_t{32} << 20;
 /// Elements of a block of rows, about.
 inline constexpr int64_t kBlockElements = 2048;
 

@@ -11,7 +11,7 @@ namespace {
 
 // More instructions than this would not stay in the nearest instruction cache.
 constexpr size_t kMaxInstructions = 4000;
-constexpr size_t kMaxInstructionBytes = 96;  // of one of the list, with what moves its operands; in two bodies
+constexpr size_t kMaxInstructionBytes = 96;  // of one of the list, with what moves its operands; in up to four bodies
 constexpr size_t kMaxSlowPathBytes = 2048;
 constexpr size_t kMaxReductionBytes = 1024;  // what begins and ends the sums of a row
 
@@ -88,7 +88,7 @@ void Assembler::count_uses(bool uniform) {
   for (Value& v : values_) v.next = v.end = 0;
   auto for_each_use = [&](auto f) {
     for (int i = 0; i < n; ++i) {
-      if (values_[index(i)].uniform != uniform) continue;
+      if (!in_section(index(i), uniform)) continue;
       const Instruction& x = list_->nodes[index(i)];
       if (x.a >= 0) f(x.a, i);
       if (x.b >= 0 && x.b != x.a) f(x.b, i);
@@ -109,25 +109,19 @@ void Assembler::count_uses(bool uniform) {
   for_each_use([&](int v, int i) { uses_[index(values_[index(v)].end++)] = i; });
 }
 
-// Registers that the elements never need hold what every element reads.
-void Assembler::pin() {
+// How many registers the values of the elements need at once; finds the loads that need none.
+int Assembler::most_live() {
   count_uses(false);
   std::vector<int> ends(values_.size() + 1, 0);  // values read for the last time, by instruction
   int live = 0, most = 0;
-  std::vector<int> candidates;
   std::vector<int> stores(1, 0);  // before each instruction
   for (const Instruction& x : list_->nodes) stores.push_back(stores.back() + (is_store(x.op) ? 1 : 0));
   for (size_t i = 0; i < values_.size(); ++i) {
     Value& v = values_[i];
-    if (in_mask_register(static_cast<int>(i))) continue;
-    if (v.uniform) {
-      if (v.for_body) candidates.push_back(static_cast<int>(i));
-    } else if (v.end > v.next) {
-      // An output may lie where an operand does whose last reader is no later step than the output's.
-      v.lazy =
-          list_->nodes[i].op == Op::load && v.end == v.next + 1 && stores[index(uses_[index(v.next)])] == stores[i];
-      if (!v.lazy) ++ends[index(uses_[index(v.end - 1)])];
-    }
+    if (in_mask_register(static_cast<int>(i)) || v.uniform || v.end == v.next) continue;
+    // An output may lie where an operand does whose last reader is no later step than the output's.
+    v.lazy = list_->nodes[i].op == Op::load && v.end == v.next + 1 && stores[index(uses_[index(v.next)])] == stores[i];
+    if (!v.lazy) ++ends[index(uses_[index(v.end - 1)])];
   }
   for (size_t i = 0; i < values_.size(); ++i) {
     const Value& v = values_[i];
@@ -135,8 +129,24 @@ void Assembler::pin() {
     if (!v.uniform && !v.lazy && v.end > v.next && !in_mask_register(static_cast<int>(i))) ++live;
     most = std::max(most, live);
   }
-  constexpr int kWorking = 4, kLeast = 8;  // operands on their way through a register
-  const int spare = registers_ - std::max(most + kWorking, kLeast);
+  return most;
+}
+
+constexpr int kWorking = 4, kLeast = 8;  // operands on their way through a register
+
+// Whether two registers' worths of elements may go by together, so that the machine finds something to do while each
+// waits for its own results.
+bool Assembler::fits_twice() {
+  constexpr size_t kMostInstructions = 200;
+  return values_.size() < kMostInstructions && 2 * most_live() + kWorking <= registers_;
+}
+
+// Registers that the elements never need hold what every element reads.
+void Assembler::pin() {
+  const int spare = registers_ - std::max(most_live() + kWorking, kLeast);
+  std::vector<int> candidates;
+  for (size_t i = 0; i < values_.size(); ++i)
+    if (values_[i].for_body && !in_mask_register(static_cast<int>(i))) candidates.push_back(static_cast<int>(i));
   std::stable_sort(candidates.begin(), candidates.end(), [&](int a, int b) {
     const Value &x = values_[index(a)], &y = values_[index(b)];
     return x.end - x.next > y.end - y.next;
@@ -156,7 +166,7 @@ void Assembler::section(bool uniform, bool tail) {
   forget_registers();
   count_uses(uniform);
   for (size_t i = 0; i < values_.size(); ++i)
-    if (values_[i].uniform == uniform) emit(static_cast<int>(i));
+    if (in_section(i, uniform)) emit(static_cast<int>(i));
   if (!uniform) return;
   for (size_t i = 0; i < values_.size(); ++i)
     if (values_[i].for_body) spill(static_cast<int>(i));
@@ -214,6 +224,12 @@ void Assembler::begin(const List& list) {
   read_slots_.clear();
   free_slots_.clear();
   for (int slot = slots_; slot-- > 0;) free_slots_.push_back(slot);
+  if (&list == &doubled_ || !fits_twice()) return;
+  std::vector<char> shared;
+  for (const Value& v : values_) shared.push_back(v.uniform);
+  doubled_ = doubled(list, shared);
+  begin(doubled_);
+  parts_ = 2;
 }
 
 // One list over one row.
@@ -235,19 +251,25 @@ void Assembler::pass_over_row() {
     else
       vmovaps(vec(v.reg), pooled(v.constant, false));
   }
-  Xbyak::Label loop, rest, end;
+  Xbyak::Label end;
   xor_(eax, eax);
-  mov(rsi, rdx);
-  and_(rsi, static_cast<uint32_t>(-lanes_));
-  jz(rest, T_NEAR);
-  align(16);
-  L(loop);
-  prefetch();
-  section(false, false);
-  add(rax, static_cast<uint32_t>(lanes_));
-  cmp(rax, rsi);
-  jb(loop, T_NEAR);
-  L(rest);
+  for (; parts_ > 0; --parts_) {
+    const int elements = parts_ * lanes_;
+    Xbyak::Label loop, behind;
+    mov(rsi, rdx);
+    and_(rsi, static_cast<uint32_t>(-elements));
+    cmp(rax, rsi);
+    jae(behind, T_NEAR);
+    align(16);
+    L(loop);
+    prefetch();
+    section(false, false);
+    add(rax, static_cast<uint32_t>(elements));
+    cmp(rax, rsi);
+    jb(loop, T_NEAR);
+    L(behind);
+  }
+  parts_ = 1;
   cmp(rax, rdx);
   jae(end, T_NEAR);
   section(false, true);
@@ -316,8 +338,8 @@ Assembled assemble(std::span<const List> lists, bool wide) {
     }
   }
   if (nodes > kMaxInstructions) return code;
-  const size_t most = 4096 + lists.size() * 512 + nodes * (kMaxInstructionBytes * 2 + 64) +
-                      slow * 2 * kMaxSlowPathBytes + reductions * kMaxReductionBytes;
+  const size_t most = 4096 + lists.size() * 512 + nodes * (kMaxInstructionBytes * 4 + 64) +
+                      slow * 4 * kMaxSlowPathBytes + reductions * kMaxReductionBytes;
   const std::unique_ptr<uint8_t[]> buffer(new uint8_t[most]);
   try {
     Assembler assembler(lists, wide, buffer.get(), most);

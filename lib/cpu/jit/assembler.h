@@ -58,8 +58,13 @@ class Assembler : private Xbyak::CodeGenerator {
   int pool_constant(uint32_t bits);
   void find_uniform();
   void count_uses(bool uniform);
+  int most_live();
+  bool fits_twice();
   void pin();
   void section(bool uniform, bool tail);
+  bool in_section(size_t i, bool uniform) const {
+    return values_[i].uniform == uniform && list_->nodes[i].part < parts_;
+  }
   void slow_paths();
   Xbyak::Address pooled(int offset, bool one_lane);
 
@@ -67,7 +72,7 @@ class Assembler : private Xbyak::CodeGenerator {
   void give_pointers();
   void load_pointers();
   void prefetch();
-  Xbyak::RegExp element(int stream, int bytes);
+  Xbyak::RegExp element(int stream, int bytes, int part);
   void load_row_element(int i);
   void load_element(int i, int to);
   void load_from(const Xbyak::RegExp& at, int to);
@@ -126,6 +131,8 @@ class Assembler : private Xbyak::CodeGenerator {
   const bool wide_;
   const int lanes_, registers_;
   bool slow_ = false, tail_ = false;
+  int parts_ = 1;  // registers' worths of elements that go by together
+  List doubled_;
   std::vector<Value> values_;
   std::vector<int> uses_;      // by value, where the section reads it
   std::vector<int> pointers_;  // by stream: a register, −1: in the table only, −2: not used element by element

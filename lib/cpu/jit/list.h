@@ -66,6 +66,7 @@ struct Instruction {
   Op op = Op::load;
   int a = -1, b = -1, c = -1;
   uint32_t imm = 0;
+  int part = 0;  // which of the registers' worths of elements that go by together
   bool operator==(const Instruction&) const = default;
 
   /// Of something that is_store.
@@ -87,6 +88,9 @@ struct List {
 /// Rewrites instructions to fewer ones with the same bits, with `wide` to some that only AVX-512 has. Removes what no
 /// output needs.
 void simplify(List& list, bool wide);
+
+/// The list for two registers' worths of elements: what `shared` marks is there once, all else twice, in turns.
+List doubled(const List& list, const std::vector<char>& shared);
 
 /// What a program's source is in a list: one of its sources, or what an instruction made.
 struct Operand {

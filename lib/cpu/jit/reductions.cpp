@@ -20,9 +20,12 @@ uint32_t Assembler::identity(ReduceKind kind) {
 
 // The lanes of a row's reduction on the stack.
 Xbyak::RegExp Assembler::sum_lanes(int i) {
-  int which = 0;
-  for (int k = 0; k < i; ++k) which += list_->nodes[index(k)].op == Op::reduce ? 1 : 0;
-  return rsp + sums_at(which);
+  int which = -1;
+  for (int k = 0; k <= i; ++k) {
+    const Instruction& x = list_->nodes[index(k)];
+    which += x.op == Op::reduce && x.part == 0 ? 1 : 0;
+  }
+  return rsp + sums_at(which) + list_->nodes[index(i)].part * lanes_ * 4;
 }
 
 // Before the row; any register may be used.
@@ -30,7 +33,7 @@ void Assembler::begin_sums() {
   const Xbyak::Xmm value = vec(0);
   for (size_t i = 0; i < values_.size(); ++i) {
     const Instruction& x = list_->nodes[i];
-    if (x.op != Op::reduce) continue;
+    if (x.op != Op::reduce || x.part != 0) continue;
     const int constant = pool_constant(identity(x.kind()));
     if (wide_)
       vbroadcastss(value, ptr[rip + pool_label_ + constant]);
@@ -98,7 +101,7 @@ void Assembler::reduce_column(int i) {
   const int spare = wide_ ? sum : take(false), other = wide_ ? sum : take(false);
   combine(x.kind(), vec(sum), value, vec(spare), vec(other), false);
   if (!wide_) free(spare, false), free(other, false);
-  store_to(element(static_cast<int>(list_->nodes[index(x.b)].imm), 4), sum);
+  store_to(element(static_cast<int>(list_->nodes[index(x.b)].imm), 4, x.part), sum);
   release_operands(i);
 }
 
@@ -108,7 +111,7 @@ void Assembler::end_sums() {
   const Xbyak::Xmm spare = vec(14), other = vec(15);
   for (size_t i = 0; i < values_.size(); ++i) {
     const Instruction& x = list_->nodes[i];
-    if (x.op != Op::reduce) continue;
+    if (x.op != Op::reduce || x.part != 0) continue;
     const ReduceKind kind = x.kind();
     const Xbyak::RegExp lanes = sum_lanes(static_cast<int>(i));
     const int half = static_cast<int>(kReduceLanes) / lanes_ / 2;

@@ -96,7 +96,8 @@ Assembler::Source Assembler::source(int value) {
   const Value& v = values_[index(value)];
   if (v.reg < 0 && v.constant >= 0) return {vec(0), pooled(v.constant, true)};
   if (v.reg < 0 && v.slot >= 0) return {vec(0), ptr[rsp + slot_at(v.slot)]};
-  if (v.reg < 0 && v.lazy && !tail_) return {vec(0), ptr[element(static_cast<int>(list_->nodes[index(value)].imm), 4)]};
+  if (const Instruction& x = list_->nodes[index(value)]; v.reg < 0 && v.lazy && !tail_)
+    return {vec(0), ptr[element(static_cast<int>(x.imm), 4, x.part)]};
   return {vec(in_register(value)), std::nullopt};
 }
 

@@ -164,7 +164,7 @@ void prune(List& list) {
     if (!needed[i]) continue;
     place[i] = static_cast<int>(kept);
     const Instruction x = list.nodes[i];
-    list.nodes[kept++] = {x.op, moved(x.a), moved(x.b), moved(x.c), x.imm};
+    list.nodes[kept++] = {x.op, moved(x.a), moved(x.b), moved(x.c), x.imm, 0};
   }
   list.nodes.resize(kept);
 }
@@ -200,6 +200,24 @@ void simplify(List& list, bool wide) {
   prune(simple);
   sink_stores(simple);
   list = std::move(simple);
+}
+
+List doubled(const List& list, const std::vector<char>& shared) {
+  List both = list;
+  both.nodes.clear();
+  std::vector<int> place[2];
+  for (size_t i = 0; i < list.nodes.size(); ++i)
+    for (int part = 0; part < 2; ++part) {
+      if (part == 1 && shared[i]) {
+        place[1].push_back(place[0].back());
+        continue;
+      }
+      auto moved = [&](int old) { return old < 0 ? -1 : place[part][static_cast<size_t>(old)]; };
+      const Instruction& x = list.nodes[i];
+      place[part].push_back(static_cast<int>(both.nodes.size()));
+      both.nodes.push_back({x.op, moved(x.a), moved(x.b), moved(x.c), x.imm, part});
+    }
+  return both;
 }
 
 }  // namespace duet::cpu::jit

@@ -37,19 +37,24 @@ void Assembler::load_pointers() {
 }
 
 void Assembler::prefetch() {
-  for (const auto& [k, reg] : ahead_) prefetcht0(ptr[Xbyak::Reg64(reg) + rax * 4]);
-  for (const auto& [k, reg] : claimed_) prefetchw(ptr[Xbyak::Reg64(reg) + rax * 4]);
+  for (int part = 0; part < parts_; ++part) {
+    for (const auto& [k, reg] : ahead_) prefetcht0(ptr[Xbyak::Reg64(reg) + rax * 4 + part * lanes_ * 4]);
+    for (const auto& [k, reg] : claimed_) prefetchw(ptr[Xbyak::Reg64(reg) + rax * 4 + part * lanes_ * 4]);
+  }
 }
 
 // Where a stream's next elements are.
-Xbyak::RegExp Assembler::element(int stream, int bytes) {
+Xbyak::RegExp Assembler::element(int stream, int bytes, int part) {
   const int pointer = pointers_[index(stream)];
-  if (pointer >= 0) return Xbyak::Reg64(pointer) + rax * bytes;
+  if (pointer >= 0) return Xbyak::Reg64(pointer) + rax * bytes + part * lanes_ * bytes;
   mov(rbp, ptr[rdi + index(stream) * 16]);
-  return rbp + rax * bytes;
+  return rbp + rax * bytes + part * lanes_ * bytes;
 }
 
-void Assembler::load_element(int i, int to) { load_from(element(static_cast<int>(list_->nodes[index(i)].imm), 4), to); }
+void Assembler::load_element(int i, int to) {
+  const Instruction& x = list_->nodes[index(i)];
+  load_from(element(static_cast<int>(x.imm), 4, x.part), to);
+}
 
 void Assembler::load_from(const Xbyak::RegExp& at, int to) {
   if (!tail_) {
@@ -64,7 +69,7 @@ void Assembler::load_from(const Xbyak::RegExp& at, int to) {
 
 void Assembler::store_element(const Instruction& x) {
   const int value = in_register(x.a);
-  const Xbyak::RegExp at = element(list_->sources + static_cast<int>(x.imm), 4);
+  const Xbyak::RegExp at = element(list_->sources + static_cast<int>(x.imm), 4, x.part);
   if (list_->past[x.imm] && !tail_)
     vmovntps(ptr[at], vec(value));
   else
@@ -137,7 +142,7 @@ void Assembler::copy_tail_bytes(const Xbyak::RegExp& at, bool to_frame) {
 }
 
 void Assembler::load_mask(int i, int to) {
-  const Xbyak::RegExp at = element(static_cast<int>(list_->nodes[index(i)].imm), 1);
+  const Xbyak::RegExp at = element(static_cast<int>(list_->nodes[index(i)].imm), 1, list_->nodes[index(i)].part);
   const int bytes = take(false);
   if (wide_) {
     tail_ ? vmovdqu8(quarter(bytes) | k7 | T_z, ptr[at]) : vmovdqu8(quarter(bytes), ptr[at]);
@@ -158,7 +163,7 @@ void Assembler::load_mask(int i, int to) {
 
 void Assembler::store_mask(const Instruction& x) {
   const int mask = in_register(x.a), bytes = take(false);
-  const Xbyak::RegExp at = element(list_->sources + static_cast<int>(x.imm), 1);
+  const Xbyak::RegExp at = element(list_->sources + static_cast<int>(x.imm), 1, x.part);
   if (wide_) {
     vmovdqu8(quarter(bytes) | Xbyak::Opmask(mask) | T_z, ptr[rip + pool_label_ + byte_ones_]);
     tail_ ? vmovdqu8(ptr[at] | k7, quarter(bytes)) : vmovdqu8(ptr[at], quarter(bytes));
