@@ -136,7 +136,8 @@ class StoragePlanner {
 };
 
 size_t size_bytes_of(const cpu::Pass& p) {
-  return p.program.sources.size() * sizeof(cpu::Source) + p.program.steps.size() * sizeof(cpu::Step);
+  return p.program.sources.size() * sizeof(cpu::Source) + p.program.steps.size() * sizeof(cpu::Step) +
+         p.code.code_bytes();
 }
 size_t size_bytes_of(const Launch& l) {
   size_t n = sizeof(Launch);
@@ -144,6 +145,7 @@ size_t size_bytes_of(const Launch& l) {
   n += (l.sources.size() + l.results.size()) * (sizeof(int) + sizeof(std::pair<int, int>) + sizeof(Access));
   for (const cpu::SmallStep& s : l.before) n += sizeof s + size_bytes_of(s.pass);
   for (const cpu::SmallStep& s : l.after) n += sizeof s + size_bytes_of(s.pass);
+  for (const cpu::Segment& s : l.segments) n += sizeof s + s.code.code_bytes();
   for (const cpu::Segment& s : l.segments)
     for (const cpu::Stage& stage : s.stages)
       n += sizeof stage + size_bytes_of(stage.rows) + size_bytes_of(stage.elements);

@@ -26,6 +26,8 @@ constexpr bool kBuilt = true;
 constexpr bool kBuilt = false;
 #endif
 
+constexpr int64_t kMany = int64_t{1} << 20;  // elements that code is made for: worth two registers' worths at a time
+
 struct JitTest : ::testing::Test {
   void SetUp() override {
     if (!kBuilt) GTEST_SKIP() << "built without xbyak";
@@ -148,7 +150,7 @@ struct Sample {
 
   std::string difference() const {
     std::string reason;
-    const cpu::jit::Kernel kernel(program, {}, reason);
+    const cpu::jit::Kernel kernel(program, {}, kMany, reason);
     if (!kernel) return "not compiled: " + reason;
     const int64_t n = program.numel;
     for (auto [begin, count] : {std::pair<int64_t, int64_t>{0, n}, {n / 3, n / 2}}) {
@@ -266,7 +268,7 @@ TEST_F(JitTest, RandomProgramsHaveTheSameBits) {
         return results;
       };
       std::string reason;
-      const cpu::jit::Kernel kernel(program, {}, reason);
+      const cpu::jit::Kernel kernel(program, {}, kMany, reason);
       ASSERT_TRUE(kernel) << reason;
       const auto expected = run(nullptr), got = run(&kernel);
       for (size_t k = 0; k < expected.size(); ++k)
@@ -297,7 +299,7 @@ TEST_F(JitTest, OperandsAreReadBeforeResultsTakeTheirPlace) {
     std::string reason;
     const void* const data[] = {a.data(), b.data(), c.data()};
     void* const out[] = {a.data(), result.data()};
-    cpu::jit::Kernel(program, {}, reason).run(program, data, out, 0, kN);
+    cpu::jit::Kernel(program, {}, kMany, reason).run(program, data, out, 0, kN);
     EXPECT_EQ(a, std::vector<float>(kN, 2)) << isa;
     EXPECT_EQ(result, std::vector<float>(kN, 7)) << isa;
   }
@@ -318,6 +320,35 @@ TEST_F(JitTest, CodeGoesWithItsFunctions) {
   }
   EXPECT_EQ(cpu::jit::codes(), codes);
   EXPECT_EQ(cpu::jit::mapped_bytes(), bytes);
+}
+
+// Hardened systems give no executable memory: the tile executor runs everything then, and explain says so.
+TEST_F(JitTest, WithoutExecutableMemoryTilesRun) {
+  auto f = [](const Tensor& x) { return std::pair(softmax(x), sum(tanh(x) * 2.0f, 0)); };
+  const Tensor x = reshape(arange(600), {3, 200}) * 0.01f;
+  const std::string expected = expect::tree_bits(compile(f)(x));
+  const size_t codes = cpu::jit::codes(), bytes = cpu::jit::mapped_bytes();
+  cpu::jit::refuse_memory(true);
+  auto g = compile(f);
+  EXPECT_EQ(expect::tree_bits(g(x)), expected);
+  const std::string page = to_string(explain(f, x));
+  cpu::jit::refuse_memory(false);
+  EXPECT_EQ(cpu::jit::codes(), codes);
+  EXPECT_EQ(cpu::jit::mapped_bytes(), bytes);
+  EXPECT_NE(page.find("(the system gives no executable memory)"), std::string::npos) << page;
+  EXPECT_EQ(page.find("machine code"), std::string::npos) << page;
+}
+
+// What a plan keeps includes its code.
+TEST_F(JitTest, PlansCountTheirCode) {
+  auto bytes = [](auto f) {
+    auto compiled = compile(f);
+    compiled(ones({3, 200}));
+    return compiled.cache().plans().at(0)->size_bytes();
+  };
+  auto with_code = bytes([](const Tensor& x) { return tanh(x) * softmax(x); });
+  cpu::jit::set_enabled(false);
+  EXPECT_LT(bytes([](const Tensor& x) { return tanh(x) * softmax(x); }), with_code);
 }
 
 TEST_F(JitTest, SwitchedOffNothingIsCompiled) {

@@ -10,6 +10,7 @@ namespace duet::cpu::jit {
 namespace {
 
 std::atomic<size_t> mapped{0};
+std::atomic<bool> refuses{false};
 
 size_t pages(size_t bytes) {
   static const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -23,7 +24,7 @@ const void* make_executable(const void* code, size_t bytes) {
   void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return nullptr;
   std::memcpy(at, code, bytes);
-  if (mprotect(at, size, PROT_READ | PROT_EXEC) != 0) {
+  if (refuses || mprotect(at, size, PROT_READ | PROT_EXEC) != 0) {
     munmap(at, size);
     return nullptr;
   }
@@ -37,5 +38,7 @@ void release(const void* code, size_t bytes) {
 }
 
 size_t mapped_bytes() { return mapped; }
+
+void refuse_memory(bool refused) { refuses = refused; }
 
 }  // namespace duet::cpu::jit
