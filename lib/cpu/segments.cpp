@@ -139,11 +139,11 @@ class SegmentRun {
 
 }  // namespace
 
-void Pass::finish(int64_t elements) {
+void Pass::finish() {
   if (empty()) return;
   std::vector<char> past;
   for (const Place& p : out) past.push_back(p.past);
-  code = jit::Kernel(program, past, elements, no_code);
+  code = jit::Kernel(program, past, no_code);
   program.pack_temporaries();
 }
 
@@ -154,7 +154,7 @@ void Segment::finish() {
   for (Stage& stage : stages)
     for (Pass* pass : {&stage.rows, &stage.elements})
       if (!code)
-        pass->finish(pass == &stage.rows ? rows : rows * row);
+        pass->finish();
       else
         pass->program.pack_temporaries();
 }

@@ -12,8 +12,8 @@ struct Pass {
   std::vector<Place> in, out;
   jit::Kernel code;     // of the program; the tile executor runs it where there is none,
   std::string no_code;  // for this reason
-  /// When the program is whole: lets temporaries share storage, and compiles it for so many elements.
-  void finish(int64_t elements);
+  /// When the program is whole: lets temporaries share storage, and compiles it.
+  void finish();
   bool empty() const { return program.steps.empty(); }
 };
 

@@ -59,7 +59,7 @@ void SegmentLowering::run(const Kernel& kernel, Launch& launch) {
   for (int i : kernel.nodes)
     if (g_.node(i).space != Space::whole) add(g_.node(i));
   for (std::vector<cpu::SmallStep>* steps : {&launch.before, &launch.after})
-    for (cpu::SmallStep& s : *steps) s.pass.finish(s.pass.program.numel);
+    for (cpu::SmallStep& s : *steps) s.pass.finish();
   for (cpu::Segment& s : launch.segments) s.finish();
 }
 

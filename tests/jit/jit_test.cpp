@@ -26,8 +26,6 @@ constexpr bool kBuilt = true;
 constexpr bool kBuilt = false;
 #endif
 
-constexpr int64_t kMany = int64_t{1} << 20;  // elements that code is made for: worth two registers' worths at a time
-
 struct JitTest : ::testing::Test {
   void SetUp() override {
     if (!kBuilt) GTEST_SKIP() << "built without xbyak";
@@ -150,7 +148,7 @@ struct Sample {
 
   std::string difference() const {
     std::string reason;
-    const cpu::jit::Kernel kernel(program, {}, kMany, reason);
+    const cpu::jit::Kernel kernel(program, {}, reason);
     if (!kernel) return "not compiled: " + reason;
     const int64_t n = program.numel;
     for (auto [begin, count] : {std::pair<int64_t, int64_t>{0, n}, {n / 3, n / 2}}) {
@@ -268,7 +266,7 @@ TEST_F(JitTest, RandomProgramsHaveTheSameBits) {
         return results;
       };
       std::string reason;
-      const cpu::jit::Kernel kernel(program, {}, kMany, reason);
+      const cpu::jit::Kernel kernel(program, {}, reason);
       ASSERT_TRUE(kernel) << reason;
       const auto expected = run(nullptr), got = run(&kernel);
       for (size_t k = 0; k < expected.size(); ++k)
@@ -299,7 +297,7 @@ TEST_F(JitTest, OperandsAreReadBeforeResultsTakeTheirPlace) {
     std::string reason;
     const void* const data[] = {a.data(), b.data(), c.data()};
     void* const out[] = {a.data(), result.data()};
-    cpu::jit::Kernel(program, {}, kMany, reason).run(program, data, out, 0, kN);
+    cpu::jit::Kernel(program, {}, reason).run(program, data, out, 0, kN);
     EXPECT_EQ(a, std::vector<float>(kN, 2)) << isa;
     EXPECT_EQ(result, std::vector<float>(kN, 7)) << isa;
   }

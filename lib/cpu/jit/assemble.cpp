@@ -224,7 +224,7 @@ void Assembler::begin(const List& list) {
   read_slots_.clear();
   free_slots_.clear();
   for (int slot = slots_; slot-- > 0;) free_slots_.push_back(slot);
-  if (&list == &doubled_ || !list.may_double || !fits_twice()) return;
+  if (&list == &doubled_ || !fits_twice()) return;
   std::vector<char> shared;
   for (const Value& v : values_) shared.push_back(v.uniform);
   doubled_ = doubled(list, shared);

@@ -20,13 +20,6 @@ namespace {
 // Rows shorter than this are copied together first: a row costs about as much as two registers' worth of elements.
 constexpr int64_t kShortRow = 8;
 
-// Fewer elements do not pay for code twice as long. Test builds try it on all.
-#if defined(DUET_VERIFY)
-constexpr int64_t kWorthTwice = 0;
-#else
-constexpr int64_t kWorthTwice = 4096;
-#endif
-
 std::atomic<bool>& switched_on() {
   static std::atomic<bool> on = [] {
     const char* text = std::getenv("DUET_JIT");
@@ -51,7 +44,6 @@ std::string key(std::span<const List> lists, bool wide) {
   for (const List& list : lists) {
     number(list.sources);
     number(list.outputs);
-    text.push_back(list.may_double ? '2' : '1');
     text.append(list.uniform.begin(), list.uniform.end());
     text.append(list.of_row.begin(), list.of_row.end());
     text.append(list.ahead.begin(), list.ahead.end());
@@ -139,12 +131,11 @@ std::shared_ptr<const Code> make(std::span<const List> lists, bool wide, std::st
 
 }  // namespace
 
-Codes compile(std::span<List> lists, int64_t elements, std::string& reason) {
+Codes compile(std::span<List> lists, std::string& reason) {
   const bool wide = kernels().isa == "v4";
   bool past = false;
   for (List& list : lists) {
     simplify(list, wide);
-    list.may_double = elements >= kWorthTwice;
     for (char any : list.past) past |= any != 0;
   }
   Codes codes;
@@ -167,7 +158,7 @@ bool may_go_past(const void* result, int64_t row_bytes) {
   return reinterpret_cast<uintptr_t>(result) % kLine == 0 && row_bytes % kLine == 0;
 }
 
-Kernel::Kernel(const TileProgram& program, std::span<const char> past, int64_t elements, std::string& reason) {
+Kernel::Kernel(const TileProgram& program, std::span<const char> past, std::string& reason) {
   reason = no_compiler();
   if (!reason.empty()) return;
   const size_t sources = program.sources.size(), outputs = program.output_bytes.size();
@@ -206,7 +197,7 @@ Kernel::Kernel(const TileProgram& program, std::span<const char> past, int64_t e
     if (rows != 0) rows_in_step_ = rows;
     list.uniform[k] = stride == 0;
   }
-  codes_ = compile(std::span(&list, 1), elements, reason);
+  codes_ = compile(std::span(&list, 1), reason);
 }
 
 }  // namespace duet::cpu::jit

@@ -52,8 +52,8 @@ class Kernel {
  public:
   Kernel() = default;
   /// Compiles; empty when the tile executor has to run the program: `reason` then says why. Outputs that are `past` are
-  /// better written past the caches. It is to run over so many elements.
-  Kernel(const TileProgram& program, std::span<const char> past, int64_t elements, std::string& reason);
+  /// better written past the caches.
+  Kernel(const TileProgram& program, std::span<const char> past, std::string& reason);
 
   explicit operator bool() const { return codes_.any != nullptr; }
   /// As run_tiles.
@@ -78,7 +78,7 @@ int64_t offset_of(const Source& source, int64_t place);
 struct List;
 /// Code that runs the lists one after the other for each row; made now, or the same as was made before. `reason` says
 /// why there is none. Leaves the lists simplified.
-Codes compile(std::span<List> lists, int64_t elements, std::string& reason);
+Codes compile(std::span<List> lists, std::string& reason);
 /// Why nothing can be compiled now; empty when it can.
 std::string_view no_compiler();
 

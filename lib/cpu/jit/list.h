@@ -82,7 +82,6 @@ struct List {
   std::vector<char> claim;    // by output: this row's elements, which a later list writes, are to be fetched here
   std::vector<char> past;     // by output: to go past the caches; registers' worths are aligned
   int sources = 0, outputs = 0;
-  bool may_double = false;  // two registers' worths of elements may go by together
   bool of_users = false;  // some of it is a user's formula
 };
 

@@ -246,7 +246,7 @@ RowKernel::RowKernel(const Segment& segment, std::string& reason) : row_(segment
       for (size_t k = 0; k < streams_.size(); ++k)
         if (streams_[k].chunks && streams_[k].place == c.chunks) chunks_.emplace_back(k, c.kind);
     }
-  codes_ = compile(lists.lists, segment.rows * segment.row, reason);
+  codes_ = compile(lists.lists, reason);
 }
 
 void RowKernel::run(const Tables& tables, int64_t begin, int64_t end) const {
