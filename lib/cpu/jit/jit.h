@@ -38,8 +38,8 @@ class Code {
   std::string key_;  // under which others find it
 };
 
-/// The code of something whose results may lie anywhere, and another one where there are results that are better written
-/// past the caches: for those on a cache line's boundary that are in no operand's place.
+/// The code of something whose results may lie anywhere, and another one where there are results that are better
+/// written past the caches: for those on a cache line's boundary that are in no operand's place.
 struct Codes {
   std::shared_ptr<const Code> any, past;
   size_t bytes() const { return (any != nullptr ? any->bytes() : 0) + (past != nullptr ? past->bytes() : 0); }

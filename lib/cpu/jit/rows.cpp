@@ -168,18 +168,26 @@ class RowLists {
   }
 
   // The next row comes while a stage computes that has this one in the nearest cache, and so does what a later stage
-  // writes, unless it goes past the caches.
+  // writes, unless it goes past the caches. Each stage gets its share.
   void fetch_ahead() {
     for (List& list : lists) list.claim.assign(stores.size(), 0);
+    std::vector<int> fetches(lists.size(), 0);
+    auto least = [&](size_t first, size_t end) {
+      const auto begin = fetches.begin();
+      const auto at =
+          std::min_element(begin + static_cast<std::ptrdiff_t>(first), begin + static_cast<std::ptrdiff_t>(end));
+      ++*at;
+      return static_cast<size_t>(at - begin);
+    };
     for (size_t k = 1; k < lists.size(); ++k)
       for (const Instruction& x : lists[k].nodes)
-        if (x.op == Op::store && !of_row_[x.imm] && stores[x.imm].step != 0) lists[(k - 1) / 2].claim[x.imm] = 1;
+        if (x.op == Op::store && !of_row_[x.imm] && stores[x.imm].step != 0) lists[least(0, k)].claim[x.imm] = 1;
     std::vector<char> here(loads.size(), 0);
     for (size_t k = 0; k + 1 < lists.size(); ++k)
       for (const Instruction& x : lists[k].nodes) {
         if (x.op != Op::load || uniform_[x.imm] || here[x.imm] || loads[x.imm].step == 0) continue;
         here[x.imm] = 1;
-        lists[k + 1].ahead[x.imm] = 1;
+        lists[least(k + 1, lists.size())].ahead[x.imm] = 1;
       }
   }
 
@@ -189,7 +197,8 @@ class RowLists {
     auto each_local = [&](List& list, const std::vector<RowStream>& streams, bool stores, auto f) {
       for (Instruction& x : list.nodes) {
         if (stores ? !is_store(x.op) || is_reduction(x.op) : x.op != Op::load && x.op != Op::load_mask) continue;
-        if (const Place& p = streams[x.imm].place; p.kind == Place::Kind::local) f(x, read[static_cast<size_t>(p.index)]);
+        if (const Place& p = streams[x.imm].place; p.kind == Place::Kind::local)
+          f(x, read[static_cast<size_t>(p.index)]);
       }
     };
     for (size_t k = lists.size(); k-- > 0;) {
