@@ -72,13 +72,13 @@ void Assembler::find_uniform() {
     const Instruction& x = list_->nodes[i];
     bool uniform = !is_store(x.op) || (!is_reduction(x.op) && list_->of_row[x.imm]);
     if (x.op == Op::load || x.op == Op::load_mask) uniform = list_->uniform[x.imm] != 0;
-    for (int operand : {x.a, x.b, x.c})
+    for (int operand : x.operands())
       if (operand >= 0) uniform = uniform && values_[index(operand)].uniform;
     values_[i].uniform = uniform;
   }
   for (size_t i = 0; i < values_.size(); ++i)
     if (!values_[i].uniform)
-      for (int operand : {list_->nodes[i].a, list_->nodes[i].b, list_->nodes[i].c})
+      for (int operand : list_->nodes[i].operands())
         if (operand >= 0 && values_[index(operand)].uniform) values_[index(operand)].for_body = true;
 }
 
@@ -93,6 +93,7 @@ void Assembler::count_uses(bool uniform) {
       if (x.a >= 0) f(x.a, i);
       if (x.b >= 0 && x.b != x.a) f(x.b, i);
       if (x.c >= 0 && x.c != x.a && x.c != x.b) f(x.c, i);
+      if (x.mask >= 0) f(x.mask, i);
     }
     if (!uniform) return;
     for (int i = 0; i < n; ++i)

@@ -113,6 +113,9 @@ class Assembler : private Xbyak::CodeGenerator {
   // --- emit.cpp: the instructions ---
   void emit(int i);
   void binary(int i);
+  void operate(Op op, const Xbyak::Xmm& y, const Xbyak::Xmm& a, const Source& b);
+  int overwritten(int value, int i, std::initializer_list<int> others);
+  void or_and(int i);
   void unary(int i);
   void multiply_add(int i);
   void compare(int i);

@@ -1,4 +1,5 @@
 // The machine instructions of each instruction. Masks are mask registers (AVX-512) or all ones and zeros (AVX2).
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -40,6 +41,8 @@ void Assembler::emit(int i) {
     case Op::exponent:
     case Op::from_int:
       return unary(i);
+    case Op::or_and:
+      return or_and(i);
     case Op::fma:
     case Op::fms:
     case Op::fnma:
@@ -89,11 +92,24 @@ void Assembler::binary(int i) {
                         x.op != Op::bits_sub;
   if (commutes && in_memory(first) && !in_memory(second)) std::swap(first, second);
   const Xbyak::Xmm a = vec(in_register(first));
+  if (x.mask >= 0) {
+    const Xbyak::Opmask mask(in_register(x.mask));
+    const int to = overwritten(x.c, i, {first, second});
+    const Source b = source(second);
+    operate(x.op, vec(to) | mask, a, b);
+    release_operands(i);
+    free_ &= ~(1u << to);
+    return give(i, to);
+  }
   const Source b = source(second);
   release_operands(i);
   const int to = take(false);
-  const Xbyak::Xmm y = vec(to);
-  switch (x.op) {
+  operate(x.op, vec(to), a, b);
+  give(i, to);
+}
+
+void Assembler::operate(Op op, const Xbyak::Xmm& y, const Xbyak::Xmm& a, const Source& b) {
+  switch (op) {
     case Op::add:
       vaddps(y, a, b);
       break;
@@ -133,6 +149,26 @@ void Assembler::binary(int i) {
     default:  // mul_lo
       vpmulld(y, a, b);
   }
+}
+
+// What is overwritten where a mask says so, or as a whole: the value itself when it is read here for the last time, else
+// a copy.
+int Assembler::overwritten(int value, int i, std::initializer_list<int> others) {
+  const int reg = in_register(value);
+  if (dies(value, i) && std::find(others.begin(), others.end(), value) == others.end()) return reg;
+  const int copy = take(false);
+  vmovaps(vec(copy), vec(reg));
+  return copy;
+}
+
+void Assembler::or_and(int i) {
+  const Instruction& x = list_->nodes[index(i)];
+  const Xbyak::Xmm b = vec(in_register(x.b));
+  const int to = overwritten(x.a, i, {x.b, x.c});
+  constexpr uint8_t kOrAnd = 0xf8;  // first | (second & third)
+  vpternlogd(vec(to), b, source(x.c), kOrAnd);
+  release_operands(i);
+  free_ &= ~(1u << to);
   give(i, to);
 }
 

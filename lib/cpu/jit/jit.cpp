@@ -52,7 +52,8 @@ std::string key(std::span<const List> lists, bool wide) {
     number(static_cast<int>(list.nodes.size()));
     for (const Instruction& x : list.nodes) {
       text.push_back(static_cast<char>(x.op));
-      for (int part : {x.a, x.b, x.c, static_cast<int>(x.imm)}) number(part);
+      for (int operand : x.operands()) number(operand);
+      number(static_cast<int>(x.imm));
     }
   }
   return text;

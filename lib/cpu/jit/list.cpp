@@ -11,7 +11,7 @@ constexpr uint32_t kOne = 0x3f800000u, kSign = 0x80000000u;
 size_t hash(const Instruction& x) {
   uint64_t h = static_cast<uint64_t>(x.op);
   for (uint64_t part : {static_cast<uint64_t>(x.a + 1), static_cast<uint64_t>(x.b + 1), static_cast<uint64_t>(x.c + 1),
-                        static_cast<uint64_t>(x.imm)})
+                        static_cast<uint64_t>(x.imm), static_cast<uint64_t>(x.mask + 1)})
     h = (h ^ part) * 0x9e3779b97f4a7c15u;
   return static_cast<size_t>(h >> 32);
 }

@@ -1,6 +1,7 @@
 // What a tile program computes, as one list of scalar instructions in which equal ones are shared.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,6 +49,7 @@ enum class Op : uint8_t {
   mul_lo,
   mul_hi,
   bits_eq,
+  or_and,  // a | (b & c)
   pio2_rest,  // of x, the fast reduction's rest and quadrant
   pio2_quadrant,
   store,  // imm: the output
@@ -66,9 +68,12 @@ struct Instruction {
   Op op = Op::load;
   int a = -1, b = -1, c = -1;
   uint32_t imm = 0;
+  int mask = -1;  // of add, sub, mul and scale: where it is not set the result is c
   int part = 0;  // which of the registers' worths of elements that go by together
   bool operator==(const Instruction&) const = default;
 
+  std::array<int, 4> operands() const { return {a, b, c, mask}; }
+  std::array<int*, 4> operands() { return {&a, &b, &c, &mask}; }
   /// Of something that is_store.
   uint32_t output() const { return is_reduction(op) ? imm / 4 : imm; }
   ReduceKind kind() const { return static_cast<ReduceKind>(imm % 4); }

@@ -133,6 +133,7 @@ void Assembler::release_operands(int i) {
   if (x.a >= 0) release(x.a, i);
   if (x.b >= 0) release(x.b, i);
   if (x.c >= 0) release(x.c, i);
+  if (x.mask >= 0) release(x.mask, i);
   locked_ = locked_masks_ = 0;
 }
 

@@ -19,7 +19,8 @@ class Simplifier {
     auto moved = [&](int old) { return old < 0 ? -1 : place[static_cast<size_t>(old)]; };
     for (size_t i = 0; i < from_.nodes.size(); ++i) {
       const Instruction& x = from_.nodes[i];
-      Instruction y{x.op, moved(x.a), moved(x.b), moved(x.c), x.imm};
+      Instruction y = x;
+      for (int* operand : y.operands()) *operand = moved(*operand);
       if (is_store(x.op))
         to_.nodes.push_back(y);
       else
@@ -57,6 +58,10 @@ class Simplifier {
         }
         if (const Instruction y = logarithm(x); y.a >= 0) return y;
         if (is(x.a, Op::mask_not)) return {Op::select, at(x.a).a, x.c, x.b};
+        return x;
+      case Op::bits_or:
+        if (wide_ && is(x.b, Op::bits_and)) return {Op::or_and, x.a, at(x.b).a, at(x.b).b};
+        if (wide_ && is(x.a, Op::bits_and)) return {Op::or_and, x.b, at(x.a).a, at(x.a).b};
         return x;
       case Op::bits_xor:
         if (is_constant(x.b, kSign) && is(x.a, Op::constant)) return {Op::constant, -1, -1, -1, at(x.a).imm ^ kSign};
@@ -154,7 +159,7 @@ void prune(List& list) {
     const Instruction& x = list.nodes[i];
     if (!needed[i] && !is_store(x.op)) continue;
     needed[i] = 1;
-    for (int operand : {x.a, x.b, x.c})
+    for (int operand : x.operands())
       if (operand >= 0) needed[static_cast<size_t>(operand)] = 1;
   }
   std::vector<int> place(list.nodes.size(), -1);
@@ -163,10 +168,26 @@ void prune(List& list) {
   for (size_t i = 0; i < list.nodes.size(); ++i) {
     if (!needed[i]) continue;
     place[i] = static_cast<int>(kept);
-    const Instruction x = list.nodes[i];
-    list.nodes[kept++] = {x.op, moved(x.a), moved(x.b), moved(x.c), x.imm, 0};
+    Instruction x = list.nodes[i];
+    for (int* operand : x.operands()) *operand = moved(*operand);
+    list.nodes[kept++] = x;
   }
   list.nodes.resize(kept);
+}
+
+// A choice of a result that is made for it alone is an operation under a mask: one instruction less. AVX-512 has those.
+void mask_operations(List& list) {
+  std::vector<int> readers(list.nodes.size(), 0);
+  for (const Instruction& x : list.nodes)
+    for (int operand : x.operands())
+      if (operand >= 0) ++readers[static_cast<size_t>(operand)];
+  for (Instruction& x : list.nodes) {
+    if (x.op != Op::select || x.b == x.c || readers[static_cast<size_t>(x.b)] != 1) continue;
+    const Instruction& made = list.nodes[static_cast<size_t>(x.b)];
+    if (made.mask >= 0 || (made.op != Op::add && made.op != Op::sub && made.op != Op::mul && made.op != Op::scale))
+      continue;
+    x = {made.op, made.a, made.b, x.c, 0, x.a};
+  }
 }
 
 // Stores of elements at the end: a load right after a store whose address ends in the same 12 bits waits for it.
@@ -186,7 +207,7 @@ void sink_stores(List& list) {
         nodes.push_back(list.nodes[i]);
       }
   for (Instruction& x : nodes)
-    for (int* operand : {&x.a, &x.b, &x.c})
+    for (int* operand : x.operands())
       if (*operand >= 0) *operand = place[static_cast<size_t>(*operand)];
   list.nodes = std::move(nodes);
 }
@@ -198,6 +219,10 @@ void simplify(List& list, bool wide) {
   simple.nodes.clear();
   Simplifier(list, simple, wide && !list.of_users).run();
   prune(simple);
+  if (wide) {
+    mask_operations(simple);
+    prune(simple);
+  }
   sink_stores(simple);
   list = std::move(simple);
 }
@@ -213,9 +238,11 @@ List doubled(const List& list, const std::vector<char>& shared) {
         continue;
       }
       auto moved = [&](int old) { return old < 0 ? -1 : place[part][static_cast<size_t>(old)]; };
-      const Instruction& x = list.nodes[i];
+      Instruction x = list.nodes[i];
+      for (int* operand : x.operands()) *operand = moved(*operand);
+      x.part = part;
       place[part].push_back(static_cast<int>(both.nodes.size()));
-      both.nodes.push_back({x.op, moved(x.a), moved(x.b), moved(x.c), x.imm, part});
+      both.nodes.push_back(x);
     }
   return both;
 }
