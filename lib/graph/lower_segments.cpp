@@ -101,7 +101,8 @@ void SegmentLowering::find_kept() {
   for (int i : kernel_->nodes) {
     const Node& n = g_.node(i);
     for (int v : n.outputs)
-      if (n.space != Space::whole) made(v).kept |= outside_[index(v)] != Outside::no || small(n) || n.op->kind == OpClass::reduction;
+      if (n.space != Space::whole)
+        made(v).kept |= outside_[index(v)] != Outside::no || small(n) || n.op->kind == OpClass::reduction;
     for (int x : n.inputs) {
       const int r = root(x);
       if (!in_kernel(r)) continue;
@@ -130,8 +131,9 @@ void SegmentLowering::give_places() {
       if (!m.kept) continue;
       if (outside_[index(v)] != Outside::no) {
         launch_->results.push_back(v);
-        const bool past =
-            outside_[index(v)] == Outside::output && !m.read_again && numel(v) * bytes(v) >= cpu::kPastCaches;
+        // A product's pass writes where the product is: in a cache.
+        const bool past = launch_->kind == LaunchKind::fused && outside_[index(v)] == Outside::output &&
+                          !m.read_again && numel(v) * bytes(v) >= cpu::kPastCaches;
         m.place = {cpu::Place::Kind::result, static_cast<int>(launch_->results.size() - 1), 0, past};
       } else if (space == Space::before || space == Space::after || m.whole_rows ||
                  (space == Space::rows && segment(n).in_chunks)) {

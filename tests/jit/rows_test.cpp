@@ -9,7 +9,7 @@
 #include <random>
 
 #include "cpu/jit/jit.h"
-#include "cpu/kernels.h"
+#include "cpu/segments.h"
 #include "cpu/threads.h"
 #include "duet/duet.h"
 #include "expect.h"
@@ -126,6 +126,71 @@ TEST_F(JitRowsTest, EveryLengthHasTheSameBits) {
           ASSERT_EQ(difference(compile(program)(x, y, g, b, classes), program(x, y, g, b, classes)), "")
               << name << ", rows of " << n << ", " << isa << ", special numbers in " << special_in;
         }
+  }
+}
+
+// Operands that follow the rows in every way, and some that do not: those leave the segment to its passes.
+TEST_F(JitRowsTest, OperandsLieAsTheyLike) {
+  auto program = [](const Tensor& x, const Tensor& y) {
+    const Tensor a = x * 2.0f + y;
+    const Tensor b = exp(a - max(a, ReduceOver{-1, true})) * y;
+    return Tensors{b / sum(b, ReduceOver{-1, true}), sum(b, ReduceOver{.axis = {0, 1}}), b > y};
+  };
+  for (const char* isa : {"v3", "v4"}) {
+    if (!cpu::set_isa(isa)) continue;
+    for (const int64_t n : {64, 100, 129, 1024}) {
+      const Tensor x = numbers({4, 9, n});
+      const Tensor others[] = {numbers({4, 9, n}),
+                               numbers({9, n}),
+                               numbers({n}),
+                               numbers({4, 1, n}),
+                               numbers({4, 9, 1}),
+                               numbers({9, 1}),
+                               numbers({4, 1, 1}),
+                               numbers({}),
+                               numbers({1, 1, 1}),
+                               transpose(numbers({4, n, 9}), {0, 2, 1}),
+                               numbers({4, 9, 2 * n}).slice(2, 0, 2 * n, 2)};
+      for (const Tensor& y : others)
+        for (const int threads : {1, 2}) {
+          cpu::set_threads(threads);
+          ASSERT_EQ(difference(compile(program)(x, y), program(x, y)), "")
+              << fmt::format("{}", y.spec()) << ", rows of " << n << ", " << isa;
+        }
+    }
+  }
+}
+
+// A result in the place of an operand that nobody else has.
+TEST_F(JitRowsTest, RowsTakeTheirOperandsPlace) {
+  auto program = [](Tensor& x, const Tensor& g) { x = layer_norm(x, g, 0.5f) * softmax(x); };
+  for (const char* isa : {"v3", "v4"}) {
+    if (!cpu::set_isa(isa)) continue;
+    for (const int64_t n : {64, 131, 768}) {
+      Tensor x = numbers({70, n}), y = from_vector(x.to_vector<float>(), {70, n});
+      const Tensor g = numbers({n});
+      auto compiled = compile(program);
+      for (int step = 0; step < 3; ++step) {
+        compiled(x, g);
+        program(y, g);
+        ASSERT_EQ(difference({x}, {y}), "") << "rows of " << n << ", step " << step << ", " << isa;
+      }
+    }
+  }
+}
+
+// Large results are written past the caches where they lie on a cache line's boundary.
+TEST_F(JitRowsTest, LargeResultsHaveTheSameBits) {
+  auto chain = [](const Tensor& x) { return Tensors{(x * 2.0f + 1.0f) * x}; };
+  auto rows = [](const Tensor& x) { return Tensors{softmax(x)}; };
+  for (const char* isa : {"v3", "v4"}) {
+    if (!cpu::set_isa(isa)) continue;
+    for (const Shape& shape : {Shape{8400, 1024}, Shape{8400, 1021}}) {
+      const Tensor x = numbers(shape);
+      ASSERT_GE(x.size_bytes(), cpu::kPastCaches);
+      EXPECT_EQ(difference(compile(chain)(x), chain(x)), "") << isa;
+      EXPECT_EQ(difference(compile(rows)(x), rows(x)), "") << isa;
+    }
   }
 }
 

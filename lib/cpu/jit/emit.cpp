@@ -151,8 +151,8 @@ void Assembler::operate(Op op, const Xbyak::Xmm& y, const Xbyak::Xmm& a, const S
   }
 }
 
-// What is overwritten where a mask says so, or as a whole: the value itself when it is read here for the last time, else
-// a copy.
+// What is overwritten where a mask says so, or as a whole: the value itself when it is read here for the last time,
+// else a copy.
 int Assembler::overwritten(int value, int i, std::initializer_list<int> others) {
   const int reg = in_register(value);
   if (dies(value, i) && std::find(others.begin(), others.end(), value) == others.end()) return reg;

@@ -49,7 +49,7 @@ enum class Op : uint8_t {
   mul_lo,
   mul_hi,
   bits_eq,
-  or_and,  // a | (b & c)
+  or_and,     // a | (b & c)
   pio2_rest,  // of x, the fast reduction's rest and quadrant
   pio2_quadrant,
   store,  // imm: the output
@@ -69,7 +69,7 @@ struct Instruction {
   int a = -1, b = -1, c = -1;
   uint32_t imm = 0;
   int mask = -1;  // of add, sub, mul and scale: where it is not set the result is c
-  int part = 0;  // which of the registers' worths of elements that go by together
+  int part = 0;   // which of the registers' worths of elements that go by together
   bool operator==(const Instruction&) const = default;
 
   std::array<int, 4> operands() const { return {a, b, c, mask}; }

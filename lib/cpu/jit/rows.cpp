@@ -171,6 +171,7 @@ class RowLists {
   // writes, unless it goes past the caches. Each stage gets its share.
   void fetch_ahead() {
     for (List& list : lists) list.claim.assign(stores.size(), 0);
+    if (segment_.row > kReduceChunk) return;  // two rows would not stay in the nearest caches
     std::vector<int> fetches(lists.size(), 0);
     auto least = [&](size_t first, size_t end) {
       const auto begin = fetches.begin();
