@@ -125,6 +125,8 @@ class Assembler : private Xbyak::CodeGenerator {
   void multiply_high(int i);
   void reduce_angle(int i);
 
+  // Bytes of so many registers' worths of elements.
+  size_t part_bytes(int parts, int element_bytes) const { return index(parts * lanes_ * element_bytes); }
   static size_t index(int i) { return static_cast<size_t>(i); }
   Xbyak::Xmm vec(int reg) const { return {wide_ ? Xbyak::Operand::ZMM : Xbyak::Operand::YMM, reg}; }
   Xbyak::Xmm quarter(int reg) const { return Xbyak::Xmm(reg); }

@@ -25,7 +25,7 @@ Xbyak::RegExp Assembler::sum_lanes(int i) {
     const Instruction& x = list_->nodes[index(k)];
     which += x.op == Op::reduce && x.part == 0 ? 1 : 0;
   }
-  return rsp + sums_at(which) + list_->nodes[index(i)].part * lanes_ * 4;
+  return rsp + sums_at(which) + part_bytes(list_->nodes[index(i)].part, 4);
 }
 
 // Before the row; any register may be used.
@@ -40,7 +40,7 @@ void Assembler::begin_sums() {
     else
       vmovaps(value, pooled(constant, false));
     for (int lane = 0; lane < kReduceLanes; lane += lanes_)
-      vmovaps(ptr[sum_lanes(static_cast<int>(i)) + lane * 4], value);
+      vmovaps(ptr[sum_lanes(static_cast<int>(i)) + index(lane) * 4], value);
   }
 }
 
@@ -116,8 +116,8 @@ void Assembler::end_sums() {
     const Xbyak::RegExp lanes = sum_lanes(static_cast<int>(i));
     const int half = static_cast<int>(kReduceLanes) / lanes_ / 2;
     for (int r = 0; r < half; ++r) {
-      vmovaps(vec(r), ptr[lanes + r * lanes_ * 4]);
-      combine(kind, vec(r), ptr[lanes + (r + half) * lanes_ * 4], spare, other, false);
+      vmovaps(vec(r), ptr[lanes + part_bytes(r, 4)]);
+      combine(kind, vec(r), ptr[lanes + part_bytes(r + half, 4)], spare, other, false);
     }
     for (int s = half / 2; s > 0; s /= 2)
       for (int r = 0; r < s; ++r) combine(kind, vec(r), vec(r + s), spare, other, false);

@@ -38,17 +38,17 @@ void Assembler::load_pointers() {
 
 void Assembler::prefetch() {
   for (int part = 0; part < parts_; ++part) {
-    for (const auto& [k, reg] : ahead_) prefetcht0(ptr[Xbyak::Reg64(reg) + rax * 4 + part * lanes_ * 4]);
-    for (const auto& [k, reg] : claimed_) prefetchw(ptr[Xbyak::Reg64(reg) + rax * 4 + part * lanes_ * 4]);
+    for (const auto& [k, reg] : ahead_) prefetcht0(ptr[Xbyak::Reg64(reg) + rax * 4 + part_bytes(part, 4)]);
+    for (const auto& [k, reg] : claimed_) prefetchw(ptr[Xbyak::Reg64(reg) + rax * 4 + part_bytes(part, 4)]);
   }
 }
 
 // Where a stream's next elements are.
 Xbyak::RegExp Assembler::element(int stream, int bytes, int part) {
   const int pointer = pointers_[index(stream)];
-  if (pointer >= 0) return Xbyak::Reg64(pointer) + rax * bytes + part * lanes_ * bytes;
+  if (pointer >= 0) return Xbyak::Reg64(pointer) + rax * bytes + part_bytes(part, bytes);
   mov(rbp, ptr[rdi + index(stream) * 16]);
-  return rbp + rax * bytes + part * lanes_ * bytes;
+  return rbp + rax * bytes + part_bytes(part, bytes);
 }
 
 void Assembler::load_element(int i, int to) {
