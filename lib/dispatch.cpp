@@ -164,9 +164,9 @@ Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()
   if (!alike) alike_ = nullptr;
 }
 
-std::string Args::text(int i) const {
-  const Arg& a = args_[i];
-  if (a.kind <= Operand::Kind::rvalue) return to_string(spec(i));
+std::string to_string(const OperandText& text) {
+  const Arg& a = text.operand;
+  if (a.kind <= Operand::Kind::rvalue) return to_string(Spec{a.dtype, *a.shape});
   if (a.kind == Operand::Kind::bool_number) return a.int_value != 0 ? "true" : "false";
   return a.kind == Operand::Kind::int_number ? fmt::format("{}", a.int_value) : shortest(a.float_value);
 }

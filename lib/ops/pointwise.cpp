@@ -50,7 +50,7 @@ constexpr int64_t kParallelElements = int64_t{64} * 1024;
     if (!broadcast_shapes(*shape, *a.shape, common)) {
       std::string all;
       for (int k = 0; k < in.size(); ++k)
-        if (in[k].kind <= Operand::Kind::rvalue) all += (all.empty() ? "" : ", ") + in.text(k);
+        if (in[k].kind <= Operand::Kind::rvalue) all += (all.empty() ? "" : ", ") + to_string(in.text(k));
       fail<ShapeError>("{}: shapes do not broadcast: {}; axes must be equal or 1, aligned at the last", op.name, all);
     }
     shape = &common;

@@ -46,6 +46,13 @@ struct Arg {
   int64_t int_value;
 };
 
+/// An operand as messages show it: "f32[3]" or "2.5". The text is made when a message is: checks that hold cost
+/// nothing.
+struct OperandText {
+  const Arg& operand;
+};
+std::string to_string(const OperandText& text);
+
 /// The resolved operands of one call.
 class Args {
  public:
@@ -57,8 +64,7 @@ class Args {
   /// What all operands are like, as is common: tensors of its shape and dtype, and numbers, which took its dtype. Null
   /// where they differ and for ops that take masks or operands of any dtype.
   const Block* alike() const { return alike_; }
-  /// The operand as messages show it: "f32[3]" or "2.5".
-  std::string text(int i) const;
+  OperandText text(int i) const { return {args_[i]}; }
 
  private:
   int size_;
@@ -350,3 +356,6 @@ const OpRecord& op() {
 }
 
 }  // namespace duet
+
+template <>
+struct fmt::formatter<duet::OperandText> : duet::TextFormatter {};
