@@ -143,7 +143,8 @@ Tensor BatchCall::aligned(int i, int rank) const {
 
 void BatchCall::fail_without_rule() const {
   std::string operands;
-  for (int i = 0; i < in.size(); ++i) operands += (i > 0 ? ", " : "") + in.text(i) + (is_batch(i) ? " of a batch" : "");
+  for (int i = 0; i < in.size(); ++i)
+    operands += (i > 0 ? ", " : "") + to_string(in.text(i)) + (is_batch(i) ? " of a batch" : "");
   fail<Error>("{}: vmap has no rule for this operation: {}; compute it outside of vmap, or call it in a loop", op.name,
               operands);
 }

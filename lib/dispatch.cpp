@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 
 #include "duet/batch.h"
 #include "duet/grad.h"
@@ -69,7 +70,6 @@ Number8 to_number(const OpRecord& op, const Operand& x, DType dtype) {
 // Two integer types beside each other meet in the wider one.
 DType wider_integer(const OpRecord& op, const Args& in, bool& mixed) {
   DType widest = DType::u8;
-  mixed = false;
   DType first = DType::f32;
   for (int i = 0; i < in.size(); ++i) {
     DType t = in[i].dtype;
@@ -96,13 +96,22 @@ Outputs dispatch_widened(const OpRecord& op, const Args& in, Attrs attrs, DType 
   return dispatch(op, list.inputs(), attrs);
 }
 
+// Room for the specs of an operation's results. Of all that is possible one or two are made: the rest would cost as
+// much as a small kernel.
+struct SpecStorage {
+  explicit SpecStorage(int count) { std::uninitialized_default_construct_n(of, count); }
+  union {
+    Spec of[kMaxOutputs];
+  };
+};
+
+Strided strided(Block& b) { return {b.data, b.dtype, b.dense, b.numel, &b.shape, b.strides}; }
 Strided strided(const Arg& a) {
   if (a.tensor == nullptr) {
     static constexpr int64_t kNoStrides[kMaxRank] = {};
-    return {const_cast<Number8*>(&a.number), a.dtype, true, &kScalarShape, kNoStrides};
+    return {const_cast<Number8*>(&a.number), a.dtype, true, 1, &kScalarShape, kNoStrides};
   }
-  Block& b = a.tensor->block();
-  return {b.data, b.dtype, b.dense, &b.shape, b.strides};
+  return strided(a.tensor->block());
 }
 
 // The temporary, if any, whose block becomes the result's: nobody else holds it, and the result is like it.
@@ -122,7 +131,7 @@ int reusable(const OpRecord& op, const Args& in, const Spec& spec) {
 Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()) {
   check<ShapeError>(size_ <= kMax, "{}: {} operands are too many; at most {}", op.name, size_, static_cast<int>(kMax));
   DType dtype = DType::f32;
-  bool resolved = false;
+  bool resolved = false, alike = (op.bool_in | op.free_in) == 0;
   for (int i = 0; i < size_; ++i) {
     const Operand& x = inputs[i];
     Arg& a = args_[i];
@@ -135,6 +144,10 @@ Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()
         graph::reject_foreign(op.name, b);
       a.dtype = b.dtype;
       a.shape = &b.shape;
+      if (alike_ == nullptr)
+        alike_ = &b;
+      else if (alike_ != &b)
+        alike = alike && alike_->dtype == b.dtype && alike_->shape == b.shape;
     } else {
       if (!resolved) dtype = number_dtype(op, inputs, attrs), resolved = true;
       bool flag = (op.bool_in >> i) & 1u;
@@ -148,83 +161,107 @@ Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()
       a.int_value = integer ? x.int_value() : 0;
     }
   }
+  if (!alike) alike_ = nullptr;
 }
 
-std::string Args::text(int i) const {
-  const Arg& a = args_[i];
-  if (a.kind <= Operand::Kind::rvalue) return to_string(spec(i));
+std::string to_string(const OperandText& text) {
+  const Arg& a = text.operand;
+  if (a.kind <= Operand::Kind::rvalue) return to_string(Spec{a.dtype, *a.shape});
   if (a.kind == Operand::Kind::bool_number) return a.int_value != 0 ? "true" : "false";
   return a.kind == Operand::Kind::int_number ? fmt::format("{}", a.int_value) : shortest(a.float_value);
 }
+
+namespace {
+
+// The fork's two ways. Tapes note the operation either way.
+inline Outputs run_or_record(const OpRecord& op, const Args& in, Attrs attrs) {
+  SpecStorage specs(op.outputs);
+  op.infer(op, in, attrs, specs.of);
+  Outputs y = thread_state.batch != nullptr   ? batch::dispatch_batch(op, in, attrs, specs.of)
+              : thread_state.trace != nullptr ? thread_state.trace->record(op, in, attrs, specs.of)
+                                              : run_now(op, in, attrs, specs.of);
+  for (TapeImpl* tape = thread_state.tape; tape != nullptr; tape = tape->parent()) tape->note(op, in, attrs, y);
+  return y;
+}
+
+}  // namespace
 
 // THE fork: see dispatch.h. Not inlined, so that one breakpoint sees every operation with the user's line above it.
 [[gnu::noinline, gnu::noclone]] Outputs dispatch(const OpRecord& op, Inputs inputs, Attrs attrs) {
   LineScope scope(inputs.size() > 0 ? Line(inputs[0].line()) : Line());
   ++thread_state.dispatches;
   Args in(op, inputs, attrs);
-  bool mixed = false;
-  if (op.inputs > 1 || op.inputs < 0) {
+  if (in.alike() == nullptr && op.inputs != 1) {
+    bool mixed = false;
     DType widest = wider_integer(op, in, mixed);
     if (mixed) [[unlikely]]
       return dispatch_widened(op, in, attrs, widest);
   }
-  Spec specs[kMaxOutputs];
-  op.infer(op, in, attrs, specs);
-  Outputs y = thread_state.batch != nullptr   ? batch::dispatch_batch(op, in, attrs, specs)
-              : thread_state.trace != nullptr ? thread_state.trace->record(op, in, attrs, specs)
-                                              : run_now(op, in, attrs, specs);
-  for (TapeImpl* tape = thread_state.tape; tape != nullptr; tape = tape->parent()) tape->note(op, in, attrs, y);
-  return y;
+  return run_or_record(op, in, attrs);
 }
 
 void launch(const KernelCall& call) {
   ++thread_state.launches;
   uint64_t bytes = 0;
-  for (const Strided& x : call.in) bytes += static_cast<uint64_t>(x.shape->numel()) * size_bytes(x.dtype);
-  for (const Strided& y : call.out) bytes += static_cast<uint64_t>(y.shape->numel()) * size_bytes(y.dtype);
+  for (const Strided& x : call.in) bytes += static_cast<uint64_t>(x.numel) * size_bytes(x.dtype);
+  for (const Strided& y : call.out) bytes += static_cast<uint64_t>(y.numel) * size_bytes(y.dtype);
   thread_state.bytes += bytes;
   if (debug_level() >= 2) [[unlikely]]
     return run_shown(call);
   call.op.run(call);
 }
 
+namespace {
+
+// A view shares its operand's storage; where the operand's layout does not allow it, it is a copy.
+[[gnu::noinline]] Outputs look_at(const OpRecord& op, const Arg& in, Attrs attrs, const Spec& spec) {
+  Outputs y;
+  y.count = 1;
+  const uint64_t id = fresh_ids(1);
+  int64_t strides[kMaxRank], offset = 0;
+  Block& x = in.tensor != nullptr ? in.tensor->block() : *block::make(in.dtype, kScalarShape, true);
+  Tensor number;  // a number's block lives as long as its view
+  if (in.tensor == nullptr) {
+    std::memcpy(x.data, &in.number, x.data_bytes());
+    number = Tensor::adopt(&x, 0);
+  }
+  const Strided operand = strided(x);
+  if (op.view(operand, attrs, spec.shape, strides, offset)) {
+    auto* first = static_cast<char*>(x.data) + offset * static_cast<int64_t>(size_bytes(x.dtype));
+    y.values[0] = Tensor::adopt(block::view(&x, spec.shape, strides, first), id);
+  } else {
+    Block* b = block::make(spec.dtype, spec.shape, true);
+    y.values[0] = Tensor::adopt(b, id);
+    // The copy reads the old layout in its own shape: the element order is the same.
+    Strided out{b->data, b->dtype, true, operand.numel, operand.shape, nullptr};
+    launch({duet::op<Copy>(), std::span(&operand, 1), std::span(&out, 1), {}});
+  }
+  return y;
+}
+
+Block* make_result(const OpRecord& op, const Args& in, const Spec& spec) {
+  if (op.kind == OpClass::pointwise && in.alike() != nullptr) return block::make_like(*in.alike(), spec.dtype);
+  return block::make(spec.dtype, spec.shape, true);
+}
+
+}  // namespace
+
 Outputs run_now(const OpRecord& op, const Args& in, Attrs attrs, const Spec* specs) {
+  if (op.view != nullptr) return look_at(op, in[0], attrs, specs[0]);
   Outputs y;
   y.count = op.outputs;
-  uint64_t id = fresh_ids(op.outputs);
-  Strided operands[Args::kMax];
+  const uint64_t id = fresh_ids(op.outputs);
+  Strided operands[Args::kMax], results[kMaxOutputs];
   for (int i = 0; i < in.size(); ++i) operands[i] = strided(in[i]);
-  if (op.view != nullptr) {
-    int64_t strides[kMaxRank], offset = 0;
-    Block& x = in[0].tensor != nullptr ? in[0].tensor->block() : *block::make(in[0].dtype, kScalarShape, true);
-    Tensor number;  // a number's block lives as long as its view
-    if (in[0].tensor == nullptr) {
-      std::memcpy(x.data, &in[0].number, x.data_bytes());
-      number = Tensor::adopt(&x, 0);
-      operands[0] = {x.data, x.dtype, true, &x.shape, x.strides};
-    }
-    if (op.view(operands[0], attrs, specs[0].shape, strides, offset)) {
-      auto* first = static_cast<char*>(x.data) + offset * static_cast<int64_t>(size_bytes(x.dtype));
-      y.values[0] = Tensor::adopt(block::view(&x, specs[0].shape, strides, first), id);
-    } else {
-      Block* b = block::make(specs[0].dtype, specs[0].shape, true);
-      y.values[0] = Tensor::adopt(b, id);
-      // The copy reads the old layout in its own shape: the element order is the same.
-      Strided out{b->data, b->dtype, true, operands[0].shape, nullptr};
-      launch({duet::op<Copy>(), std::span(operands, 1), std::span(&out, 1), {}});
-    }
-    return y;
-  }
-  Strided results[kMaxOutputs];
   int reused = -1;  // one operand serves one result
   for (int k = 0; k < op.outputs; ++k) {
     Block* b = nullptr;
     if (reused < 0 && (reused = reusable(op, in, specs[k])) >= 0)
       block::retain(b = &in[reused].tensor->block());
     else
-      b = block::make(specs[k].dtype, specs[k].shape, true);
+      b = make_result(op, in, specs[k]);
     y.values[k] = Tensor::adopt(b, id + static_cast<uint64_t>(k));
-    results[k] = {b->data, b->dtype, true, &b->shape, b->strides};
+    results[k] = strided(*b);
   }
   launch({op, std::span(operands, static_cast<size_t>(in.size())), std::span(results, static_cast<size_t>(op.outputs)),
           attrs});

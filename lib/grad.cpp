@@ -49,7 +49,8 @@ void TapeImpl::close() {
 
 void TapeImpl::watch(uint64_t id) {
   uint64_t k = id - first_id_;
-  if (k >= watched_.size()) watched_.resize(k + 1, 0);
+  if (k == watched_.size()) return watched_.push_back(1);  // as a rule: values are watched in the order of their ids
+  if (k > watched_.size()) watched_.resize(k + 1, 0);
   watched_[k] = 1;
 }
 

@@ -91,9 +91,9 @@ Key::Key(uint64_t seed) {
 
 Key::Key(Tensor data, Here line) : data_(std::move(data)) {
   LineScope scope(line);
-  check<DTypeError>(data_.defined() && data_.dtype() == DType::i32 && data_.shape() == Shape{2},
-                    "Key: a key is i32[2]: {}; make one with Key(seed)",
-                    data_.defined() ? to_string(data_.spec()) : "empty");
+  if (!data_.defined() || data_.dtype() != DType::i32 || data_.shape() != Shape{2})
+    fail<DTypeError>("Key: a key is i32[2]: {}; make one with Key(seed)",
+                     data_.defined() ? to_string(data_.spec()) : "empty");
 }
 
 void Uniform::infer(const Args& in, Attrs attrs, Spec* out) { infer_shape(name, in, attrs, out); }

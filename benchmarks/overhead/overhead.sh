@@ -16,23 +16,40 @@ valgrind --tool=callgrind --compress-strings=no --collect-atstart=no --toggle-co
   --dump-after=duet_measured --callgrind-out-file="$work/out" "$program" --once >"$work/rows" 2>"$work/log" ||
   { cat "$work/log" >&2 && exit 1; }
 
-# inclusive FILE PATTERN: instructions of the functions that match, with what they call.
-inclusive() {
-  callgrind_annotate --inclusive=yes --auto=no --threshold=100 "$1" |
-    awk -v pattern="$2" '$0 ~ pattern && !/PROGRAM TOTALS/ { n = $1; gsub(",", "", n); sum += n } END { print sum + 0 }'
+# parts FILE OPS: the instructions of all functions, then of each part of duet and of the rest. A function belongs to the
+# first part that it matches, without what it calls: the parts add up. Machine code of the JIT has no name.
+parts() {
+  callgrind_annotate --inclusive=no --auto=no --threshold=100 "$1" | awk -v ops="$2" '
+    BEGIN {
+      split("dispatch infer memory kernel tape record look-up replay", name)
+      pattern["dispatch"] = "duet::(dispatch|run_now|fresh_ids|builtin|Args::Args)\\("
+      pattern["infer"] = "infer|duet::Spec[*][)]|broadcast_shapes|checked_numel"
+      pattern["memory"] = "duet::(memory|block)::"
+      pattern["kernel"] = "duet::(launch|graph::run_launch)\\(|duet::cpu::|::run\\(duet::KernelCall|pointwise_run|:0x"
+      pattern["tape"] = "TapeImpl|_vjp\\(|Vjp|OperandList|sum_to"
+      pattern["record"] = "graph::(Trace|Recording)::"
+      pattern["look-up"] = "PlanCache::"
+      pattern["replay"] = "graph::(Plan::|replay|matches)"
+    }
+    # What stands above the measured function is listed too, with the whole.
+    !/^ *[0-9][0-9,]* \(/ || /\(100\.0%\)/ { next }
+    {
+      n = $1
+      gsub(",", "", n)
+      all += n
+      for (i = 1; i <= 8; ++i) if ($0 ~ pattern[name[i]]) break
+      sum[i] += n
+    }
+    END { for (i = 0; i <= 9; ++i) printf "%d ", (i == 0 ? all : sum[i]) / ops; print "" }'
 }
 
-printf '%10s %10s %8s %8s %8s %8s %8s %8s  %s\n' ns all infer memory kernel tape record look-up 'an operation or call'
+printf '%10s %8s %8s %8s %8s %8s %8s %8s %8s %8s %8s  %s\n' \
+  ns all dispatch infer memory kernel tape record look-up replay rest 'an operation or call'
 row=0
 while IFS=$'\t' read -r ops name; do
   row=$((row + 1))
   file=$work/out.$row
   ns=$(sed -n "${row}s/^ *\([0-9.]*\).*/\1/p" "$work/times")
-  columns=()
-  # The whole; then its parts, which do not contain each other.
-  for part in ':duet_measured' 'pointwise_infer\(' 'duet::memory::(de)?allocate\(' 'duet::(launch|graph::run_launch)\(' \
-    'TapeImpl::note\(' 'Trace::record\(' 'PlanCache::find\('; do
-    columns+=("$(($(inclusive "$file" "$part") / ops))")
-  done
-  printf '%10s %10d %8d %8d %8d %8d %8d %8d  %s\n' "$ns" "${columns[@]}" "$name"
+  read -ra columns < <(parts "$file" "$ops")
+  printf '%10s %8d %8d %8d %8d %8d %8d %8d %8d %8d %8d  %s\n' "$ns" "${columns[@]}" "$name"
 done <"$work/rows"

@@ -11,10 +11,7 @@ namespace {
 constexpr size_t kHeaderBytes = (sizeof(Block) + 63) / 64 * 64;
 constexpr size_t kInlineBytes = 4096;  // larger storage is allocated apart, so that size classes fit powers of two
 
-}  // namespace
-
-Block* make(DType dtype, const Shape& shape, bool with_storage) {
-  int64_t numel = checked_numel(shape, dtype);
+inline Block* make_dense(DType dtype, const Shape& shape, int64_t numel, bool with_storage) {
   size_t bytes = static_cast<size_t>(numel) * size_bytes(dtype);
   bool inline_storage = with_storage && bytes <= kInlineBytes;
   size_t header_bytes = kHeaderBytes + (inline_storage ? bytes : 0);
@@ -24,7 +21,7 @@ Block* make(DType dtype, const Shape& shape, bool with_storage) {
   b->header_bytes = header_bytes;
   b->numel = numel;
   b->shape = shape;
-  for (int64_t i = shape.rank() - 1, step = 1; i >= 0; step *= shape[static_cast<int>(i--)]) b->strides[i] = step;
+  dense_strides(shape, b->strides);
   if (inline_storage) {
     b->data = static_cast<char*>(p) + kHeaderBytes;
   } else if (with_storage) {
@@ -37,6 +34,14 @@ Block* make(DType dtype, const Shape& shape, bool with_storage) {
   }
   return b;
 }
+
+}  // namespace
+
+Block* make(DType dtype, const Shape& shape, bool with_storage) {
+  return make_dense(dtype, shape, checked_numel(shape, dtype), with_storage);
+}
+
+Block* make_like(const Block& like, DType dtype) { return make_dense(dtype, like.shape, like.numel, true); }
 
 void allocate_storage(Block* b) {
   size_t bytes = b->data_bytes();

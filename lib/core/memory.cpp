@@ -174,13 +174,16 @@ struct Reaper {
   return p;
 }
 
+[[gnu::noinline]] void drop_spare(Cache& c) noexcept {
+  const MemoryStats now = memory_stats();
+  if (static_cast<int64_t>(c.bytes) > kSpareBytes + now.peak_bytes - now.live_bytes) c.drop_all();
+}
+
 /// Whether a thread keeps a block, given what it keeps already; makes room for it.
 bool keeps(Cache& c, size_t bytes) noexcept {
   if (c.bytes + bytes > cache_limit.load(std::memory_order_relaxed)) return false;
-  if (static_cast<int64_t>(c.bytes) > kSpareBytes) [[unlikely]] {
-    const MemoryStats now = memory_stats();
-    if (static_cast<int64_t>(c.bytes) > kSpareBytes + now.peak_bytes - now.live_bytes) c.drop_all();
-  }
+  if (static_cast<int64_t>(c.bytes) > kSpareBytes) [[unlikely]]
+    drop_spare(c);
   return true;
 }
 

@@ -28,14 +28,6 @@ int64_t checked_numel(const Shape& shape, DType dtype) {
   return empty ? 0 : n;
 }
 
-void dense_strides(const Shape& shape, int64_t* strides) {
-  int64_t step = 1;
-  for (int i = shape.rank() - 1; i >= 0; --i) {
-    strides[i] = step;
-    step *= shape[i];
-  }
-}
-
 bool is_dense(const Shape& shape, const int64_t* strides) {
   if (shape.numel() == 0) return true;
   int64_t step = 1;

@@ -5,12 +5,25 @@
 
 #include "cpu/scratch.h"
 #include "cpu/threads.h"
+#include "ops/recorded.h"
 #include "planted.h"
 
 namespace duet::cpu {
 namespace {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Below so much work, about 8 us, a second thread costs more than it saves.
+constexpr int64_t kSharedWork = int64_t{1} << 20;
+// To read or write an element takes the time of about two instructions on it.
+constexpr size_t kMemoryCost = 2;
+
+size_t cost_of(const Pass& pass) {
+  size_t cost = kMemoryCost * (pass.in.size() + pass.out.size());
+  for (const Step& s : pass.program.steps)
+    cost += s.op != nullptr && is_float(s.dtype) ? recorded(*s.op, s.dtype == DType::f64).nodes.size() : 1;
+  return cost;
+}
 
 // What a thread sees: the kernel's tables and its own blocks. A block's storage is addressed by positions in the whole
 // space, so that programs do not know of blocks.
@@ -160,15 +173,16 @@ void Segment::finish() {
 }
 
 void Segment::cut() {
-  size_t steps = 0;
+  size_t cost = 0;
   bool columns = false;
   only_elements = stages.size() == 1;
   for (const Stage& stage : stages) {
-    steps += stage.elements.program.steps.size() + stage.reductions.size() + stage.columns.size();
+    if (!stage.elements.empty()) cost += cost_of(stage.elements);
+    cost += kMemoryCost * (stage.reductions.size() + stage.columns.size());
     columns |= !stage.columns.empty();
     only_elements &= stage.rows.empty() && stage.reductions.empty() && stage.columns.empty();
   }
-  work = rows * row * static_cast<int64_t>(std::max<size_t>(steps, 1));
+  work = rows * row * static_cast<int64_t>(std::max<size_t>(cost, 1));
   if (in_chunks) {
     units = rows * ceil_div(row, kReduceChunk);
   } else if (only_elements) {
@@ -207,7 +221,7 @@ void run_step(const SmallStep& step, const Tables& tables) {
 void run_segments(std::span<const Segment> segments, const Tables& tables) {
   int64_t work = 0;
   for (const Segment& s : segments) work += s.work;
-  const int parts = work < kParallelWork ? 1 : threads();
+  const int parts = work < kSharedWork ? 1 : threads();
   if (parts == 1) {
     for (const Segment& s : segments) SegmentRun(s, tables).run(0, s.units);
     return;

@@ -58,7 +58,7 @@ struct Segment {
 
   /// How a run is cut, which follows from the above: cut() fills it.
   bool only_elements = true;
-  int64_t work = 0;   // element-steps
+  int64_t work = 0;   // in instructions on one element, memory counted in
   int64_t units = 0;  // that threads share: tiles, chunks of rows, or runs of unit_rows
   int64_t unit_rows = 1, block_rows = 1;
   void cut();

@@ -13,8 +13,12 @@ namespace {
 Strided strided(int v, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base) {
   const Layout& l = layouts[static_cast<size_t>(v)];
   const Spec& s = g.value(v).spec;
-  return {base[static_cast<size_t>(l.root)] + l.offset * static_cast<int64_t>(size_bytes(s.dtype)), s.dtype, l.dense,
-          &s.shape, l.strides};
+  return {base[static_cast<size_t>(l.root)] + l.offset * static_cast<int64_t>(size_bytes(s.dtype)),
+          s.dtype,
+          l.dense,
+          s.shape.numel(),
+          &s.shape,
+          l.strides};
 }
 
 // The pass over a product's elements, a tile of the product at a time.
@@ -70,8 +74,9 @@ void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layo
   Strided copied = outputs[0];
   static constexpr int64_t kNoStrides[kMaxRank] = {};
   if (l.op->view != nullptr) {
-    if (inputs[0].shape->numel() == 1)
-      inputs[0] = {inputs[0].data, inputs[0].dtype, false, copied.shape, kNoStrides};  // a number, repeated
+    if (inputs[0].numel == 1)
+      inputs[0] = {inputs[0].data, inputs[0].dtype, false,
+                   copied.numel,   copied.shape,    kNoStrides};  // a number, repeated
     else
       copied.shape = inputs[0].shape;
   }

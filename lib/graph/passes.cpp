@@ -162,7 +162,7 @@ std::vector<Layout> layouts(const Graph& g) {
     const bool number = x.origin == Origin::number || x.origin == Origin::constant;
     if (number && returned[static_cast<size_t>(n.outputs[0])]) continue;
     Layout& out = all[static_cast<size_t>(n.outputs[0])];
-    Strided operand{nullptr, x.spec.dtype, in.dense, &x.spec.shape, in.strides};
+    Strided operand{nullptr, x.spec.dtype, in.dense, x.spec.shape.numel(), &x.spec.shape, in.strides};
     int64_t strides[kMaxRank] = {}, offset = 0;
     if (!n.op->view(operand, n.attrs, y.spec.shape, strides, offset)) continue;
     out.root = in.root;

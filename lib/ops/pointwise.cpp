@@ -24,22 +24,8 @@ using Table = decltype(records_of(static_cast<const PointwiseOps*>(nullptr)));
 // Elements above which one eager call is shared out among threads.
 constexpr int64_t kParallelElements = int64_t{64} * 1024;
 
-}  // namespace
-
-const OpRecord& builtin(const PointwiseOps*, int i) { return Table::table[i]; }
-
-const OpRecord* make_user_record(OpRecord record, UserFormula formula) {
-  static std::mutex mutex;
-  static std::deque<std::pair<OpRecord, UserFormula>> kept;  // a deque: records never move
-  prune(formula.f32);
-  prune(formula.f64);
-  std::lock_guard lock(mutex);
-  auto& entry = kept.emplace_back(record, std::move(formula));
-  entry.first.formula = &entry.second;
-  return &entry.first;
-}
-
-void pointwise_infer(const OpRecord& op, const Args& in, Attrs, Spec* out) {
+// The shape and dtype that operands have after broadcasting.
+[[gnu::noinline]] void joined_infer(const OpRecord& op, const Args& in, Spec* out) {
   const Shape* shape = nullptr;  // of the operands so far
   Shape joined[2];
   DType dtype = DType::boolean;
@@ -64,7 +50,7 @@ void pointwise_infer(const OpRecord& op, const Args& in, Attrs, Spec* out) {
     if (!broadcast_shapes(*shape, *a.shape, common)) {
       std::string all;
       for (int k = 0; k < in.size(); ++k)
-        if (in[k].kind <= Operand::Kind::rvalue) all += (all.empty() ? "" : ", ") + in.text(k);
+        if (in[k].kind <= Operand::Kind::rvalue) all += (all.empty() ? "" : ", ") + to_string(in.text(k));
       fail<ShapeError>("{}: shapes do not broadcast: {}; axes must be equal or 1, aligned at the last", op.name, all);
     }
     shape = &common;
@@ -75,11 +61,35 @@ void pointwise_infer(const OpRecord& op, const Args& in, Attrs, Spec* out) {
   for (int i = 0; i < op.outputs; ++i) out[i] = {op.bool_out ? DType::boolean : dtype, *shape};
 }
 
+}  // namespace
+
+const OpRecord& builtin(const PointwiseOps*, int i) { return Table::table[i]; }
+
+const OpRecord* make_user_record(OpRecord record, UserFormula formula) {
+  static std::mutex mutex;
+  static std::deque<std::pair<OpRecord, UserFormula>> kept;  // a deque: records never move
+  prune(formula.f32);
+  prune(formula.f64);
+  std::lock_guard lock(mutex);
+  auto& entry = kept.emplace_back(record, std::move(formula));
+  entry.first.formula = &entry.second;
+  return &entry.first;
+}
+
+void pointwise_infer(const OpRecord& op, const Args& in, Attrs, Spec* out) {
+  if (const Block* b = in.alike(); b != nullptr && contains(op.accepts, b->dtype)) {
+    out[0] = {op.bool_out ? DType::boolean : b->dtype, b->shape};
+    for (int i = 1; i < op.outputs; ++i) out[i] = out[0];
+    return;
+  }
+  joined_infer(op, in, out);
+}
+
 void pointwise_run(const KernelCall& call) {
   const OpRecord& op = call.op;
   const DType dtype = cpu::compute_dtype(op, call.in, call.out);
   const Shape& space = *call.out[0].shape;
-  const int64_t n = space.numel();
+  const int64_t n = call.out[0].numel;
   if (n == 0) return;
   if (op.formula == nullptr) {
     // The common case by hand: everything dense or a single element, one kernel call a thread.
@@ -89,12 +99,11 @@ void pointwise_run(const KernelCall& call) {
     bool simple = true;
     for (size_t i = 0; i < call.in.size(); ++i) {
       const Strided& x = call.in[i];
-      const int64_t elements = x.shape->numel();
       tile.in[i] = x.data;
-      if (elements == 1 && n != 1)
+      if (x.numel == 1 && n != 1)
         tile.scalars |= 1u << i;
       else
-        simple = simple && x.dense && elements == n;
+        simple = simple && x.dense && x.numel == n;
     }
     for (size_t i = 0; i < call.out.size(); ++i) tile.out[i] = call.out[i].data;
     if (simple) {

@@ -110,7 +110,7 @@ void reduce(cpu::ReduceKind kind, const Strided& in, const Stages& s, T* y) {
   int64_t dense[kMaxRank], strides[kMaxRank];
   dense_strides(s.rest, dense);
   for (int i = 0; i < s.rest.rank(); ++i) strides[i] = dense[s.order[i]];
-  Strided middle{between.data(), in.dtype, true, &s.rest, dense};
+  Strided middle{between.data(), in.dtype, true, rows, &s.rest, dense};
   StridedStream<T> x(middle, s.permuted_shape, strides);
   col_stage<T>(kind, x.stream, s, y);
 }

@@ -27,8 +27,9 @@ void check_trees(const char* who, const std::vector<Tensor*>& parameters, const 
 void check_rate(const char* who, const std::vector<Tensor*>& parameters, const Operand& lr) {
   if (!lr.is_tensor()) return;
   const Tensor& t = lr.tensor();
-  check<ShapeError>(t.defined() && t.rank() == 0, "{}: the learning rate must be a number or one element: {}", who,
-                    t.defined() ? to_string(t.spec()) : "empty");
+  if (!t.defined() || t.rank() != 0)
+    fail<ShapeError>("{}: the learning rate must be a number or one element: {}", who,
+                     t.defined() ? to_string(t.spec()) : "empty");
   for (size_t i = 0; i < parameters.size(); ++i)
     check<DTypeError>(t.dtype() == DType::f32 || t.dtype() == parameters[i]->dtype(),
                       "{}: the learning rate is {}, parameter {} is {}; use .to(f32)", who, t.spec(), i + 1,

@@ -34,6 +34,8 @@ namespace block {
 
 /// A dense value. With storage: inline for small ones, so that a small result is one pooled allocation.
 Block* make(DType dtype, const Shape& shape, bool with_storage);
+/// The same with the shape of `like`, whose size was checked when it was made: `dtype` is not wider than its own.
+Block* make_like(const Block& like, DType dtype);
 /// Gives a pending or foreign block storage of its own.
 void allocate_storage(Block* b);
 /// A block over the storage of `of`, elements at data with the given strides.

@@ -18,11 +18,10 @@ inline constexpr DType u8 = DType::u8;
 inline constexpr DType boolean = DType::boolean;
 inline constexpr int kDTypes = 6;
 
+// Outside of the function, which would write the table to the stack at every call.
+inline constexpr size_t kSizeBytes[kDTypes] = {4, 8, 4, 8, 1, 1};
 /// Bytes of one element.
-constexpr size_t size_bytes(DType t) {
-  constexpr size_t kSizes[kDTypes] = {4, 8, 4, 8, 1, 1};
-  return kSizes[static_cast<int>(t)];
-}
+constexpr size_t size_bytes(DType t) { return kSizeBytes[static_cast<int>(t)]; }
 
 /// The name that messages use: "f32", "i64", "bool".
 constexpr std::string_view name(DType t) {

@@ -53,7 +53,13 @@ using Strides = int64_t[kMaxRank];
 int64_t checked_numel(const Shape& shape, DType dtype);
 
 /// Row-major strides of a dense tensor.
-void dense_strides(const Shape& shape, int64_t* strides);
+constexpr void dense_strides(const Shape& shape, int64_t* strides) {
+  int64_t step = 1;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    strides[i] = step;
+    step *= shape[i];
+  }
+}
 
 /// Whether elements lie densely in row-major order (axes of extent 1 do not matter).
 bool is_dense(const Shape& shape, const int64_t* strides);

@@ -70,8 +70,8 @@ class Operand {
 class Inputs {
  public:
   struct Ref {
-    const Operand* operand = nullptr;
-    Ref() = default;
+    const Operand* operand;
+    Ref() {}  // left open: arrays of them are filled as far as they are used
     Ref(const Operand& o) : operand(&o) {}
   };
 #if defined(__GNUC__) && !defined(__clang__)

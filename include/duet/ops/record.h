@@ -20,6 +20,7 @@ struct Strided {
   void* data;
   DType dtype;
   bool dense;
+  int64_t numel;
   const Shape* shape;
   const int64_t* strides;
 };
@@ -45,6 +46,13 @@ struct Arg {
   int64_t int_value;
 };
 
+/// An operand as messages show it: "f32[3]" or "2.5". The text is made when a message is: checks that hold cost
+/// nothing.
+struct OperandText {
+  const Arg& operand;
+};
+std::string to_string(const OperandText& text);
+
 /// The resolved operands of one call.
 class Args {
  public:
@@ -53,11 +61,14 @@ class Args {
   int size() const { return size_; }
   const Arg& operator[](int i) const { return args_[i]; }
   Spec spec(int i) const { return {args_[i].dtype, *args_[i].shape}; }
-  /// The operand as messages show it: "f32[3]" or "2.5".
-  std::string text(int i) const;
+  /// What all operands are like, as is common: tensors of its shape and dtype, and numbers, which took its dtype. Null
+  /// where they differ and for ops that take masks or operands of any dtype.
+  const Block* alike() const { return alike_; }
+  OperandText text(int i) const { return {args_[i]}; }
 
  private:
   int size_;
+  const Block* alike_ = nullptr;
   Arg args_[kMax];
 };
 
@@ -226,7 +237,7 @@ constexpr OpRecord make_vjp_record(int kernel) {
 }
 
 template <class Op>
-uint64_t needs_of(const OpRecord&, unsigned wanted, Attrs) {
+constexpr uint64_t needs_for(unsigned wanted) {
   unsigned computed = 0;
   for (int i = 0; i < Op::kInputs; ++i)
     if (((wanted >> i) & 1u) && same_parameter<Op>(i) < 0) computed |= 1u << i;
@@ -238,6 +249,16 @@ uint64_t needs_of(const OpRecord&, unsigned wanted, Attrs) {
       needs |= uint64_t{1} << (need.index + (need.kind == Need::output ? 32 : 0));
   }
   return needs;
+}
+/// The same from a table: tapes ask at every operation.
+template <class Op>
+uint64_t needs_of(const OpRecord&, unsigned wanted, Attrs) {
+  static constexpr auto kTable = [] {
+    Many<uint64_t, 1 << Op::kInputs> table{};
+    for (unsigned w = 0; w < 1u << Op::kInputs; ++w) table.v[w] = needs_for<Op>(w);
+    return table;
+  }();
+  return kTable.v[wanted];
 }
 
 /// The gradient's record for a set of wanted gradients: a constant for duet's ops, made from the rule for a user's.
@@ -335,3 +356,6 @@ const OpRecord& op() {
 }
 
 }  // namespace duet
+
+template <>
+struct fmt::formatter<duet::OperandText> : duet::TextFormatter {};
