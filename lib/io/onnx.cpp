@@ -24,7 +24,8 @@ struct Graph {
 namespace {
 
 const OpEntry* entry(std::string_view name) {
-  for (auto table : {pointwise_ops(), reduce_ops(), movement_ops(), index_ops(), neural_ops(), loss_ops()})
+  for (auto table : {pointwise_ops(), reduce_ops(), movement_ops(), index_ops(), neural_ops(), loss_ops(), resize_ops(),
+                     recurrent_ops()})
     for (const OpEntry& e : table)
       if (e.name == name) return &e;
   return nullptr;
@@ -40,8 +41,8 @@ bool understands(const OpEntry& e, const std::string& attribute) {
 int64_t opset_of(std::string_view where, const io::OnnxModel& m) {
   for (const auto& [domain, version] : m.opsets) {
     if (!domain.empty() && domain != "ai.onnx") continue;
-    if (version < 6 || version > 17)
-      fail<ParseError>("{}: operator set {} is not supported; supported are 6 to 17", where, version);
+    if (version < 1 || version > 17)
+      fail<ParseError>("{}: operator set {} is not supported; supported are 1 to 17", where, version);
     return version;
   }
   fail<ParseError>("{}: it names no operator set of ONNX's own", where);
@@ -221,6 +222,17 @@ std::vector<int64_t> Call::host_ints(int i) const {
           "input {} decides shapes and is not known when the function is recorded; fix it by with()", i);
   NotRecorded at_once;
   return cast(t, i64).to_vector<int64_t>();
+}
+
+int64_t Call::host_int(int i) const {
+  const std::vector<int64_t> all = host_ints(i);
+  require(all.size() == 1, "input {} must be one number: {}", i, (*this)[i].spec());
+  return all[0];
+}
+double Call::host_number(int i) const {
+  const std::vector<double> all = host_numbers(i);
+  require(all.size() == 1, "input {} must be one number: {}", i, (*this)[i].spec());
+  return all[0];
 }
 
 const io::OnnxAttribute* Call::find(std::string_view name) const {

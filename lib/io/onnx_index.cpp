@@ -104,8 +104,8 @@ Results scatter_nd(const Call& c) {
 }
 
 Results one_hot_of(const Call& c) {
-  const int64_t depth = c.host_numbers(1).size() == 1 ? static_cast<int64_t>(c.host_numbers(1)[0]) : 0;
-  c.require(depth > 0 && c[2].numel() == 2, "depth must be one number above 0, and there are two values");
+  const int64_t depth = c.host_int(1);
+  c.require(depth > 0 && c[2].rank() == 1 && c[2].numel() == 2, "depth {}, values {}", depth, c[2].spec());
   const int rank = c[0].rank() + 1, axis = axis_of(c, c.integer("axis", -1), rank);
   Shape s;
   for (int i = 0; i < rank; ++i) s.push_back(i == axis ? depth : 1);

@@ -18,7 +18,10 @@ std::vector<int64_t> axes_from(const Call& c, int input) {
 Tensor from_ints(const std::vector<int64_t>& v) { return from_vector(v, {static_cast<int64_t>(v.size())}); }
 
 Results constant(const Call& c) {
-  if (const auto* a = c.find("value")) return {a->t};
+  if (const auto* a = c.find("value")) {
+    c.require(a->t.defined(), "attribute 'value' is no tensor");
+    return {a->t};
+  }
   if (c.given("value_int")) return {Tensor(c.integer("value_int", 0))};
   if (c.given("value_float")) return {Tensor(static_cast<float>(c.number("value_float", 0)))};
   if (c.given("value_ints")) return {from_ints(c.integers("value_ints"))};
@@ -45,9 +48,22 @@ Results shape(const Call& c) {
 }
 Results size(const Call& c) { return {Tensor(c[0].numel())}; }
 Results range(const Call& c) {
-  const double from = c.host_numbers(0).at(0), to = c.host_numbers(1).at(0), step = c.host_numbers(2).at(0);
+  const double from = c.host_number(0), to = c.host_number(1), step = c.host_number(2);
   return {arange(from, to, step, c[0].dtype())};
 }
+// a0 − a1·cos(2πn/N) + a2·cos(4πn/N), N the size, or one less when symmetric.
+Tensor cosine_window(const Call& c, double a0, double a1, double a2) {
+  const int64_t size = c.host_int(0);
+  c.require(size > 0, "a size of {}", size);
+  const double last = static_cast<double>(c.integer("periodic", 1) != 0 ? size : size - 1);
+  constexpr double kTwoPi = 6.283185307179586;
+  const Tensor n = arange(size, f64) * (last > 0 ? kTwoPi / last : 0);
+  return cast(a0 - a1 * cos(n) + a2 * cos(2 * n),
+              io::onnx_dtype("onnx: output_datatype", c.integer("output_datatype", 1)));
+}
+Results blackman(const Call& c) { return {cosine_window(c, 0.42, 0.5, 0.08)}; }
+Results hamming(const Call& c) { return {cosine_window(c, 25.0 / 46, 21.0 / 46, 0)}; }
+Results hann(const Call& c) { return {cosine_window(c, 0.5, 0.5, 0)}; }
 Results eye_like(const Call& c) {
   c.require(c[0].rank() == 2, "a matrix is needed");
   const DType dtype = c.given("dtype") ? io::onnx_dtype("onnx: EyeLike", c.integer("dtype", 1)) : c[0].dtype();
@@ -157,9 +173,8 @@ Results expand(const Call& c) {
 }
 Results tile(const Call& c) { return {repeat(c[0], shape_of(c, c.host_ints(1)))}; }
 Results trilu(const Call& c) {
-  const auto k = c.has(1) ? c.host_ints(1) : std::vector<int64_t>{0};
-  c.require(k.size() == 1, "k must be one number");
-  return {c.integer("upper", 1) != 0 ? triu(c[0], k[0]) : tril(c[0], k[0])};
+  const int64_t k = c.has(1) ? c.host_int(1) : 0;
+  return {c.integer("upper", 1) != 0 ? triu(c[0], k) : tril(c[0], k)};
 }
 // Positions 0 … before + n + after, brought back into 0 … n − 1 by the mode.
 Tensor source_positions(const Call& c, std::string_view mode, int64_t before, int64_t n, int64_t after) {
@@ -215,6 +230,7 @@ Results space_to_depth(const Call& c) {
 }
 
 constexpr OpEntry kOps[] = {
+    {"BlackmanWindow", 1, 1, "output_datatype periodic", 0b1, blackman},
     {"Concat", 1, -1, "axis", 0, concatenate},
     {"Constant", 0, 0, "value value_int value_ints value_float value_floats", 0, constant},
     {"ConstantOfShape", 1, 1, "value", 0b1, constant_of_shape},
@@ -222,6 +238,8 @@ constexpr OpEntry kOps[] = {
     {"Expand", 2, 2, "", 0b10, expand},
     {"EyeLike", 1, 1, "dtype k", 0, eye_like},
     {"Flatten", 1, 1, "axis", 0, flatten},
+    {"HammingWindow", 1, 1, "output_datatype periodic", 0b1, hamming},
+    {"HannWindow", 1, 1, "output_datatype periodic", 0b1, hann},
     {"Pad", 2, 3, "mode", 0b110, pad_with, 11},
     {"Range", 3, 3, "", 0b111, range},
     {"Reshape", 2, 2, "allowzero", 0b10, reshape_to},

@@ -154,14 +154,18 @@ Results conv_transpose(const Call& c) {
   return {as_given(with_bias(c, y, 2), c[0])};
 }
 
+std::vector<int64_t> kernel_of(const Call& c) {
+  c.require(c.given("kernel_shape"), "attribute 'kernel_shape' is missing");
+  return c.integers("kernel_shape");
+}
 Results max_pool(const Call& c) {
-  c.require(is_float(c[0].dtype()), "takes float or double: {}", c[0].spec());
-  const Sliding s = sliding(c, c[0], c.integers("kernel_shape"));
-  const Tensor x = padded(images(c[0]), s, -std::numeric_limits<double>::infinity());
-  return {as_given(max(all_windows(x, s), {.axis = {4, 5}}), c[0])};
+  c.require(is_float(c[0].dtype()) || c[0].dtype() == u8, "takes float, double or uint8: {}", c[0].spec());
+  const Sliding s = sliding(c, c[0], kernel_of(c));
+  const double least = c[0].dtype() == u8 ? 0 : -std::numeric_limits<double>::infinity();
+  return {as_given(max(all_windows(padded(images(c[0]), s, least), s), {.axis = {4, 5}}), c[0])};
 }
 Results average_pool(const Call& c) {
-  Sliding s = sliding(c, c[0], c.integers("kernel_shape"));
+  Sliding s = sliding(c, c[0], kernel_of(c));
   const Tensor x = images(c[0]);
   const Tensor total = sum(all_windows(padded(x, s, 0), s), {.axis = {4, 5}});
   // What ceil_mode adds never counts; padding only where it is asked for.
@@ -208,8 +212,8 @@ Results local_response(const Call& c) {
   return {c[0] / pow(c.number("bias", 1) + scale * total, c.number("beta", 0.75))};
 }
 Results dropout(const Call& c) {
-  const bool training = c.has(2) && c.host_ints(2).at(0) != 0;
-  const double ratio = c.has(1) ? c.host_numbers(1).at(0) : c.number("ratio", 0.5);
+  const bool training = c.has(2) && c.host_int(2) != 0;
+  const double ratio = c.has(1) ? c.host_number(1) : c.number("ratio", 0.5);
   c.require(!training || ratio == 0, "dropout while training draws numbers that are not ONNX's; not supported");
   return {c[0], ones(c[0].shape(), DType::boolean)};
 }
@@ -219,12 +223,12 @@ constexpr std::string_view kPool =
     "auto_pad dilations kernel_shape pads strides ceil_mode storage_order count_include_pad";
 constexpr OpEntry kOps[] = {
     {"AveragePool", 1, 1, kPool, 0, average_pool},
-    {"BatchNormalization", 5, 5, "epsilon momentum training_mode", 0, batch_normalization},
+    {"BatchNormalization", 5, 5, "epsilon momentum training_mode", 0, batch_normalization, 7},
     {"Conv", 2, 3, kSliding, 0, conv},
     {"ConvInteger", 2, 4, kSliding, 0, conv_integer},
     {"ConvTranspose", 2, 3, "auto_pad dilations kernel_shape pads strides group output_padding output_shape", 0,
      conv_transpose},
-    {"Dropout", 1, 3, "ratio seed", 0b110, dropout},
+    {"Dropout", 1, 3, "ratio seed", 0b110, dropout, 7},
     {"Gemm", 2, 3, "alpha beta transA transB", 0, gemm},
     {"GlobalAveragePool", 1, 1, "", 0, global_average_pool},
     {"GlobalMaxPool", 1, 1, "", 0, global_max_pool},

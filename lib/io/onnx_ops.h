@@ -46,6 +46,9 @@ class Call {
   /// Elements of an input on the host, converted to i64 or f64.
   std::vector<int64_t> host_ints(int i) const;
   std::vector<double> host_numbers(int i) const;
+  /// The same of an input with one element.
+  int64_t host_int(int i) const;
+  double host_number(int i) const;
 
   bool given(std::string_view name) const { return find(name) != nullptr; }
   int64_t integer(std::string_view name, int64_t fallback) const;
@@ -84,6 +87,8 @@ std::span<const OpEntry> movement_ops();
 std::span<const OpEntry> index_ops();
 std::span<const OpEntry> neural_ops();
 std::span<const OpEntry> loss_ops();
+std::span<const OpEntry> resize_ops();
+std::span<const OpEntry> recurrent_ops();
 
 /// An axis from the end made one from the front; Error when there is none.
 int axis_of(const Call& c, int64_t axis, int rank);

@@ -57,20 +57,18 @@ Results hardmax(const Call& c) {
   return {cast(eq(at, reshape(arange(c[0].shape()[axis], i64), s)), c[0].dtype())};
 }
 Results running_sum(const Call& c) {
-  const auto axes = c.host_ints(1);
-  c.require(axes.size() == 1, "one axis is needed");
-  const int axis = axis_of(c, axes[0], c[0].rank());
+  const int axis = axis_of(c, c.host_int(1), c[0].rank());
   Tensor y = cast(cumsum(c[0], axis, c.integer("reverse", 0) != 0), c[0].dtype());
   if (c.integer("exclusive", 0) != 0) y = y - c[0];
   return {y};
 }
 Results top(const Call& c) {
-  const auto k = c.host_ints(1);
+  const int64_t k = c.host_int(1);
   const int axis = axis_of(c, c.integer("axis", -1), c[0].rank());
   const bool largest = c.integer("largest", 1) != 0;
-  c.require(k.size() == 1 && k[0] >= 0 && k[0] <= c[0].shape()[axis], "k must be one number within the axis");
+  c.require(k >= 0 && k <= c[0].shape()[axis], "{} of {} elements", k, c[0].shape()[axis]);
   const Sorted s = sort(c[0], axis, largest);
-  return {slice_axis(s.values, axis, 0, k[0]), slice_axis(s.indices, axis, 0, k[0])};
+  return {slice_axis(s.values, axis, 0, k), slice_axis(s.indices, axis, 0, k)};
 }
 // (x − mean) / sqrt(variance) over all axes but the channel's.
 Results mean_variance(const Call& c) {

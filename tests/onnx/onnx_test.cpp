@@ -127,8 +127,8 @@ TEST(Onnx, SaysWhatIsWrongInAFile) {
   } cases[] = {
       {"", "not an ONNX model: there is no graph"},
       {model(x + relu + y) + bytes(7, ""), "more than one graph"},
-      {model(x + relu + y, 5), "operator set 5 is not supported; supported are 6 to 17"},
-      {model(x + relu + y, 18), "operator set 18 is not supported; supported are 6 to 17"},
+      {model(x + relu + y, 0), "operator set 0 is not supported; supported are 1 to 17"},
+      {model(x + relu + y, 18), "operator set 18 is not supported; supported are 1 to 17"},
       {bytes(7, x + relu + y), "it names no operator set of ONNX's own"},
       {model(x + node("Frob", {"x"}, {"y"}, {}, "n7") + y), "operator 'Frob' 'n7' is not supported"},
       {model(x + node("Relu", {"x"}, {"y"}, {attribute("slope", 1)}) + y),

@@ -37,7 +37,7 @@ class Function {
   std::vector<int> arguments_;
 };
 
-/// Reads a .onnx file of operator sets 6 to 17, weights inside, of the operators in docs/onnx.md. ParseError, naming
+/// Reads a .onnx file of operator sets 1 to 17, weights inside, of the operators in docs/onnx.md. ParseError, naming
 /// the file and the node, when it is missing, damaged, or has an operator, attribute or element type duet has not.
 Function load(const std::string& path, std::source_location line = std::source_location::current());
 
