@@ -5,6 +5,7 @@
 
 #include "duet/ops/conv.h"
 #include "duet/ops/create.h"
+#include "duet/ops/index.h"
 #include "duet/ops/matmul.h"
 #include "duet/ops/movement.h"
 #include "duet/ops/normalise.h"
@@ -158,11 +159,33 @@ std::vector<int64_t> kernel_of(const Call& c) {
   c.require(c.given("kernel_shape"), "attribute 'kernel_shape' is missing");
   return c.integers("kernel_shape");
 }
+// Where in x, taken as one row, the first maximum of each window is; with storage_order 1 the row goes down columns.
+Tensor max_positions(const Call& c, const Tensor& x, const Tensor& all, const Sliding& s) {
+  const Shape &in = x.shape(), &w = all.shape();  // w: [N,C,OH,OW,KH,KW]
+  const bool columns = c.integer("storage_order", 0) != 0;
+  std::vector<int64_t> places;
+  for (int64_t k = 0; k < w[4]; ++k)
+    for (int64_t l = 0; l < w[5]; ++l) {
+      const int64_t row = k * s.dilation[0] - s.before[0], column = l * s.dilation[1] - s.before[1];
+      places.push_back(columns ? column * in[2] + row : row * in[3] + column);
+    }
+  const Tensor first = argmax(reshape(all, {w[0], w[1], w[2], w[3], w[4] * w[5]}), 4);
+  const Tensor in_window = gather(from_vector(places, {w[4] * w[5]}), first);
+  const int64_t down = s.stride[0] * (columns ? 1 : in[3]), across = s.stride[1] * (columns ? in[2] : 1);
+  const Tensor image = reshape(arange(w[0] * w[1], i64), {w[0], w[1], 1, 1}) * (in[2] * in[3]);
+  return image + reshape(arange(w[2], i64), {1, 1, w[2], 1}) * down +
+         reshape(arange(w[3], i64), {1, 1, 1, w[3]}) * across + in_window;
+}
 Results max_pool(const Call& c) {
   c.require(is_float(c[0].dtype()) || c[0].dtype() == u8, "takes float, double or uint8: {}", c[0].spec());
   const Sliding s = sliding(c, c[0], kernel_of(c));
   const double least = c[0].dtype() == u8 ? 0 : -std::numeric_limits<double>::infinity();
-  return {as_given(max(all_windows(padded(images(c[0]), s, least), s), {.axis = {4, 5}}), c[0])};
+  const Tensor x = images(c[0]), all = all_windows(padded(x, s, least), s);
+  Results out = {as_given(max(all, {.axis = {4, 5}}), c[0])};
+  if (!c.wants(1)) return out;
+  c.require(is_float(x.dtype()), "positions are supported for float and double only: {}", x.spec());
+  out.push_back(as_given(max_positions(c, x, all, s), c[0]));
+  return out;
 }
 Results average_pool(const Call& c) {
   Sliding s = sliding(c, c[0], kernel_of(c));
