@@ -54,6 +54,7 @@ case $1 in
       exit ${STUB_DEMO-0}\n' >"$2/examples/04_mlp"
     mkdir -p "$2/tests/fuzz" && cp "$2/examples/04_mlp" "$2/tests/fuzz/fuzz" && chmod +x "$2/tests/fuzz/fuzz"
     mkdir -p "$2/tests/docs" && printf '#!/bin/bash\necho "${STUB_PAGE-new}"; exit ${STUB_DOCS-0}\n' >"$2/tests/docs/ops_table"
+    mkdir -p "$2/tests/onnx" && cp "$2/tests/docs/ops_table" "$2/tests/onnx/onnx_table" && chmod +x "$2/tests/onnx/onnx_table"
     cp "$2/examples/04_mlp" "$2/benchmarks/bench" && chmod +x "$2/benchmarks/bench"
     mkdir -p "$2/tools" && cp "$2/examples/04_mlp" "$2/tools/duet-plan"
     chmod +x "$2/examples/04_mlp" "$2/tests/docs/ops_table" "$2/tools/duet-plan" ;;
@@ -215,10 +216,10 @@ go explain ../run
 expect "explain something else" 1 "run: explain: there is no example '../run'; examples: 04_mlp" ""
 
 go docs
-expect "docs" 0 "Building (build/release)" "build build/release --target tests/docs/ops_table"
+expect "docs" 0 "Building (build/release)" "build build/release --target tests/docs/ops_table tests/onnx/onnx_table"
 STUB_DOCS=1 STUB_PAGE=half go docs
 expect "docs fail" 1 "Building (build/release)
-run: docs/ops.md stays as it was" "build build/release --target tests/docs/ops_table"
+run: docs/ops.md stays as it was" "build build/release --target tests/docs/ops_table tests/onnx/onnx_table"
 [[ $(cat "$root/docs/ops.md") == new ]] || { failures=$((failures + 1)) && echo "--- docs/ops.md is not what the program printed"; }
 go plan --input a.csv
 expect "plan" 0 "Building (build/release)

@@ -58,4 +58,5 @@
 #include "duet/data/csv.h"       // tables
 #include "duet/data/progress.h"  // a bar on a terminal
 #include "duet/io/npz.h"         // arrays of NumPy
+#include "duet/io/onnx.h"        // networks of other frameworks
 #include "duet/io/checkpoint.h"  // trees in files
