@@ -223,9 +223,13 @@ std::unique_ptr<Plan::Workspace> Plan::take_workspace() const {
   return w;
 }
 
-void Plan::give_back(std::unique_ptr<Workspace> w) const {
+// Also while an exception is under way: without memory for the list the workspace is not kept.
+void Plan::give_back(std::unique_ptr<Workspace> w) const noexcept {
   std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(w));
+  try {
+    idle_.push_back(std::move(w));
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 void Plan::run(const Run& run) const {

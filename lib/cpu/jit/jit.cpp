@@ -140,7 +140,12 @@ Kernel::Kernel(const TileProgram& program, std::string& reason) {
     return;
   }
   dump(made);
-  code_ = std::make_shared<const Code>(memory, made.bytes.size(), made.entry, name);
+  try {
+    code_ = std::make_shared<const Code>(memory, made.bytes.size(), made.entry, name);
+  } catch (...) {
+    release(memory, made.bytes.size());
+    throw;
+  }
   std::lock_guard lock(all.mutex);
   all.of[std::move(name)] = code_;
 }
