@@ -102,11 +102,15 @@ TEST(StateFaults, RoomOfKernelsInAStep) {
   auto call = [](State& s) { return s.step(static_cast<Roomy&>(s)); };
   sweep(
       "room of kernels, first call", [] { return State(); }, bits, call);
+  sweep(
+      "… in a new thread", [] { return State(); }, bits, call, faults::In::new_thread);
   struct Ready : State {
     Ready() { this->step(static_cast<Roomy&>(*this)); }
   };
   sweep(
       "room of kernels, plan cached", [] { return Ready(); }, bits, call);
+  sweep(
+      "… in a new thread", [] { return Ready(); }, bits, call, faults::In::new_thread);
 }
 
 TEST(StateFaults, Layers) {
