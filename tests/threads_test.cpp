@@ -175,7 +175,7 @@ TEST_F(Threads, DefaultComesFromTheEnvironment) {
 
 // A task may throw in any thread, for want of memory: the caller gets it once all threads have stopped, and the pool
 // goes on.
-TEST(Threads, WhatATaskThrowsComesToTheCaller) {
+TEST_F(Threads, WhatATaskThrowsComesToTheCaller) {
   set_threads(4);
   for (int64_t bad = 0; bad < 8; ++bad) {
     std::atomic<int> running{0};
