@@ -225,6 +225,9 @@ go plan --input a.csv
 expect "plan" 0 "Building (build/release)
 cwd $work/elsewhere
 [--input][a.csv]" "build build/release --target tools/duet-plan"
+go fuzz-files --seconds x
+expect "fuzz-files with a wrong number" 1 "run: fuzz-files: unknown arguments: --seconds x; it takes --seconds N" ""
+
 go fuzz --seed 7
 expect "fuzz" 0 "$(steps fuzz)
 cwd $work/elsewhere

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <new>
 #include <numeric>
 #include <set>
 #include <thread>
@@ -170,6 +171,30 @@ TEST_F(Threads, DefaultComesFromTheEnvironment) {
     EXPECT_EQ(threads(), processors) << '"' << nonsense << '"';
   }
   unsetenv("DUET_THREADS");
+}
+
+// A task may throw in any thread, for want of memory: the caller gets it once all threads have stopped, and the pool
+// goes on.
+TEST_F(Threads, WhatATaskThrowsComesToTheCaller) {
+  set_threads(4);
+  for (int64_t bad = 0; bad < 8; ++bad) {
+    std::atomic<int> running{0};
+    const auto task = [&](int64_t i) {
+      ++running;
+      if (i == bad) {
+        --running;
+        throw std::bad_alloc();
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      --running;
+    };
+    EXPECT_THROW(parallel_for(8, task), std::bad_alloc);
+    EXPECT_EQ(running, 0);
+    std::atomic<int64_t> sum{0};
+    parallel_for(8, [&](int64_t i) { sum += i; });
+    EXPECT_EQ(sum, 28);
+  }
+  set_threads(0);
 }
 
 }  // namespace

@@ -165,7 +165,7 @@ struct Reaper {
 
 [[gnu::noinline]] void* system_allocate(size_t bytes) {
   void* p = from_system(bytes);
-  if (p == nullptr && cache != nullptr) {
+  if (p == nullptr && cache != nullptr && cache->bytes > 0) {
     cache->drop_all();
     p = from_system(bytes);
   }

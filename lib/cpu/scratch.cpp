@@ -43,8 +43,8 @@ void Room::grow() noexcept {
     if (data_ != nullptr) memory::deallocate(data_, bytes_);
     data_ = larger;
     bytes_ = most_;
-  } catch (const OutOfMemory&) {
-    most_ = bytes_;  // temporaries come from the allocator the next time too
+  } catch (const std::exception&) {  // OutOfMemory, or bad_alloc when there is none even for its message
+    most_ = bytes_;                  // temporaries come from the allocator the next time too
   }
 }
 

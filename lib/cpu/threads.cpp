@@ -7,8 +7,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace duet::cpu {
@@ -75,35 +79,58 @@ class Pool {
  public:
   ~Pool() { stop(); }
 
-  /// False when somebody else is using the pool or there is nobody to share with.
+  /// False when somebody else is using the pool or there is nobody to share with. What a task throws, in any thread, is
+  /// thrown here once all threads have stopped: their tasks look at what the caller holds.
   bool run(Job job, int threads) {
     job.workers = static_cast<int>(std::min<int64_t>(threads, job.tasks));
     if (job.workers <= 1) return false;
     const std::unique_lock<std::mutex> owner(owner_, std::try_to_lock);
     if (!owner.owns_lock()) return false;
-    start(threads);
+    if (!start(threads)) return false;
     job_ = job;
     left_.store(job.workers - 1, std::memory_order_relaxed);
     announce(static_cast<uint64_t>(job.workers));
     inside_task = true;
-    job.run(0);
+    run_share(job, 0);
     inside_task = false;
     const auto finished = [this] { return left_.load(std::memory_order_acquire) == 0; };
     if (!spin(finished)) {
       std::unique_lock<std::mutex> lock(mutex_);
       done_.wait(lock, finished);
     }
+    if (error_ != nullptr) [[unlikely]]
+      std::rethrow_exception(std::exchange(error_, nullptr));
     return true;
   }
 
  private:
   static constexpr uint64_t kStop = 0;  // in the place of a number of workers
 
-  void start(int threads) {
-    if (static_cast<int>(workers_.size()) == threads - 1) return;
+  /// False, and no thread is left, when the system has no memory or threads for all of them.
+  bool start(int threads) {
+    if (static_cast<int>(workers_.size()) == threads - 1) return true;
     stop();
     const uint64_t round = round_.load(std::memory_order_relaxed);
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i, round] { work(i, round); });
+    try {
+      for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i, round] { work(i, round); });
+    } catch (const std::bad_alloc&) {
+      stop();
+      return false;
+    } catch (const std::system_error&) {
+      stop();
+      return false;
+    }
+    return true;
+  }
+
+  /// A worker's tasks up to the first that throws.
+  void run_share(const Job& job, int worker) noexcept {
+    try {
+      job.run(worker);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (error_ == nullptr) error_ = std::current_exception();
+    }
   }
 
   void stop() {
@@ -140,7 +167,7 @@ class Pool {
       const uint64_t workers = round & ((uint64_t{1} << kWorkerBits) - 1);
       if (workers == kStop) return;
       if (static_cast<uint64_t>(number) >= workers) continue;
-      job_.run(number);
+      run_share(job_, number);
       if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         const std::lock_guard<std::mutex> lock(mutex_);
         done_.notify_one();
@@ -155,7 +182,8 @@ class Pool {
   Job job_;
   alignas(64) std::atomic<uint64_t> round_{0};  // counts jobs; the low bits are the number of workers
   alignas(64) std::atomic<int> left_{0};        // workers that have not finished
-  std::mutex mutex_;                            // guards sleeping_ and both waits
+  std::exception_ptr error_;                    // the first one of a job
+  std::mutex mutex_;                            // guards sleeping_, error_ and both waits
   int sleeping_ = 0;
   std::condition_variable wake_, done_;
 };
@@ -194,7 +222,11 @@ int threads() {
 
 void parallel_for(int64_t tasks, void (*fn)(void* ctx, int64_t task), void* ctx) {
   if (tasks > 1 && !inside_task && threads() > 1) {
-    Pool* shared = pool();
+    Pool* shared = nullptr;
+    try {
+      shared = pool();
+    } catch (const std::bad_alloc&) {  // alone, this time
+    }
     if (shared != nullptr && shared->run({fn, ctx, tasks, 1}, threads())) return;
   }
   for (int64_t task = 0; task < tasks; ++task) fn(ctx, task);

@@ -12,8 +12,8 @@ void set_threads(int count);
 int threads();
 
 /// Calls fn(ctx, task) once for each task in [0, tasks) and returns when all are done. Each thread takes one run of
-/// neighbouring tasks. Calls from inside a task, or while another thread's call is running, run inline. fn must not
-/// throw.
+/// neighbouring tasks. Calls from inside a task, or while another thread's call is running, run inline. What fn
+/// throws, for want of memory, is thrown here when all tasks have ended; a thread leaves its other tasks undone.
 void parallel_for(int64_t tasks, void (*fn)(void* ctx, int64_t task), void* ctx);
 
 template <class F>

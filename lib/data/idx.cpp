@@ -79,6 +79,7 @@ std::vector<uint8_t> gunzip(std::string_view where, std::span<const uint8_t> pac
     have += room - z.avail_out;
     if (status == Z_STREAM_END) break;
     if (status == Z_BUF_ERROR && used == packed.size()) fail<ParseError>("{}: cut: the gzip data do not end", where);
+    if (status == Z_MEM_ERROR) fail<OutOfMemory>("{}: no memory to unpack it", where);
     if (status != Z_OK && status != Z_BUF_ERROR) {
       fail<ParseError>("{}: damaged gzip data: {}", where, z.msg ? z.msg : "bad stream");
     }

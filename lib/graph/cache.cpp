@@ -108,8 +108,8 @@ std::shared_ptr<const Plan> PlanCache::find(const Trace& trace, const std::vecto
   if (debug_level() >= 1) [[unlikely]]
     show_plan(*plan, made_, event.why);
   remember(std::move(event));
-  bytes_ += plan->size_bytes();
   entries_.push_back({plan, hash, clock_, trace.segment()});
+  bytes_ += plan->size_bytes();
   while ((bytes_ > kMaxBytes || entries_.size() > kMaxPlans) && entries_.size() > 1) {
     auto oldest = std::min_element(entries_.begin(), entries_.end() - 1,
                                    [](const Entry& a, const Entry& b) { return a.used < b.used; });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "cpu/scratch.h"
 #include "graph/bytes.h"
@@ -162,6 +163,7 @@ struct Plan::Workspace {
   LaunchTables tables;
   std::vector<uint8_t> given;  // slots donated in this call
   cpu::Room room;
+  std::thread::id settled;  // the thread of a run that ended: what its kernels need is there the next time
   ~Workspace() {
     if (arena != nullptr) memory::deallocate(arena, arena_bytes);
   }
@@ -225,9 +227,13 @@ std::unique_ptr<Plan::Workspace> Plan::take_workspace() const {
   return w;
 }
 
-void Plan::give_back(std::unique_ptr<Workspace> w) const {
+// Also while an exception is under way: without memory for the list the workspace is not kept.
+void Plan::give_back(std::unique_ptr<Workspace> w) const noexcept {
   std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(w));
+  try {
+    idle_.push_back(std::move(w));
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 void Plan::run(const Run& run) const {
@@ -248,7 +254,9 @@ void Plan::execute(const Run& run) const {
   } lease{*this, take_workspace()};
   Workspace& w = *lease.w;
 
-  // Every output has its storage before the first kernel runs.
+  // Every output has its storage before the first kernel runs. A kernel that then finds no room for itself must not
+  // leave arguments half overwritten: nothing is donated before a run in this thread has shown what room they need.
+  const bool settled = w.settled == std::this_thread::get_id();
   w.given.assign(run.slots.size(), 0);
   for (size_t k = 0; k < e.outputs.size(); ++k) {
     const OutputPlan& o = e.outputs[k];
@@ -257,7 +265,7 @@ void Plan::execute(const Run& run) const {
     Block* donor = nullptr;
     for (int slot : o.donors) {
       const auto s = static_cast<size_t>(slot);
-      if (!run.donated[s] || w.given[s]) continue;
+      if (!settled || !run.donated[s] || w.given[s]) continue;
       w.given[s] = 1;
       donor = run.slots[s];
       break;
@@ -316,6 +324,7 @@ void Plan::execute(const Run& run) const {
     std::copy_n(l.strides, kMaxRank, b->strides);
     b->dense = l.dense;
   }
+  w.settled = std::this_thread::get_id();
 }
 
 }  // namespace duet::graph

@@ -66,9 +66,9 @@ int Trace::slot_of(Block* b, std::vector<uint64_t>& words) {
   for (; table_[at].first != nullptr; at = (at + 1) & (table_.size() - 1))
     if (table_[at].first == b) return table_[at].second;
   const int slot = static_cast<int>(slots_.size());
-  table_[at] = {b, slot};
-  block::retain(b);
   slots_.push_back(b);
+  block::retain(b);
+  table_[at] = {b, slot};
   // The slot's spec stands where it is first used.
   words.push_back(word(kSlot, static_cast<uint64_t>(slot)));
   words.push_back(static_cast<uint64_t>(planted("key_dtype") ? f32 : b->dtype) |
@@ -80,45 +80,68 @@ int Trace::slot_of(Block* b, std::vector<uint64_t>& words) {
 }
 
 Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spec* specs) {
-  marks_.push_back({&op, thread_state.line, words_.size()});
-  words_.push_back(reinterpret_cast<uintptr_t>(&op));
-  words_.push_back(static_cast<uint64_t>(in.size()) | static_cast<uint64_t>(attrs.size()) << 16 |
-                   uint64_t{region_} << 32);
-  for (int64_t a : attrs) words_.push_back(static_cast<uint64_t>(a));
-  for (int i = 0; i < in.size(); ++i) {
-    const Arg& a = in[i];
-    if (a.tensor != nullptr) {
-      Block& b = a.tensor->block();
-      if (b.trace == this) {
-        words_.push_back(word(kNode, static_cast<uint64_t>(b.node_output)));
-      } else {
-        int slot = slot_of(&b, words_);
-        if (slot >= 0) words_.push_back(word(kSlot, static_cast<uint64_t>(slot)));
-      }
-    } else if (a.kind == Operand::Kind::constant) {
-      words_.push_back(word(kConstant, static_cast<uint64_t>(a.dtype)));
-      words_.push_back(a.number.bits);
-    } else {
-      words_.push_back(word(kNumber, static_cast<uint64_t>(a.dtype) | static_cast<uint64_t>(a.kind) << 8));
-      numbers_.push_back({a.number, a.dtype, a.kind, a.float_value, thread_state.line});
+  const size_t marks = marks_.size(), words = words_.size(), numbers = numbers_.size(), slots = slots_.size(),
+               pending = pending_.size();
+  // An operation is recorded whole or not at all: host code may catch what is thrown here, and go on.
+  const auto take_back = [&]() noexcept {
+    marks_.erase(marks_.begin() + static_cast<ptrdiff_t>(marks), marks_.end());
+    words_.resize(words);
+    numbers_.erase(numbers_.begin() + static_cast<ptrdiff_t>(numbers), numbers_.end());
+    for (; pending_.size() > pending; pending_.pop_back()) block::release(pending_.back());
+    if (slots_.size() == slots) return;
+    for (; slots_.size() > slots; slots_.pop_back()) block::release(slots_.back());
+    std::fill(table_.begin(), table_.end(), std::pair<Block*, int>(nullptr, 0));
+    for (size_t i = 0; i < slots; ++i) {
+      size_t at = hash_pointer(slots_[i]) & (table_.size() - 1);
+      while (table_[at].first != nullptr) at = (at + 1) & (table_.size() - 1);
+      table_[at] = {slots_[i], static_cast<int>(i)};
     }
+  };
+  try {
+    marks_.push_back({&op, thread_state.line, words_.size()});
+    words_.push_back(reinterpret_cast<uintptr_t>(&op));
+    words_.push_back(static_cast<uint64_t>(in.size()) | static_cast<uint64_t>(attrs.size()) << 16 |
+                     uint64_t{region_} << 32);
+    for (int64_t a : attrs) words_.push_back(static_cast<uint64_t>(a));
+    for (int i = 0; i < in.size(); ++i) {
+      const Arg& a = in[i];
+      if (a.tensor != nullptr) {
+        Block& b = a.tensor->block();
+        if (b.trace == this) {
+          words_.push_back(word(kNode, static_cast<uint64_t>(b.node_output)));
+        } else {
+          int slot = slot_of(&b, words_);
+          if (slot >= 0) words_.push_back(word(kSlot, static_cast<uint64_t>(slot)));
+        }
+      } else if (a.kind == Operand::Kind::constant) {
+        words_.push_back(word(kConstant, static_cast<uint64_t>(a.dtype)));
+        words_.push_back(a.number.bits);
+      } else {
+        words_.push_back(word(kNumber, static_cast<uint64_t>(a.dtype) | static_cast<uint64_t>(a.kind) << 8));
+        numbers_.push_back({a.number, a.dtype, a.kind, a.float_value, thread_state.line});
+      }
+    }
+    Outputs y;
+    y.count = op.outputs;
+    uint64_t id = fresh_ids(op.outputs);
+    for (int k = 0; k < op.outputs; ++k) {
+      Tensor made = Tensor::adopt(block::make(specs[k].dtype, specs[k].shape, false), id + static_cast<uint64_t>(k));
+      Block* b = &made.block();
+      pending_.push_back(b);
+      b->refs.store(2, std::memory_order_relaxed);  // the handle's and the trace's
+      b->trace = this;
+      b->dense = op.view == nullptr;  // how a view lies is known when it runs: contiguous() has to record a copy
+      b->node_output = static_cast<int>(pending_.size()) - 1;
+      y.values[k] = std::move(made);
+    }
+    if (debug_level() >= 2) [[unlikely]]
+      debug_line(fmt::format("record %{} {} {} {}", y.values[0].block().node_output, op.name, to_string(specs[0]),
+                             to_string(thread_state.line)));
+    return y;
+  } catch (...) {
+    take_back();
+    throw;
   }
-  Outputs y;
-  y.count = op.outputs;
-  uint64_t id = fresh_ids(op.outputs);
-  for (int k = 0; k < op.outputs; ++k) {
-    Block* b = block::make(specs[k].dtype, specs[k].shape, false);
-    b->refs.store(2, std::memory_order_relaxed);  // the handle's and the trace's
-    b->trace = this;
-    b->dense = op.view == nullptr;  // how a view lies is known when it runs: contiguous() has to record a copy
-    b->node_output = static_cast<int>(pending_.size());
-    pending_.push_back(b);
-    y.values[k] = Tensor::adopt(b, id + static_cast<uint64_t>(k));
-  }
-  if (debug_level() >= 2) [[unlikely]]
-    debug_line(fmt::format("record %{} {} {} {}", y.values[0].block().node_output, op.name, to_string(specs[0]),
-                           to_string(thread_state.line)));
-  return y;
 }
 
 std::vector<int> Trace::seal() {
@@ -277,9 +300,11 @@ void Trace::drop() noexcept {
 namespace {
 // Traces of this thread that are not recording: their arrays are reused.
 thread_local std::vector<std::unique_ptr<Trace>> idle;
+constexpr size_t kMostIdle = 8;
 }  // namespace
 
 Recording::Recording(PlanCache& cache, bool may_split) {
+  idle.reserve(kMostIdle);  // here, because the destructor must not fail
   if (idle.empty()) {
     trace_ = std::make_unique<Trace>();
   } else {
@@ -293,7 +318,7 @@ Recording::Recording(PlanCache& cache, bool may_split) {
 Recording::~Recording() {
   thread_state.trace = nullptr;
   trace_->abandon();
-  idle.push_back(std::move(trace_));
+  if (idle.size() < kMostIdle) idle.push_back(std::move(trace_));
 }
 
 void Recording::finish() {

@@ -2,11 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <dirent.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <memory>
+#include <system_error>
 #include <unordered_map>
 
 #include "io/file.h"
@@ -198,19 +204,27 @@ bool is_left_over(std::string_view name) {
   return word(".") && number() && word(".") && number() && name == ".tmp";
 }
 
+/// f(name) for all that is in a folder. Not by std::filesystem, whose iterator ends the program when it gets no memory.
 template <class F>
 void for_each_file(const char* action, const std::string& folder, F f) {
-  std::error_code error;
-  std::filesystem::directory_iterator at(folder, error), end;
-  for (; !error && at != end; at.increment(error)) f(at->path());
-  if (error && error != std::errc::no_such_file_or_directory)
-    fail<Error>("{}: {}: the folder cannot be read: {}", action, folder, error.message());
+  const auto unreadable = [&](int error) {
+    fail<Error>("{}: {}: the folder cannot be read: {}", action, folder, std::generic_category().message(error));
+  };
+  const std::unique_ptr<DIR, int (*)(DIR*)> all(::opendir(folder.c_str()), &::closedir);
+  if (all == nullptr && errno == ENOENT) return;
+  if (all == nullptr) unreadable(errno);
+  while (errno = 0, true) {
+    const dirent* file = ::readdir(all.get());
+    if (file == nullptr && errno != 0) unreadable(errno);
+    if (file == nullptr) return;
+    f(std::string(file->d_name));
+  }
 }
 
 std::vector<int64_t> steps_in(const char* action, const std::string& folder) {
   std::vector<int64_t> steps;
-  for_each_file(action, folder, [&](const std::filesystem::path& path) {
-    if (const int64_t step = step_of(path.filename().string()); step >= 0) steps.push_back(step);
+  for_each_file(action, folder, [&](const std::string& name) {
+    if (const int64_t step = step_of(name); step >= 0) steps.push_back(step);
   });
   std::sort(steps.begin(), steps.end());
   return steps;
@@ -225,7 +239,7 @@ void make_folder(const std::string& folder) {
     missing.push_back(p.string());
   std::filesystem::create_directories(path, error);
   check<Error>(!error, "save: {}: the folder cannot be made: {}", folder, error.message());
-  for (const std::string& made : missing) flush_folder_of(made);
+  for (const std::string& made : missing) flush_folder(folder_of(made));
 }
 
 }  // namespace
@@ -274,17 +288,17 @@ void Checkpoint::save_state(int64_t step, const NamedTensors& tensors, const std
                "save: {}: step {} comes after step {}, which is there already; delete the later files to train on "
                "from an earlier step",
                folder, step, steps.empty() ? 0 : steps.back());
-  std::error_code ignored;
-  for_each_file("save", folder, [&](const std::filesystem::path& file) {
-    if (is_left_over(file.filename().string())) std::filesystem::remove(file, ignored);
+  for_each_file("save", folder, [&](const std::string& name) {
+    if (is_left_over(name)) ::unlink((std::filesystem::path(folder) / name).c_str());
   });
   SealedFile content{tensors, {}};
   for (const PlainSlot& slot : plain) content.metadata.emplace_back(slot.name, text_of(slot));
+  if (steps.empty() || steps.back() != step) steps.push_back(step);
+  std::vector<std::string> old;
+  for (size_t i = 0; i + static_cast<size_t>(keep) < steps.size(); ++i) old.push_back(path(steps[i]));
   write_sealed("save", path(step), content);
   // The new state is safe. An old one that cannot be deleted now is tried again after the next save.
-  if (steps.empty() || steps.back() != step) steps.push_back(step);
-  for (size_t i = 0; i + static_cast<size_t>(keep) < steps.size(); ++i)
-    std::filesystem::remove(path(steps[i]), ignored);
+  for (const std::string& file : old) ::unlink(file.c_str());
 }
 
 std::optional<int64_t> Checkpoint::restore_state(std::optional<int64_t> step, const Slots& slots,

@@ -54,6 +54,10 @@ void no_memory_for(const InputFile& file) {
 }
 
 OutputFile::OutputFile(std::string where, const std::string& path) : where_(std::move(where)), path_(path) {
+  // A device or a pipe would be gone once the file has taken its name.
+  struct stat there;
+  if (::stat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode))
+    fail<Error>("{}: cannot be written: it is there and is no regular file", where_);
   static std::atomic<unsigned> count{0};
   do {  // a process of the same number may have been killed while it wrote
     temporary_ = fmt::format("{}.{}.{}.tmp", path_, ::getpid(), count.fetch_add(1));
@@ -85,18 +89,22 @@ void OutputFile::write(std::span<const uint8_t> bytes) {
 }
 
 void OutputFile::commit() {
+  const std::string folder = folder_of(path_);  // now: nothing may fail once the old file is gone
   if (::fsync(fd_) != 0) give_up("cannot be flushed to the disk");
   int closed = ::close(std::exchange(fd_, -1));
   if (closed != 0) give_up("cannot be closed");
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) give_up("cannot be put in place");
   temporary_.clear();
   // The new name is safe from a power cut once its folder is flushed.
-  flush_folder_of(path_);
+  flush_folder(folder);
 }
 
-void flush_folder_of(const std::string& path) {
-  size_t slash = path.rfind('/');
-  std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
+std::string folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == path.npos ? "." : path.substr(0, slash + 1);
+}
+
+void flush_folder(const std::string& folder) noexcept {
   int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd >= 0) {
     ::fsync(fd);

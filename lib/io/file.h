@@ -63,9 +63,10 @@ class OutputFile {
   int fd_ = -1;
 };
 
-/// Flushes the folder that a path lies in, so that a new name survives a power cut; a file system that cannot do that
-/// loses nothing.
-void flush_folder_of(const std::string& path);
+/// The folder that a path lies in.
+std::string folder_of(const std::string& path);
+/// Flushes a folder, so that a new name in it survives a power cut; a file system that cannot do that loses nothing.
+void flush_folder(const std::string& folder) noexcept;
 
 /// A dense tensor whose elements the caller is about to write through storage().
 Tensor uninitialized(const Spec& spec);

@@ -69,9 +69,10 @@ const ExprList& recorded(const OpRecord& op, bool is_double) {
   static std::mutex mutex;
   static std::map<std::pair<const OpRecord*, bool>, ExprList> kept;  // a map: lists never move
   std::lock_guard lock(mutex);
-  const auto [place, fresh] = kept.try_emplace({&op, is_double});
-  if (fresh) place->second = record(op, is_double);
-  return place->second;
+  const std::pair key(&op, is_double);
+  const auto found = kept.find(key);
+  if (found != kept.end()) return found->second;
+  return kept.emplace(key, record(op, is_double)).first->second;  // a list whose recording fails leaves no trace
 }
 
 }  // namespace duet

@@ -72,6 +72,20 @@ Tensor kept_part(const Operand& lr, float weight_decay) {
   return sub(Operand::constant(1), mul(lr, static_cast<double>(weight_decay)));
 }
 
+// The new values of a step, which take their places together: a step that fails half-way, for want of memory, has
+// changed nothing.
+class Rebinds {
+ public:
+  explicit Rebinds(size_t most) { all_.reserve(most); }
+  void later(Tensor& place, Tensor value) { all_.emplace_back(&place, std::move(value)); }
+  void now() noexcept {
+    for (auto& [place, value] : all_) *place = std::move(value);
+  }
+
+ private:
+  std::vector<std::pair<Tensor*, Tensor>> all_;
+};
+
 }  // namespace
 
 void check_sgd(const Sgd& sgd) {
@@ -85,18 +99,20 @@ void sgd_update(Sgd& sgd, const std::vector<Tensor*>& parameters, const std::vec
   check_sgd(sgd);
   check_trees("Sgd", parameters, gradients, moves ? state_of(sgd.velocity) : gradients);
   check_rate("Sgd", parameters, lr);
+  Rebinds all(2 * parameters.size());
   for (size_t i = 0; i < parameters.size(); ++i) {
-    Tensor& p = *parameters[i];
+    const Tensor& p = *parameters[i];
     Tensor g = *gradients[i];
     if (sgd.weight_decay != 0) g = add(g, mul(p, static_cast<double>(sgd.weight_decay)));
     if (moves) {
-      Tensor& v = sgd.velocity[i];
-      v = add(mul(Operand(std::move(v)), momentum), g);
+      const Tensor v = add(mul(sgd.velocity[i], momentum), g);
       g = sgd.nesterov ? add(g, mul(v, momentum)) : v;
+      all.later(sgd.velocity[i], v);
     }
     const Tensor step = lr.is_tensor() ? mul(g, beside(p, lr.tensor())) : mul(g, lr);
-    p = sub(Operand(std::move(p)), step);
+    all.later(*parameters[i], sub(p, step));
   }
+  all.now();
 }
 
 void check_betas(const char* who, float beta1, float beta2) {
@@ -130,7 +146,8 @@ void adam_update(const char* who, const std::vector<Tensor*>& parameters, const 
   Tensor next = state.step + 1;
   const Tensor count = lr.is_tensor() ? beside(lr.tensor(), next) : next, rate = div(lr, bias_correction(count, beta1)),
                scale = rsqrt(bias_correction(count, beta2)), keep = any ? kept_part(lr, state.weight_decay) : Tensor();
-  state.step = std::move(next);  // nothing can fail from here on
+  Rebinds all(1 + 3 * parameters.size());
+  all.later(state.step, std::move(next));
   for (size_t i = 0; i < parameters.size(); ++i) {
     Tensor &p = *parameters[i], &m = state.m[i].value, &v = state.v[i].value;
     const Tensor r = beside(p, rate), s = beside(p, scale);
@@ -142,10 +159,11 @@ void adam_update(const char* who, const std::vector<Tensor*>& parameters, const 
     else
       y = dispatch(op<AdamUpdate>(), {Operand(p), Operand(*gradients[i]), Operand(m), Operand(v), Operand(r), b1, rest1,
                                       b2, rest2, e, Operand(s)});
-    p = std::move(y[0]);
-    m = std::move(y[1]);
-    v = std::move(y[2]);
+    all.later(p, std::move(y[0]));
+    all.later(m, std::move(y[1]));
+    all.later(v, std::move(y[2]));
   }
+  all.now();
 }
 
 void lion_update(Lion& lion, const std::vector<Tensor*>& parameters, const std::vector<const Tensor*>& gradients,
@@ -163,13 +181,14 @@ void lion_update(Lion& lion, const std::vector<Tensor*>& parameters, const std::
   bool any = false;
   for (size_t i = 0; i < parameters.size(); ++i) any = any || decays(i);
   const Tensor keep = any ? kept_part(lr, lion.weight_decay) : Tensor();
+  Rebinds all(2 * parameters.size());
   for (size_t i = 0; i < parameters.size(); ++i) {
     Tensor &p = *parameters[i], &m = lion.m[i].value;
     auto step = [&](const Operand& rate, const Operand& kept) {
       Outputs y = dispatch(op<LionUpdate>(), {Operand(p), Operand(*gradients[i]), Operand(m), rate, Operand(beta1),
                                               Operand(1 - beta1), Operand(beta2), Operand(1 - beta2), kept});
-      p = std::move(y[0]);
-      m = std::move(y[1]);
+      all.later(p, std::move(y[0]));
+      all.later(m, std::move(y[1]));
     };
     auto with_rate = [&](const Operand& kept) {
       if (lr.is_tensor())
@@ -182,6 +201,7 @@ void lion_update(Lion& lion, const std::vector<Tensor*>& parameters, const std::
     else
       with_rate(Operand::constant(1));
   }
+  all.now();
 }
 
 Tensor clip(const std::vector<Tensor*>& gradients, const Operand& max_norm) {
@@ -208,7 +228,9 @@ Tensor clip(const std::vector<Tensor*>& gradients, const Operand& max_norm) {
   const Tensor largest = max_norm.is_tensor() ? beside(norm, max_norm.tensor()) : Tensor();
   const Tensor room = add(norm, Operand::constant(1e-6));
   const Tensor factor = minimum(max_norm.is_tensor() ? div(largest, room) : div(max_norm, room), Operand::constant(1));
-  for (Tensor* g : gradients) *g = mul(*g, beside(*g, factor));
+  Rebinds all(gradients.size());
+  for (Tensor* g : gradients) all.later(*g, mul(*g, beside(*g, factor)));
+  all.now();
   return norm;
 }
 

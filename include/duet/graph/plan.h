@@ -54,7 +54,7 @@ class Plan {
   void execute(const Run& run) const;
   struct Workspace;
   std::unique_ptr<Workspace> take_workspace() const;
-  void give_back(std::unique_ptr<Workspace> w) const;
+  void give_back(std::unique_ptr<Workspace> w) const noexcept;
 
   Graph graph_;
   Report report_;

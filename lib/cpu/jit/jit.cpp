@@ -124,7 +124,13 @@ std::shared_ptr<const Code> make(std::span<const List> lists, bool wide, std::st
     return nullptr;
   }
   dump(made);
-  auto code = std::make_shared<const Code>(memory, made.bytes.size(), made.entry, name);
+  std::shared_ptr<const Code> code;
+  try {
+    code = std::make_shared<const Code>(memory, made.bytes.size(), made.entry, name);
+  } catch (...) {
+    release(memory, made.bytes.size());
+    throw;
+  }
   std::lock_guard lock(all.mutex);
   all.of[std::move(name)] = code;
   return code;
