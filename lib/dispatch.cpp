@@ -130,6 +130,9 @@ int reusable(const OpRecord& op, const Args& in, const Spec& spec) {
 
 Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()) {
   check<ShapeError>(size_ <= kMax, "{}: {} operands are too many; at most {}", op.name, size_, static_cast<int>(kMax));
+  if (size_ != op.inputs && op.inputs >= 0) [[unlikely]]
+    fail<ShapeError>("{}: takes {} operand{}: {} given; give as many", op.name, op.inputs, op.inputs == 1 ? "" : "s",
+                     size_);
   DType dtype = DType::f32;
   bool resolved = false, alike = (op.bool_in | op.free_in) == 0;
   for (int i = 0; i < size_; ++i) {

@@ -56,7 +56,7 @@ const Block& exported(const Tensor& t, DataType& dtype, std::source_location lin
 
 Tensor adopt(const Foreign* foreign, void* owner, void (*give_back)(void* owner), std::source_location line) {
   LineScope scope(line);
-  check<Error>(foreign != nullptr, "from_dlpack: the DLManagedTensor is null");
+  check<Error>(foreign != nullptr, "from_dlpack: the DLManagedTensor is null; give one");
   const Foreign& x = *foreign;
   check<Error>(x.device_type == kCpu,
                "from_dlpack: the elements are on a device of type {}{}; copy them to the CPU first", x.device_type,
@@ -65,7 +65,8 @@ Tensor adopt(const Foreign* foreign, void* owner, void (*give_back)(void* owner)
   if (!dtype)
     fail<DTypeError>("from_dlpack: duet has no dtype for the elements: {}; convert them first", text_of(x.dtype));
   check<ShapeError>(x.ndim >= 0 && x.ndim <= kMaxRank, "from_dlpack: {} axes; a tensor has 0 to {}", x.ndim, kMaxRank);
-  check<ShapeError>(x.ndim == 0 || x.shape != nullptr, "from_dlpack: the extents of {} axes are missing", x.ndim);
+  check<ShapeError>(x.ndim == 0 || x.shape != nullptr, "from_dlpack: the extents of {} axes are missing; set shape",
+                    x.ndim);
   const Spec spec{*dtype, Shape(x.shape, static_cast<int>(x.ndim))};
   const int64_t numel = checked_numel(spec.shape, spec.dtype);
   Strides strides;
@@ -74,10 +75,10 @@ Tensor adopt(const Foreign* foreign, void* owner, void (*give_back)(void* owner)
     for (int a = 0; a < spec.shape.rank(); ++a)
       if (spec.shape[a] != 1) strides[a] = x.strides[a];  // that of one element may be any number
   if (numel != 0) {
-    check<Error>(x.data != nullptr, "from_dlpack: the elements are missing: {}", spec);
+    check<Error>(x.data != nullptr, "from_dlpack: the elements are missing: {}; set data", spec);
     check<ShapeError>(!reaches_too_far(spec, strides, x.byte_offset),
                       "from_dlpack: the strides reach further than 63 bits can count: {} with strides {} and {} bytes "
-                      "before the first element",
+                      "before the first element; copy them first",
                       spec, Shape(strides, spec.shape.rank()), x.byte_offset);
     check<Error>((reinterpret_cast<uintptr_t>(x.data) + x.byte_offset) % size_bytes(spec.dtype) == 0,
                  "from_dlpack: the elements do not lie at multiples of {} bytes: {}; copy them first",

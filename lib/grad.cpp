@@ -203,7 +203,8 @@ void detail::check_loss(const Tensor& loss, const char* who) {
   check<TraceError>(loss.defined(), "{}: the function returned an empty Tensor; return the loss", who);
   check<ShapeError>(loss.numel() == 1, "{}: the loss has more than one element: {}; reduce it, as in mean(loss)", who,
                     loss.spec());
-  check<DTypeError>(is_float(loss.dtype()), "{}: the loss is not a floating number: {}", who, loss.spec());
+  check<DTypeError>(is_float(loss.dtype()), "{}: the loss is not a floating number: {}; return one of f32 or f64", who,
+                    loss.spec());
 }
 
 }  // namespace duet

@@ -123,7 +123,7 @@ void Permutation::run(const KernelCall& call) {
 
 void Split::infer(const Args& in, Attrs attrs, Spec* out) {
   check_key(name, in);
-  check<ShapeError>(attrs[0] >= 0, "split: the number of keys is negative: {}", attrs[0]);
+  check<ShapeError>(attrs[0] >= 0, "split: the number of keys is negative: {}; give 0 or more", attrs[0]);
   out[0] = {DType::i32, Shape{attrs[0], 2}};
   checked_numel(out[0].shape, out[0].dtype);
 }
@@ -193,7 +193,8 @@ Tensor categorical(const Key& key, const Operand& logits, int axis, Here line) {
   note_use(key, "categorical", line);
   const Tensor& x = floating("categorical", logits);
   const int at = checked_axis("categorical", axis, x);
-  check<ShapeError>(x.shape()[at] > 0, "categorical: there is no index among no logits: {}", x.spec());
+  check<ShapeError>(x.shape()[at] > 0, "categorical: there is no index among no logits: {}; give at least one",
+                    x.spec());
   // A uniform 0 would be noise of -inf: half a step stands for it.
   const Tensor u = maximum(Tensor(call_op<Uniform>(dims(x.shape()), key.data())), 0x1p-25);
   const Tensor noise = neg(log(neg(log(u))));
@@ -203,7 +204,7 @@ Tensor categorical(const Key& key, const Operand& logits, int axis, Here line) {
 Tensor permutation(const Key& key, int64_t n, Here line) {
   LineScope scope(line);
   note_use(key, "permutation", line);
-  check<ShapeError>(n >= 0, "permutation: the number of elements is negative: {}", n);
+  check<ShapeError>(n >= 0, "permutation: the number of elements is negative: {}; give 0 or more", n);
   return call_op<Permutation>(Attrs(&n, 1), key.data());
 }
 

@@ -260,7 +260,7 @@ TEST(Batches, PrefetchedOnesAreTheSame) {
   ++it, ++it, ++it;
   EXPECT_EQ((*it).first.to_vector<float>(), expected[3]);
   EXPECT_EQ(error_of<Error>([&] { set.batches(4, {.prefetch = -1}); }),
-            "batches: prefetch is a number of batches, not negative: -1");
+            "batches: prefetch is a number of batches, not negative: -1; give 0 for none");
 }
 
 TEST(Batches, GoOnWhereTheyStopped) {
@@ -273,8 +273,10 @@ TEST(Batches, GoOnWhereTheyStopped) {
       EXPECT_EQ(batches.from(i).begin().position(), i);
     }
     EXPECT_EQ(batches.from(2).size(), 6);
-    EXPECT_EQ(error_of<IndexError>([&] { batches.from(7); }), "batches: cannot go on at batch 7: there are 6");
-    EXPECT_EQ(error_of<IndexError>([&] { batches.from(-1); }), "batches: cannot go on at batch -1: there are 6");
+    EXPECT_EQ(error_of<IndexError>([&] { batches.from(7); }),
+              "batches: cannot go on at batch 7: there are 6; give 0 to 6");
+    EXPECT_EQ(error_of<IndexError>([&] { batches.from(-1); }),
+              "batches: cannot go on at batch -1: there are 6; give 0 to 6");
   }
 }
 
@@ -283,13 +285,13 @@ TEST(Batches, SaysWhatIsWrong) {
   EXPECT_EQ(error_of<ShapeError>([&] { set.batches(0); }), "batches: a batch has at least one row: 0");
   EXPECT_EQ(error_of<ShapeError>([&] { set.batches(-1, Key(1)); }), "batches: a batch has at least one row: -1");
   data::Batches batches = set.batches(4);
-  EXPECT_EQ(error_of<IndexError>([&] { batches.at(3); }), "batches: no batch 3: there are 3");
-  EXPECT_EQ(error_of<IndexError>([&] { batches.at(-1); }), "batches: no batch -1: there are 3");
+  EXPECT_EQ(error_of<IndexError>([&] { batches.at(3); }), "batches: no batch 3: there are 3; they count from 0");
+  EXPECT_EQ(error_of<IndexError>([&] { batches.at(-1); }), "batches: no batch -1: there are 3; they count from 0");
   set.y = from_vector<int32_t>({1, 2}, {2});
   EXPECT_EQ(error_of<ShapeError>([&] { set.batches(1); }),
-            "batches: x and y differ in their number of rows: f32[10,2], i32[2]");
+            "batches: x and y differ in their number of rows: f32[10,2], i32[2]; give each row a label");
   EXPECT_EQ(error_of<Error>([] { data::Images().batches(1); }),
-            "batches: a tensor is empty: default-constructed or moved from");
+            "batches: a tensor is empty: default-constructed or moved from; give it a value first");
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ TEST(Grad, LossErrors) {
   EXPECT_ERROR(ShapeError, grad([](const Tensor& t) { return t * 2; })(x),
                "grad: the loss has more than one element: f32[2]; reduce it, as in mean(loss)");
   EXPECT_ERROR(DTypeError, grad([](const Tensor& t) { return argmax(t); })(x),
-               "grad: the loss is not a floating number: i64[]");
+               "grad: the loss is not a floating number: i64[]; return one of f32 or f64");
   EXPECT_ERROR(TraceError, grad([](const Tensor&) { return Tensor(); })(x),
                "grad: the function returned an empty Tensor; return the loss");
   EXPECT_EQ(thread_state.tape, nullptr);

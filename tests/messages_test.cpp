@@ -24,7 +24,8 @@ TEST(Messages, Operands) {
   const int64_t axis = 0;
   EXPECT_ERROR(ShapeError, dispatch(op<Concat>(), Inputs(std::span<const Inputs::Ref>(many)), Attrs(&axis, 1)),
                "concat: 65 operands are too many; at most 64");
-  EXPECT_ERROR(ShapeError, nn::Linear::init(0, 3, Key(1)), "Linear: 0 inputs and 3 outputs make no layer");
+  EXPECT_ERROR(ShapeError, nn::Linear::init(0, 3, Key(1)),
+               "Linear: 0 inputs and 3 outputs make no layer; sizes must be positive");
   EXPECT_ERROR(ShapeError, sum(x, {.axis = {0, 0, 0, 0, 0, 0, 0}}), "axes: 7 are too many; a tensor has at most 6");
 }
 

@@ -257,24 +257,28 @@ TEST(NN, GruCellIsItsEquations) {
 }
 
 TEST(NN, LayersWithoutSizeAreRefused) {
-  EXPECT_ERROR(ShapeError, nn::LayerNorm::init(0), "LayerNorm: 0 features make no layer");
-  EXPECT_ERROR(ShapeError, nn::RMSNorm::init(-1), "RMSNorm: -1 features make no layer");
-  EXPECT_ERROR(ShapeError, nn::BatchNorm::init(0), "BatchNorm: 0 channels make no layer");
-  EXPECT_ERROR(ShapeError, nn::GroupNorm::init(1, 0), "GroupNorm: 0 channels make no layer");
-  EXPECT_ERROR(ShapeError, nn::GroupNorm::init(4, 6), "GroupNorm: 4 groups do not divide 6 channels");
-  EXPECT_ERROR(ShapeError, nn::Embedding::init(0, 3, Key(1)), "Embedding: 0 words of width 3 make no layer");
-  EXPECT_ERROR(ShapeError, nn::GruCell::init(3, 0, Key(1)), "GruCell: 3 inputs and 0 hidden units make no layer");
+  EXPECT_ERROR(ShapeError, nn::LayerNorm::init(0), "LayerNorm: 0 features make no layer; sizes must be positive");
+  EXPECT_ERROR(ShapeError, nn::RMSNorm::init(-1), "RMSNorm: -1 features make no layer; sizes must be positive");
+  EXPECT_ERROR(ShapeError, nn::BatchNorm::init(0), "BatchNorm: 0 channels make no layer; sizes must be positive");
+  EXPECT_ERROR(ShapeError, nn::GroupNorm::init(1, 0), "GroupNorm: 0 channels make no layer; sizes must be positive");
+  EXPECT_ERROR(ShapeError, nn::GroupNorm::init(4, 6), "GroupNorm: 4 groups do not divide 6 channels; give a divisor");
+  EXPECT_ERROR(ShapeError, nn::Embedding::init(0, 3, Key(1)),
+               "Embedding: 0 words of width 3 make no layer; sizes must be positive");
+  EXPECT_ERROR(ShapeError, nn::GruCell::init(3, 0, Key(1)),
+               "GruCell: 3 inputs and 0 hidden units make no layer; sizes must be positive");
   EXPECT_ERROR(ShapeError, nn::MultiHeadAttention::init(6, 4, Key(1)),
-               "MultiHeadAttention: 4 heads do not divide a width of 6");
+               "MultiHeadAttention: 4 heads do not divide a width of 6; give a divisor");
   const nn::GruCell cell = nn::GruCell::init(3, 2, Key(1));
   EXPECT_ERROR(ShapeError, cell(ones({3}), ones({3})), "GruCell: the state is f32[3]; its last axis must be 2");
   const nn::MultiHeadAttention attention = nn::MultiHeadAttention::init(6, 2, Key(1));
   EXPECT_ERROR(ShapeError, attention(ones({6})), "MultiHeadAttention: two axes are needed, [T,E]: f32[6] and f32[6]");
   nn::MultiHeadAttention none = attention;
   none.heads = 0;
-  EXPECT_ERROR(ShapeError, none(ones({3, 6})), "MultiHeadAttention: 0 heads do not divide a width of 6");
+  EXPECT_ERROR(ShapeError, none(ones({3, 6})),
+               "MultiHeadAttention: 0 heads do not divide a width of 6; give a divisor");
   none.heads = 4;
-  EXPECT_ERROR(ShapeError, none(ones({3, 6})), "MultiHeadAttention: 4 heads do not divide a width of 6");
+  EXPECT_ERROR(ShapeError, none(ones({3, 6})),
+               "MultiHeadAttention: 4 heads do not divide a width of 6; give a divisor");
   EXPECT_ERROR(ShapeError, attention(ones({1, 1, 1, 1, 3, 6})),
                "MultiHeadAttention: too many axes: f32[1,1,1,1,3,6] and f32[1,1,1,1,3,6]; at most 5, the heads are one "
                "more");

@@ -255,7 +255,7 @@ TEST(Optim, Schedules) {
   EXPECT_EQ(optim::step_decay(10, 2, 0.5f, 10), 1.f);
   EXPECT_EQ(optim::step_decay(29, 2, 0.5f, 10), 0.5f);
   EXPECT_ERROR(Error, optim::constant(-1, 1), "constant: a step is negative: -1; steps count from 0");
-  EXPECT_ERROR(Error, optim::warmup(0, 1, -2), "warmup: a length is below 0: -2");
+  EXPECT_ERROR(Error, optim::warmup(0, 1, -2), "warmup: a length is below 0: -2; give a larger one");
   EXPECT_ERROR(Error, optim::warmup_cosine(0, 1, 5, 5),
                "warmup_cosine: the warm-up takes all of the steps: 5 of 5; give more steps");
   EXPECT_EQ(optim::warmup(0, 1, INT64_MAX), 0x1p-63f);
@@ -263,10 +263,11 @@ TEST(Optim, Schedules) {
   EXPECT_EQ(optim::exponential_decay(3, 1, 0), 0.f);
   EXPECT_ERROR(Error, optim::exponential_decay(1, 1, -0.5f, 2),
                "exponential_decay: a factor must not be negative: -0.5");
-  EXPECT_ERROR(Error, optim::exponential_decay(0, 1, 0.5f, 0), "exponential_decay: a length is below 1: 0");
+  EXPECT_ERROR(Error, optim::exponential_decay(0, 1, 0.5f, 0),
+               "exponential_decay: a length is below 1: 0; give a larger one");
   EXPECT_ERROR(Error, optim::step_decay(1, 1, -0.5f, 2), "step_decay: a factor must not be negative: -0.5");
   EXPECT_ERROR(Error, optim::step_decay(1, 1, std::nanf(""), 2), "step_decay: a factor must not be negative: nan");
-  EXPECT_ERROR(Error, optim::step_decay(0, 1, 0.5f, 0), "step_decay: a length is below 1: 0");
+  EXPECT_ERROR(Error, optim::step_decay(0, 1, 0.5f, 0), "step_decay: a length is below 1: 0; give a larger one");
 }
 
 // A rate that changes at every step is no reason for another plan.

@@ -82,18 +82,20 @@ TEST(Tensor, Access) {
   EXPECT_ERROR(ShapeError, x.transpose().data(), "data: the elements are not contiguous: f32[2,2]; use .contiguous()");
   EXPECT_ERROR(Error, Tensor().item(), "item: the Tensor is empty; give it a value first");
   EXPECT_ERROR(IndexError, x[2], "row: there is no row 2: f32[2,2]; rows go from -2 to 1");
-  EXPECT_ERROR(ShapeError, Tensor(1.f)[0], "row: a scalar has no rows: f32[]");
+  EXPECT_ERROR(ShapeError, Tensor(1.f)[0], "row: a scalar has no rows: f32[]; read it with item()");
   EXPECT_ERROR(Error, Tensor()[0], "row: the Tensor is empty; give it a value first");
   EXPECT_ERROR(ShapeError, x.shape(2), "shape: there is no axis 2: f32[2,2]; axes go from -2 to 1");
-  EXPECT_ERROR(ShapeError, from_vector(std::vector<float>{1, 2}, {3}), "from_span: 2 elements do not fill f32[3]");
-  EXPECT_ERROR(ShapeError, tensor({{1.0, 2.0}, {3.0}}), "tensor: rows differ in length: 2 and 1");
-  EXPECT_ERROR(ShapeError, tensor({{1, 2}, {3}}), "tensor: rows differ in length: 2 and 1");
+  EXPECT_ERROR(ShapeError, from_vector(std::vector<float>{1, 2}, {3}),
+               "from_span: 2 elements do not fill f32[3]; give as many");
+  EXPECT_ERROR(ShapeError, tensor({{1.0, 2.0}, {3.0}}),
+               "tensor: rows differ in length: 2 and 1; give rows of one length");
+  EXPECT_ERROR(ShapeError, tensor({{1, 2}, {3}}), "tensor: rows differ in length: 2 and 1; give rows of one length");
   EXPECT_ERROR(ShapeError, (Shape{1, 2, 3, 4, 5, 6, 7}), "shape: 7 axes are too many: a tensor has at most 6");
-  EXPECT_ERROR(ShapeError, zeros({2, -1}), "shape: an extent is negative: [2,-1]");
+  EXPECT_ERROR(ShapeError, zeros({2, -1}), "shape: an extent is negative: [2,-1]; extents are 0 or more");
   EXPECT_ERROR(ShapeError, zeros({int64_t{1} << 40, int64_t{1} << 40}),
-               "shape: f32[1099511627776,1099511627776] has more bytes than 63 bits can count");
+               "shape: f32[1099511627776,1099511627776] has more bytes than 63 bits can count; give smaller extents");
   EXPECT_ERROR(OutOfMemory, zeros({int64_t{1} << 50}),
-               "allocate: 4503599627370496 bytes are more than any machine has");
+               "allocate: 4503599627370496 bytes are more than any machine has; give smaller extents");
   // Members of an empty tensor know no line, but say what is wrong.
   try {
     Tensor().shape();

@@ -10,7 +10,7 @@ template <class T>
 Tensor from_span(std::span<const T> elements, const Shape& shape, std::source_location line) {
   LineScope scope(line);
   int64_t n = checked_numel(shape, dtype_of<T>);
-  check<ShapeError>(n == static_cast<int64_t>(elements.size()), "from_span: {} elements do not fill {}{}",
+  check<ShapeError>(n == static_cast<int64_t>(elements.size()), "from_span: {} elements do not fill {}{}; give as many",
                     elements.size(), dtype_of<T>, shape);
   Block* b = block::make(dtype_of<T>, shape, true);
   if (n > 0) std::memcpy(b->data, elements.data(), b->data_bytes());
@@ -49,7 +49,8 @@ Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, std::source_
   LineScope scope(line);
   const size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
   for (const auto& row : rows)
-    check<ShapeError>(row.size() == columns, "tensor: rows differ in length: {} and {}", columns, row.size());
+    check<ShapeError>(row.size() == columns, "tensor: rows differ in length: {} and {}; give rows of one length",
+                      columns, row.size());
   return from_rows<T>(rows.begin(), rows.size(), {static_cast<int64_t>(rows.size()), static_cast<int64_t>(columns)});
 }
 #define DUET_FOR_LITERAL(T)                         \

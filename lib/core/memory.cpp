@@ -223,7 +223,8 @@ void set_cache_limit(size_t bytes) {
 namespace memory {
 
 void* allocate(size_t bytes) {
-  check<OutOfMemory>(bytes <= (size_t{1} << 46), "allocate: {} bytes are more than any machine has", bytes);
+  check<OutOfMemory>(bytes <= (size_t{1} << 46),
+                     "allocate: {} bytes are more than any machine has; give smaller extents", bytes);
   const SizeClass size = size_class(bytes);
   Cache* c = cache != nullptr ? cache : begin_thread();
   if (c == nullptr) [[unlikely]] {

@@ -19,12 +19,12 @@ int64_t checked_numel(const Shape& shape, DType dtype) {
   int64_t n = 1, bytes = 0;
   bool overflow = false, empty = false;
   for (int64_t d : shape) {
-    check<ShapeError>(d >= 0, "shape: an extent is negative: {}", shape);
+    check<ShapeError>(d >= 0, "shape: an extent is negative: {}; extents are 0 or more", shape);
     empty |= d == 0;
     overflow |= __builtin_mul_overflow(n, d == 0 ? 1 : d, &n);
   }
   overflow |= __builtin_mul_overflow(n, static_cast<int64_t>(size_bytes(dtype)), &bytes);
-  check<ShapeError>(!overflow, "shape: {}{} has more bytes than 63 bits can count", dtype, shape);
+  check<ShapeError>(!overflow, "shape: {}{} has more bytes than 63 bits can count; give smaller extents", dtype, shape);
   return empty ? 0 : n;
 }
 

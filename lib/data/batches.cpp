@@ -108,7 +108,8 @@ Batches::Iterator::value_type Batches::Iterator::operator*() const {
 
 Batches Batches::from(int64_t i, std::source_location line) const {
   LineScope scope(line);
-  check<IndexError>(i >= 0 && i <= size(), "batches: cannot go on at batch {}: there are {}", i, size());
+  check<IndexError>(i >= 0 && i <= size(), "batches: cannot go on at batch {}: there are {}; give 0 to {}", i, size(),
+                    size());
   Batches rest = *this;
   rest.first_ = i;
   return rest;
@@ -118,11 +119,14 @@ Batches::Batches(const Tensor& x, const Tensor& y, int64_t batch, const Key* key
                  std::source_location line)
     : batch_(batch), prefetch_(options.prefetch), drop_last_(options.drop_last) {
   LineScope scope(line);
-  check<Error>(x.defined() && y.defined(), "batches: a tensor is empty: default-constructed or moved from");
+  check<Error>(x.defined() && y.defined(),
+               "batches: a tensor is empty: default-constructed or moved from; give it a value first");
   check<ShapeError>(x.rank() >= 1 && y.rank() >= 1 && x.shape()[0] == y.shape()[0],
-                    "batches: x and y differ in their number of rows: {}, {}", x.spec(), y.spec());
+                    "batches: x and y differ in their number of rows: {}, {}; give each row a label", x.spec(),
+                    y.spec());
   check<ShapeError>(batch >= 1, "batches: a batch has at least one row: {}", batch);
-  check<Error>(prefetch_ >= 0, "batches: prefetch is a number of batches, not negative: {}", prefetch_);
+  check<Error>(prefetch_ >= 0, "batches: prefetch is a number of batches, not negative: {}; give 0 for none",
+               prefetch_);
   x_ = x.contiguous();
   y_ = y.contiguous();
   materialize(x_, "batches");
@@ -138,7 +142,7 @@ int64_t Batches::size() const { return drop_last_ ? rows_ / batch_ : rows_ / bat
 
 std::pair<Tensor, Tensor> Batches::at(int64_t i, std::source_location line) const {
   LineScope scope(line);
-  check<IndexError>(i >= 0 && i < size(), "batches: no batch {}: there are {}", i, size());
+  check<IndexError>(i >= 0 && i < size(), "batches: no batch {}: there are {}; they count from 0", i, size());
   return copy_rows(i);
 }
 

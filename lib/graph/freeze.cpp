@@ -91,8 +91,9 @@ double perturbed(double v, int position) {
   return std::isfinite(v) && v != 0 ? v * factor : factor;
 }
 
-Tensor separate(const Tensor& t) {
+Tensor separate(const Tensor& t, const Line& line) {
   if (!t.defined()) return t;
+  LineScope scope(line);
   materialize(t, "freeze");
   Block& b = t.block();
   return Tensor::adopt(block::view(&b, b.shape, b.strides, b.data), fresh_ids(1));

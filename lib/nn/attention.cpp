@@ -32,7 +32,7 @@ MultiHeadAttention MultiHeadAttention::init(int64_t width, int64_t heads, const 
                                             std::source_location line) {
   LineScope scope(line);
   check<ShapeError>(width > 0 && heads > 0 && width % heads == 0,
-                    "MultiHeadAttention: {} heads do not divide a width of {}", heads, width);
+                    "MultiHeadAttention: {} heads do not divide a width of {}; give a divisor", heads, width);
   const double e = static_cast<double>(width), in = std::sqrt(6 / (4 * e)), out = 1 / std::sqrt(e);
   const auto keys = split<4>(key);
   auto projection = [&](size_t i, double bound) {
@@ -56,8 +56,8 @@ Tensor MultiHeadAttention::attend(const Operand& x, const Operand& memory, const
                     m.spec(), kMaxRank - 1);
   for (const Linear* l : {&query, &key, &value}) {
     const int64_t width = checked_tensor("MultiHeadAttention", l->weight, "weight").shape(-1);
-    check<ShapeError>(heads > 0 && width % heads == 0, "MultiHeadAttention: {} heads do not divide a width of {}",
-                      heads, width);
+    check<ShapeError>(heads > 0 && width % heads == 0,
+                      "MultiHeadAttention: {} heads do not divide a width of {}; give a divisor", heads, width);
   }
   const Tensor y = attention(into_heads(query(t), heads), into_heads(key(m), heads), into_heads(value(m), heads),
                              {.causal = causal, .mask = mask, .scale = {}});

@@ -12,9 +12,11 @@ Conv2d Conv2d::init(int64_t in, int64_t out, Size2 kernel, const Key& key, const
                     std::source_location line) {
   LineScope scope(line);
   check<ShapeError>(in > 0 && out > 0 && kernel.h > 0 && kernel.w > 0,
-                    "Conv2d: {} channels in, {} out, a kernel of {}x{} make no layer", in, out, kernel.h, kernel.w);
+                    "Conv2d: {} channels in, {} out, a kernel of {}x{} make no layer; sizes must be positive", in, out,
+                    kernel.h, kernel.w);
   check<ShapeError>(options.groups > 0 && in % options.groups == 0 && out % options.groups == 0,
-                    "Conv2d: {} groups do not divide {} channels in and {} out", options.groups, in, out);
+                    "Conv2d: {} groups do not divide {} channels in and {} out; give a divisor of both", options.groups,
+                    in, out);
   const int64_t each = in / options.groups;
   const double bound = 1 / std::sqrt(static_cast<double>(each * kernel.h * kernel.w));
   const auto [k1, k2] = split<2>(key);

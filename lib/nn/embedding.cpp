@@ -6,7 +6,8 @@ namespace duet::nn {
 
 Embedding Embedding::init(int64_t words, int64_t width, const Key& key, std::source_location line) {
   LineScope scope(line);
-  check<ShapeError>(words > 0 && width > 0, "Embedding: {} words of width {} make no layer", words, width);
+  check<ShapeError>(words > 0 && width > 0, "Embedding: {} words of width {} make no layer; sizes must be positive",
+                    words, width);
   return {normal(key, {words, width})};
 }
 

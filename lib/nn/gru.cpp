@@ -11,7 +11,8 @@ namespace duet::nn {
 
 GruCell GruCell::init(int64_t in, int64_t hidden, const Key& key, std::source_location line) {
   LineScope scope(line);
-  check<ShapeError>(in > 0 && hidden > 0, "GruCell: {} inputs and {} hidden units make no layer", in, hidden);
+  check<ShapeError>(in > 0 && hidden > 0,
+                    "GruCell: {} inputs and {} hidden units make no layer; sizes must be positive", in, hidden);
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
   const auto keys = split<4>(key);
   return {{uniform(keys[0], {in, 3 * hidden}, -bound, bound), uniform(keys[1], {3 * hidden}, -bound, bound)},

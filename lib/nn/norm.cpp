@@ -22,7 +22,7 @@ void detail::check_count(size_t values, size_t places) {
 namespace {
 
 void check_size(const char* layer, const char* what, int64_t n) {
-  check<ShapeError>(n > 0, "{}: {} {} make no layer", layer, n, what);
+  check<ShapeError>(n > 0, "{}: {} {} make no layer; sizes must be positive", layer, n, what);
 }
 
 double eps_of(float eps) { return static_cast<double>(eps); }
@@ -51,8 +51,8 @@ Tensor RMSNorm::operator()(const Operand& x) const { return rms_norm(x, weight, 
 GroupNorm GroupNorm::init(int64_t groups, int64_t channels, std::source_location line) {
   LineScope scope(line);
   check_size("GroupNorm", "channels", channels);
-  check<ShapeError>(groups > 0 && channels % groups == 0, "GroupNorm: {} groups do not divide {} channels", groups,
-                    channels);
+  check<ShapeError>(groups > 0 && channels % groups == 0,
+                    "GroupNorm: {} groups do not divide {} channels; give a divisor", groups, channels);
   return {ones({channels}), zeros({channels}), groups};
 }
 Tensor GroupNorm::operator()(const Operand& x) const { return group_norm(x, groups, weight, bias, eps_of(eps)); }

@@ -21,8 +21,9 @@ Tensor attention(const Operand& query, const Operand& key, const Operand& value,
   check<ShapeError>(q.rank() >= 2 && k.rank() >= 2 && v.rank() >= 2, "attention: two axes are needed, [T,D]: {}",
                     all());
   const int64_t width = q.shape()[q.rank() - 1], count = k.shape()[k.rank() - 2], rows = q.shape()[q.rank() - 2];
-  check<ShapeError>(k.shape()[k.rank() - 1] == width, "attention: queries and keys differ in width: {} ({} vs {})",
-                    all(), width, k.shape()[k.rank() - 1]);
+  check<ShapeError>(k.shape()[k.rank() - 1] == width,
+                    "attention: queries and keys differ in width: {} ({} vs {}); both must be [.., D]", all(), width,
+                    k.shape()[k.rank() - 1]);
   check<ShapeError>(v.shape()[v.rank() - 2] == count, "attention: there must be a value for each key: {} ({} vs {})",
                     all(), v.shape()[v.rank() - 2], count);
   if (mask.defined())

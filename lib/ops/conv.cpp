@@ -38,8 +38,8 @@ WindowAttrs pool_attrs(std::string_view op, const Tensor& x, Size2 kernel, const
   const WindowAttrs attrs = checked_windows(
       op, x, kernel, {o.stride.h == 0 ? kernel.h : o.stride.h, o.stride.w == 0 ? kernel.w : o.stride.w}, o.padding, 1);
   check<ShapeError>(2 * o.padding.h <= kernel.h && 2 * o.padding.w <= kernel.w,
-                    "{}: a padding of {}x{} is more than half a kernel of {}x{}", op, o.padding.h, o.padding.w,
-                    kernel.h, kernel.w);
+                    "{}: a padding of {}x{} is more than half a kernel of {}x{}; give less", op, o.padding.h,
+                    o.padding.w, kernel.h, kernel.w);
   return attrs;
 }
 
@@ -60,10 +60,12 @@ Tensor conv2d(const Operand& x, const Operand& weight, const Conv2dOptions& opti
   check<ShapeError>(w.rank() == 4, "conv2d: the weight is {}; it must be [O,C/groups,kh,kw]", w.spec());
   const Shape& k = w.shape();
   check<ShapeError>(groups > 0 && channels % groups == 0 && k[0] % groups == 0,
-                    "conv2d: {} groups do not divide {} channels in and {} out: {}, weight {}", groups, channels, k[0],
-                    t.spec(), w.spec());
-  check<ShapeError>(k[1] * groups == channels, "conv2d: channels differ: {}, weight {} ({} vs {} in {} groups of {})",
-                    t.spec(), w.spec(), channels, k[1] * groups, groups, k[1]);
+                    "conv2d: {} groups do not divide {} channels in and {} out: {}, weight {}; give a divisor of both",
+                    groups, channels, k[0], t.spec(), w.spec());
+  check<ShapeError>(
+      k[1] * groups == channels,
+      "conv2d: channels differ: {}, weight {} ({} vs {} in {} groups of {}); weight must be [O,C/groups,kh,kw]",
+      t.spec(), w.spec(), channels, k[1] * groups, groups, k[1]);
   check<DTypeError>(w.dtype() == t.dtype(), "conv2d: images and weight differ in type: {}, weight {}; use .to({})",
                     t.spec(), w.spec(), t.dtype());
   const Tensor columns =
@@ -81,8 +83,8 @@ Tensor max_pool2d(const Operand& x, Size2 kernel, const PoolOptions& options) {
   LineScope scope(x.line());
   const Tensor& t = images("max_pool2d", x);
   const WindowAttrs attrs = pool_attrs("max_pool2d", t, kernel, options);
-  check<ShapeError>(t.shape()[2] > 0 && t.shape()[3] > 0, "max_pool2d: there is no maximum of no elements: {}",
-                    t.spec());
+  check<ShapeError>(t.shape()[2] > 0 && t.shape()[3] > 0,
+                    "max_pool2d: there is no maximum of no elements: {}; give at least one", t.spec());
   const Tensor at = call_op<MaxPoolIndex>(attrs, stop_gradient(t));
   return gather(reshape(t, {t.numel()}), at);
 }

@@ -44,7 +44,7 @@ void Full::run(const KernelCall& call) {
 }
 
 void Arange::infer(const Args&, Attrs attrs, Spec* out) {
-  check<ShapeError>(attrs[1] >= 0, "arange: the number of elements is negative: {}", attrs[1]);
+  check<ShapeError>(attrs[1] >= 0, "arange: the number of elements is negative: {}; give 0 or more", attrs[1]);
   check<DTypeError>(static_cast<DType>(attrs[0]) != DType::boolean, "arange: there is no range of bool; use i32");
   out[0] = {static_cast<DType>(attrs[0]), Shape{attrs[1]}};
   checked_numel(out[0].shape, out[0].dtype);
@@ -86,7 +86,8 @@ Tensor arange(double start, double stop, double step, DType dtype, std::source_l
                     "arange: {} to {} by {} is no range; give finite numbers and a step that is not 0", start, stop,
                     step);
   double count = std::ceil((stop - start) / step);
-  check<ShapeError>(count < 0x1p53, "arange: {} to {} by {} has too many elements", start, stop, step);
+  check<ShapeError>(count < 0x1p53, "arange: {} to {} by {} has too many elements; give a larger step", start, stop,
+                    step);
   int64_t attrs[] = {static_cast<int64_t>(dtype), count > 0 ? static_cast<int64_t>(count) : 0};
   return dispatch(op<Arange>(), {Operand::constant(start), Operand::constant(step)}, attrs);
 }

@@ -24,8 +24,9 @@ struct ImageWindows {
                       "are above 0",
                       op, kernel, stride, padding, dilation);
     const int64_t reach = dilation * (kernel - 1) + 1, room = extent + 2 * padding - reach;
-    check<ShapeError>(room >= 0, "{}: a window of {} does not fit {} with padding {}: {}", op, reach, extent, padding,
-                      x);
+    check<ShapeError>(room >= 0,
+                      "{}: a window of {} does not fit {} with padding {}: {}; give a smaller kernel or more padding",
+                      op, reach, extent, padding, x);
     count = room / stride + 1;
   }
   /// Where window o has its place k; outside of [0, extent) in the padding.

@@ -159,8 +159,9 @@ void ScatterAdd::vjp(VjpContext& c) {
 
 void OneHot::infer(const Args& in, Attrs attrs, Spec* out) {
   check_index_dtype("one_hot", in, 0);
-  check<ShapeError>(in[0].shape->rank() < kMaxRank, "one_hot: {} has too many axes already", in.text(0));
-  check<ShapeError>(attrs[1] >= 0, "one_hot: the number of classes is negative: {}", attrs[1]);
+  check<ShapeError>(in[0].shape->rank() < kMaxRank, "one_hot: {} has too many axes already; give at most 5",
+                    in.text(0));
+  check<ShapeError>(attrs[1] >= 0, "one_hot: the number of classes is negative: {}; give 0 or more", attrs[1]);
   Shape y = *in[0].shape;
   y.push_back(attrs[1]);
   checked_numel(y, static_cast<DType>(attrs[0]));

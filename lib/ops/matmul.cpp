@@ -37,7 +37,7 @@ void Matmul::infer(const Args& in, Attrs, Spec* out) {
     fail<ShapeError>("matmul: inner axes differ: {} ({} vs {}){}", both(), k, k2,
                      k == b[b.rank() - 1]    ? "; did you mean transpose(b)?"
                      : a[a.rank() - 2] == k2 ? "; did you mean transpose(a)?"
-                                             : "");
+                                             : "; they must be equal");
   Shape batch;
   if (!broadcast_shapes(Shape(a.begin(), a.rank() - 2), Shape(b.begin(), b.rank() - 2), batch))
     fail<ShapeError>("matmul: leading axes do not broadcast: {}; they must be equal or 1", both());

@@ -16,7 +16,7 @@ Tensor Tensor::slice(int axis, int64_t start, int64_t stop, int64_t step, std::s
 Tensor Tensor::row(int64_t i, std::source_location line) const {
   LineScope scope(line);
   check<Error>(defined(), "row: the Tensor is empty; give it a value first");
-  check<ShapeError>(rank() > 0, "row: a scalar has no rows: {}", spec());
+  check<ShapeError>(rank() > 0, "row: a scalar has no rows: {}; read it with item()", spec());
   int64_t n = shape()[0];
   check<IndexError>(i >= -n && i < n, "row: there is no row {}: {}; rows go from {} to {}", i, spec(), -n, n - 1);
   if (i < 0) i += n;

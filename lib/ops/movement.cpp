@@ -32,14 +32,17 @@ void Reshape::infer(const Args& in, Attrs attrs, Spec* out) {
   int64_t known = 1;  // 0 where it does not fit
   int unknown = -1;
   for (int i = 0; i < wanted.rank(); ++i) {
-    if (wanted[i] == -1 && unknown < 0)
+    check<ShapeError>(wanted[i] >= -1 && (wanted[i] >= 0 || unknown < 0),
+                      "reshape: {} has {}: {}; one extent may be -1, the others are 0 or more", shape_of(attrs),
+                      wanted[i] < -1 ? "a negative extent" : "two unknown extents", in.text(0));
+    if (wanted[i] == -1)
       unknown = i;
     else if (__builtin_mul_overflow(known, wanted[i], &known))
       known = 0;
   }
   const int64_t n = in[0].shape->numel();
   if (unknown >= 0) wanted[unknown] = known > 0 && n % known == 0 ? n / known : 0;
-  check<ShapeError>(checked_numel(wanted, in[0].dtype) == n && (unknown < 0 || known > 0),
+  check<ShapeError>((unknown < 0 || known > 0) && checked_numel(wanted, in[0].dtype) == n,
                     "reshape: {} elements do not fill {}: {}; give extents whose product is {}", n, shape_of(attrs),
                     in.text(0), n);
   out[0] = {in[0].dtype, wanted};
@@ -205,7 +208,8 @@ Tensor slice_axis(const Operand& x, int axis, int64_t start, int64_t stop, int64
   LineScope scope(x.line());
   const Tensor& t = checked_tensor("slice", x);
   axis = checked_axis("slice", axis, t);
-  check<ShapeError>(step > 0, "slice: the step {} is not positive: {}", step, t.spec());
+  check<ShapeError>(step > 0, "slice: the step {} is not positive: {}; give 1 or more, flip turns round", step,
+                    t.spec());
   int64_t extent = t.shape()[axis];
   auto clamp = [&](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + extent : i, 0, extent); };
   start = clamp(start);

@@ -18,6 +18,8 @@ const Tensor& with_channels(std::string_view op, const Operand& x) {
 /// One number a channel, as it stands beside x: f32[C,1,…].
 Tensor by_channel(std::string_view op, std::string_view what, const Operand& p, const Tensor& x) {
   const Tensor& t = floating(op, p, what);
+  check<DTypeError>(t.dtype() == x.dtype(), "{}: {} is {} for {}; use .to({})", op, what, t.spec(), x.spec(),
+                    x.dtype());
   check<ShapeError>(t.shape() == Shape{x.shape()[1]}, "{}: {} is {} for {}; it must have one number a channel: [{}]",
                     op, what, t.spec(), x.spec(), x.shape()[1]);
   Shape s{x.shape()[1]};
@@ -29,6 +31,8 @@ Tensor by_channel(std::string_view op, std::string_view what, const Operand& p, 
 const Operand& by_feature(std::string_view op, std::string_view what, const Operand& p, const Tensor& x) {
   if (!p.is_tensor()) return p;
   const Tensor& t = floating(op, p, what);
+  check<DTypeError>(t.dtype() == x.dtype(), "{}: {} is {} for {}; use .to({})", op, what, t.spec(), x.spec(),
+                    x.dtype());
   const int64_t features = x.shape()[x.rank() - 1];
   check<ShapeError>(t.shape() == Shape{features}, "{}: {} is {} for {}; it must have one number a feature: [{}]", op,
                     what, t.spec(), x.spec(), features);
@@ -63,7 +67,8 @@ Tensor log_softmax(const Operand& x, int axis) {
 Tensor layer_norm(const Operand& x, const Operand& gamma, const Operand& beta, double eps) {
   LineScope scope(x.line());
   const Tensor& t = floating("layer_norm", x);
-  check<ShapeError>(t.rank() > 0, "layer_norm: a scalar has no axis to normalise: {}", t.spec());
+  check<ShapeError>(t.rank() > 0, "layer_norm: a scalar has no axis to normalise: {}; give at least one axis",
+                    t.spec());
   const Operand &g = by_feature("layer_norm", "gamma", gamma, t), &b = by_feature("layer_norm", "beta", beta, t);
   return add(mul(standardised(t, eps), g), b);
 }
@@ -71,7 +76,7 @@ Tensor layer_norm(const Operand& x, const Operand& gamma, const Operand& beta, d
 Tensor rms_norm(const Operand& x, const Operand& gamma, double eps) {
   LineScope scope(x.line());
   const Tensor& t = floating("rms_norm", x);
-  check<ShapeError>(t.rank() > 0, "rms_norm: a scalar has no axis to normalise: {}", t.spec());
+  check<ShapeError>(t.rank() > 0, "rms_norm: a scalar has no axis to normalise: {}; give at least one axis", t.spec());
   const Operand& g = by_feature("rms_norm", "gamma", gamma, t);
   return mul(t * rsqrt(mean(square(t), {-1, true}) + eps), g);
 }

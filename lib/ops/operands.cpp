@@ -1,10 +1,21 @@
 #include "ops/operands.h"
 
+#include "duet/batch.h"
+#include "duet/core/line.h"
+#include "duet/graph/trace.h"
+
 namespace duet {
+
+void check_alive(std::string_view op, const Tensor& t) {
+  const Block& b = t.block();
+  if (b.trace != nullptr && b.trace != thread_state.trace && !batch::is_active(b)) [[unlikely]]
+    graph::reject_foreign(op, b);
+}
 
 const Tensor& checked_tensor(std::string_view op, const Operand& x, std::string_view what) {
   check<ShapeError>(x.is_tensor(), "{}: the {} is a number; give a tensor", op, what);
   check<Error>(x.tensor().defined(), "{}: the {} is an empty Tensor; give it a value first", op, what);
+  check_alive(op, x.tensor());
   return x.tensor();
 }
 

@@ -5,7 +5,10 @@
 
 namespace duet {
 
-/// The operand of a function that needs a tensor: neither a number nor empty.
+/// TraceError for a value of another recording, or of a recording or vmap that is over.
+void check_alive(std::string_view op, const Tensor& t);
+
+/// The operand of a function that needs a tensor: neither a number nor empty, nor of a recording or vmap that is over.
 const Tensor& checked_tensor(std::string_view op, const Operand& x, std::string_view what = "operand");
 
 /// The same of f32 or f64.

@@ -27,7 +27,8 @@ void Pad::infer(const Args& in, Attrs attrs, Spec* out) {
     check<ShapeError>(before >= 0 && after >= 0, "pad: the pads {{{}, {}}} of axis {} are negative: {}; cut with slice",
                       before, after, a, in.text(0));
     check<ShapeError>(!__builtin_add_overflow(y[a], before, &y[a]) && !__builtin_add_overflow(y[a], after, &y[a]),
-                      "pad: the pads {{{}, {}}} of axis {} are too large: {}", before, after, a, in.text(0));
+                      "pad: the pads {{{}, {}}} of axis {} are too large: {}; give smaller ones", before, after, a,
+                      in.text(0));
   }
   checked_numel(y, in[0].dtype);
   out[0] = {in[0].dtype, y};
@@ -155,8 +156,9 @@ void Update::infer(const Args& in, Attrs attrs, Spec* out) {
   Shape wanted = x;
   if (value.rank() == x.rank()) wanted[axis] = value[axis];
   check<ShapeError>(value == wanted && value[axis] <= x[axis] - attrs[1],
-                    "update: the value does not fit: {} into {} from {} on along axis {}", in.text(1), in.text(0),
-                    attrs[1], axis);
+                    "update: the value does not fit: {} into {} from {} on along axis {}; it must end within the axis "
+                    "and be like the tensor beside it",
+                    in.text(1), in.text(0), attrs[1], axis);
   out[0] = in.spec(0);
 }
 

@@ -107,13 +107,13 @@ Tensor repeat(const Operand& x, const Shape& counts) {
     const int c = a - (rank - counts.rank()), e = a - (rank - t.rank());
     times.push_back(c >= 0 ? counts[c] : 1);
     extents.push_back(e >= 0 ? t.shape()[e] : 1);
-    check<ShapeError>(times[a] >= 0, "repeat: a count is negative: {} of {}", counts, t.spec());
+    check<ShapeError>(times[a] >= 0, "repeat: a count is negative: {} of {}; give 0 or more", counts, t.spec());
   }
   // What would not fit is reported here, before parts of it are made.
   Shape all = extents;
   for (int a = 0; a < rank; ++a)
-    check<ShapeError>(!__builtin_mul_overflow(all[a], times[a], &all[a]), "repeat: too many elements: {} of {}", counts,
-                      t.spec());
+    check<ShapeError>(!__builtin_mul_overflow(all[a], times[a], &all[a]),
+                      "repeat: too many elements: {} of {}; give smaller counts", counts, t.spec());
   checked_numel(all, t.dtype());
   Tensor y = t.shape() == extents ? t : reshape(t, extents);
   // Whole axes are repeated one by one, the last first: each copies the few elements there are by then.

@@ -162,13 +162,14 @@ void infer_total(const Args& in, Attrs attrs, Spec* out) {
 
 void infer_extremum(std::string_view op, std::string_view what, const Args& in, Attrs attrs, Spec* out) {
   const auto axes = static_cast<unsigned>(attrs[0]);
-  check<ShapeError>(count_along(*in[0].shape, axes) > 0, "{}: there is no {} of no elements: {}", op, what, in.text(0));
+  check<ShapeError>(count_along(*in[0].shape, axes) > 0,
+                    "{}: there is no {} of no elements: {}; reduce over at least one", op, what, in.text(0));
   out[0] = {in[0].dtype, reduced_shape(*in[0].shape, axes, attrs[1] != 0)};
 }
 
 void infer_place(std::string_view op, std::string_view what, const Args& in, Attrs attrs, Spec* out) {
-  check<ShapeError>((*in[0].shape)[static_cast<int>(attrs[0])] > 0, "{}: there is no {} of no elements: {}", op, what,
-                    in.text(0));
+  check<ShapeError>((*in[0].shape)[static_cast<int>(attrs[0])] > 0,
+                    "{}: there is no {} of no elements: {}; reduce over at least one", op, what, in.text(0));
   out[0] = {DType::i64, reduced_shape(*in[0].shape, 1u << attrs[0], attrs[1] != 0)};
 }
 
@@ -299,8 +300,12 @@ Tensor mean(const Operand& x, const ReduceOver& over) {
 }
 
 Tensor sum_to(const Operand& x, const Shape& shape) {
+  LineScope scope(x.line());
   const Tensor& t = checked_tensor("sum_to", x);
   if (t.shape() == shape) return t;
+  Shape broadcast;
+  check<ShapeError>(broadcast_shapes(t.shape(), shape, broadcast) && broadcast == t.shape(),
+                    "sum_to: {} is not what {} broadcasts to; give a shape whose axes are equal or 1", t.spec(), shape);
   int lead = t.rank() - shape.rank();
   unsigned axes = 0;
   for (int a = 0; a < t.rank(); ++a)

@@ -127,7 +127,8 @@ Sorted sorted(std::string_view name, const Operand& x, int axis, bool descending
 }  // namespace
 
 void Sort::infer(const Args& in, Attrs, Spec* out) {
-  check<ShapeError>(in[0].shape->rank() > 0, "sort: a scalar has no axis to sort: {}", in.text(0));
+  check<ShapeError>(in[0].shape->rank() > 0, "sort: a scalar has no axis to sort: {}; give at least one axis",
+                    in.text(0));
   out[0] = in.spec(0);
   out[1] = {DType::i64, *in[0].shape};
   checked_numel(out[1].shape, out[1].dtype);
@@ -137,8 +138,8 @@ void Sort::vjp(VjpContext& c) { put_back(c); }
 
 void TopK::infer(const Args& in, Attrs attrs, Spec* out) {
   const int64_t k = attrs[0], n = in[0].shape->rank() > 0 ? last_extent(*in[0].shape) : 0;
-  check<ShapeError>(in[0].shape->rank() > 0 && k >= 0 && k <= n, "topk: the last axis has no {} elements: {}", k,
-                    in.text(0));
+  check<ShapeError>(in[0].shape->rank() > 0 && k >= 0 && k <= n,
+                    "topk: the last axis has no {} elements: {}; give a k from 0 to {}", k, in.text(0), n);
   Shape y = *in[0].shape;
   y[y.rank() - 1] = k;
   out[0] = {in[0].dtype, y};

@@ -13,6 +13,10 @@ namespace {
 
 Operand number(double v) { return Operand::constant(v); }
 
+void check_ddof(std::string_view op, int64_t ddof) {
+  check<Error>(ddof >= 0, "{}: ddof is negative: {}; give 0, or 1 for the unbiased estimate", op, ddof);
+}
+
 // Of a floating tensor.
 Tensor variance(const Tensor& x, unsigned axes, bool keepdims, int64_t ddof) {
   int64_t keep[] = {axes, 1}, attrs[] = {axes, keepdims};
@@ -28,6 +32,7 @@ Tensor var(const Operand& x, const ReduceOver& over, int64_t ddof) {
   LineScope scope(x.line());
   const Tensor& t = checked_tensor("var", x);
   const unsigned axes = axis_mask("var", t, over.axis);
+  check_ddof("var", ddof);
   return variance(is_float(t.dtype()) ? t : cast(t, DType::f32), axes, over.keepdims, ddof);
 }
 
@@ -35,6 +40,7 @@ Tensor stddev(const Operand& x, const ReduceOver& over, int64_t ddof) {
   LineScope scope(x.line());
   const Tensor& t = checked_tensor("stddev", x);
   const unsigned axes = axis_mask("stddev", t, over.axis);
+  check_ddof("stddev", ddof);
   const Tensor v = variance(is_float(t.dtype()) ? t : cast(t, DType::f32), axes, over.keepdims, ddof);
   // The square root's gradient at 0 is infinite; there the root is taken of 1, whose gradient goes nowhere.
   const Tensor positive = gt(v, number(0));

@@ -197,8 +197,8 @@ void Fold::vjp(VjpContext& c) { c.set(0, call_op<Unfold>(c.attrs().first(8), c.d
 
 void MaxPoolIndex::infer(const Args& in, Attrs attrs, Spec* out) {
   const Geometry g = geometry(name, in, attrs);
-  check<ShapeError>(g.h.extent > 0 && g.w.extent > 0, "max_pool_index: there is no maximum of no elements: {}",
-                    in.text(0));
+  check<ShapeError>(g.h.extent > 0 && g.w.extent > 0,
+                    "max_pool_index: there is no maximum of no elements: {}; give at least one", in.text(0));
   check<ShapeError>(
       2 * g.h.padding <= g.h.kernel && 2 * g.w.padding <= g.w.kernel && g.h.dilation == 1 && g.w.dilation == 1,
       "max_pool_index: windows may lie in the padding alone: padding {}x{}, kernel {}x{}", g.h.padding, g.w.padding,

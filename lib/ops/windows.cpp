@@ -25,7 +25,7 @@ struct Along {
 void Windows::infer(const Args& in, Attrs attrs, Spec* out) {
   const Shape& x = *in[0].shape;
   const Along h(attrs, 0), w(attrs, 1);
-  check<ShapeError>(x.rank() >= 2 && x.rank() <= 4, "windows: an image has 2 to 4 axes: {}", in.text(0));
+  check<ShapeError>(x.rank() >= 2 && x.rank() <= 4, "windows: an image has 2 to 4 axes: {}; reshape it", in.text(0));
   check<ShapeError>(h.valid() && w.valid(),
                     "windows: sizes {}x{}, strides {}x{} and dilations {}x{} must all be at least 1: {}", h.size,
                     w.size, h.stride, w.stride, h.dilation, w.dilation, in.text(0));

@@ -4,6 +4,7 @@
 #include "duet/optim/clip.h"
 #include "duet/optim/lion.h"
 #include "duet/optim/sgd.h"
+#include "ops/operands.h"
 
 namespace duet::optim::detail {
 
@@ -21,6 +22,7 @@ void check_trees(const char* who, const std::vector<Tensor*>& parameters, const 
       fail<ShapeError>(
           "{}: the trees differ: parameter {} is {}, its gradient {}, its state {}; init the optimiser from this model",
           who, i + 1, spec(p), spec(g), spec(s));
+    for (const Tensor* t : {&p, &g, &s}) check_alive(who, *t);
   }
 }
 
@@ -30,6 +32,7 @@ void check_rate(const char* who, const std::vector<Tensor*>& parameters, const O
   if (!t.defined() || t.rank() != 0)
     fail<ShapeError>("{}: the learning rate must be a number or one element: {}", who,
                      t.defined() ? to_string(t.spec()) : "empty");
+  check_alive(who, t);
   for (size_t i = 0; i < parameters.size(); ++i)
     check<DTypeError>(t.dtype() == DType::f32 || t.dtype() == parameters[i]->dtype(),
                       "{}: the learning rate is {}, parameter {} is {}; use .to(f32)", who, t.spec(), i + 1,
@@ -211,7 +214,7 @@ Tensor clip(const std::vector<Tensor*>& gradients, const Operand& max_norm) {
     check<ShapeError>(t.defined() && t.rank() == 0, "{}: the largest norm must be a number or one element: {}", who,
                       t.defined() ? to_string(t.spec()) : "empty");
   } else {
-    const bool whole = max_norm.kind() == Operand::Kind::int_number;
+    const bool whole = max_norm.kind() == Operand::Kind::int_number || max_norm.kind() == Operand::Kind::bool_number;
     const double v = whole ? static_cast<double>(max_norm.int_value()) : max_norm.float_value();
     check<Error>(v > 0, "{}: the largest norm must be positive: {}", who, v);
   }

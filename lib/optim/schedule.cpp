@@ -9,7 +9,7 @@ namespace {
 
 void check_schedule(const char* name, int64_t step, int64_t length, int64_t least) {
   check<Error>(step >= 0, "{}: a step is negative: {}; steps count from 0", name, step);
-  check<Error>(length >= least, "{}: a length is below {}: {}", name, least, length);
+  check<Error>(length >= least, "{}: a length is below {}: {}; give a larger one", name, least, length);
 }
 
 void check_factor(const char* name, float factor) {

@@ -210,7 +210,7 @@ void expect_refused(Producer<T>& p, const std::string& text) {
 
 TEST(Dlpack, Refusals) {
   EXPECT_ERROR(Error, static_cast<void>(from_dlpack(static_cast<dlpack::ManagedTensor*>(nullptr))),
-               "from_dlpack: the DLManagedTensor is null");
+               "from_dlpack: the DLManagedTensor is null; give one");
   EXPECT_ERROR(Error, static_cast<void>(to_dlpack(Tensor())), "to_dlpack: the Tensor is empty; give it a value first");
   const auto refused = [](auto change, auto error, const std::string& text) {
     Producer<float> p = six();
@@ -240,32 +240,34 @@ TEST(Dlpack, Refusals) {
   dtype(77, 8, 1, "type 77 of 8 bits");
   refused([](P& p) { p.managed.dl_tensor.ndim = -1; }, ShapeError(""), "-1 axes; a tensor has 0 to 6");
   refused([](P& p) { p.managed.dl_tensor.ndim = 7; }, ShapeError(""), "7 axes; a tensor has 0 to 6");
-  refused([](P& p) { p.managed.dl_tensor.shape = nullptr; }, ShapeError(""), "the extents of 2 axes are missing");
-  refused([](P& p) { p.managed.dl_tensor.data = nullptr; }, Error(""), "the elements are missing: f32[2,3]");
+  refused([](P& p) { p.managed.dl_tensor.shape = nullptr; }, ShapeError(""),
+          "the extents of 2 axes are missing; set shape");
+  refused([](P& p) { p.managed.dl_tensor.data = nullptr; }, Error(""), "the elements are missing: f32[2,3]; set data");
   refused([](P& p) { p.managed.dl_tensor.byte_offset = 2; }, Error(""),
           "the elements do not lie at multiples of 4 bytes: f32[2,3]; copy them first");
   refused(
       [](P& p) { p.managed.dl_tensor.byte_offset = UINT64_MAX - 3; }, ShapeError(""),
       "the strides reach further than 63 bits can count: f32[2,3] with strides [3,1] and 18446744073709551612 bytes "
-      "before the first element");
+      "before the first element; copy them first");
   refused(
       [](P& p) {
         p.strides = {INT64_MAX / 2, 1}, p.managed.dl_tensor.strides = p.strides.data();
       },
       ShapeError(""),
       "the strides reach further than 63 bits can count: f32[2,3] with strides [4611686018427387903,1] and 0 bytes "
-      "before the first element");
+      "before the first element; copy them first");
   refused(
       [](P& p) {
         p.strides = {INT64_MIN, 1}, p.managed.dl_tensor.strides = p.strides.data();
       },
       ShapeError(""),
       "the strides reach further than 63 bits can count: f32[2,3] with strides [-9223372036854775808,1] and 0 bytes "
-      "before the first element");
+      "before the first element; copy them first");
 
   Producer<float> negative({}, {2, -1}), huge({}, {int64_t{1} << 40, int64_t{1} << 40});
-  expect_refused<ShapeError>(negative, "shape: an extent is negative: [2,-1]");
-  expect_refused<ShapeError>(huge, "shape: f32[1099511627776,1099511627776] has more bytes than 63 bits can count");
+  expect_refused<ShapeError>(negative, "shape: an extent is negative: [2,-1]; extents are 0 or more");
+  expect_refused<ShapeError>(
+      huge, "shape: f32[1099511627776,1099511627776] has more bytes than 63 bits can count; give smaller extents");
 }
 
 }  // namespace

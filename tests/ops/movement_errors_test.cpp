@@ -36,11 +36,11 @@ TEST_F(MovementErrorsTest, Rearrange) {
   EXPECT_ERROR(ShapeError, flip(s, 0), "flip: there is no axis 0: f32[]; a scalar has no axes");
   EXPECT_ERROR(ShapeError, roll(a, 1, -3), "roll: there is no axis -3: f32[2,3]; axes go from -2 to 1");
   EXPECT_ERROR(Error, roll(empty, 1, 0), "roll: the operand is an empty Tensor; give it a value first");
-  EXPECT_ERROR(ShapeError, repeat(a, {2, -1}), "repeat: a count is negative: [2,-1] of f32[2,3]");
+  EXPECT_ERROR(ShapeError, repeat(a, {2, -1}), "repeat: a count is negative: [2,-1] of f32[2,3]; give 0 or more");
   EXPECT_ERROR(ShapeError, repeat(a, {int64_t{1} << 62, 2}),
-               "repeat: too many elements: [4611686018427387904,2] of f32[2,3]");
+               "repeat: too many elements: [4611686018427387904,2] of f32[2,3]; give smaller counts");
   EXPECT_ERROR(ShapeError, repeat(a, {int64_t{1} << 59, 2}),
-               "shape: f32[1152921504606846976,6] has more bytes than 63 bits can count");
+               "shape: f32[1152921504606846976,6] has more bytes than 63 bits can count; give smaller extents");
   EXPECT_ERROR(Error, repeat(empty, {2}), "repeat: the operand is an empty Tensor; give it a value first");
 }
 
@@ -49,9 +49,9 @@ TEST_F(MovementErrorsTest, PadsAndTriangles) {
   EXPECT_ERROR(ShapeError, pad(a, {{0, 0}, {-1, 2}}),
                "pad: the pads {-1, 2} of axis 1 are negative: f32[2,3]; cut with slice");
   EXPECT_ERROR(ShapeError, pad(a, {{0, 0}, {0, LLONG_MAX}}),
-               "pad: the pads {0, 9223372036854775807} of axis 1 are too large: f32[2,3]");
+               "pad: the pads {0, 9223372036854775807} of axis 1 are too large: f32[2,3]; give smaller ones");
   EXPECT_ERROR(ShapeError, pad(a, {{0, 0}, {int64_t{1} << 61, 0}}),
-               "shape: f32[2,2305843009213693955] has more bytes than 63 bits can count");
+               "shape: f32[2,2305843009213693955] has more bytes than 63 bits can count; give smaller extents");
   EXPECT_ERROR(ShapeError, pad(a, {{1, 1}, {1, 1}}, v), "pad: the value is a tensor: f32[3]; give a number");
   EXPECT_ERROR(DTypeError, pad(n, {{1, 1}, {1, 1}}, 0.5f),
                "pad: the floating number 0.5 beside i32 tensors; convert them with .to(f32)");
@@ -71,9 +71,11 @@ TEST_F(MovementErrorsTest, Update) {
   EXPECT_ERROR(IndexError, update(a, 0, -3, a),
                "update: there is no element -3 along axis 0: f32[2,3]; it must be in -2 to 2");
   EXPECT_ERROR(ShapeError, update(a, 1, 1, a),
-               "update: the value does not fit: f32[2,3] into f32[2,3] from 1 on along axis 1");
+               "update: the value does not fit: f32[2,3] into f32[2,3] from 1 on along axis 1; it must end within the "
+               "axis and be like the tensor beside it");
   EXPECT_ERROR(ShapeError, update(a, 0, -1, v),
-               "update: the value does not fit: f32[3] into f32[2,3] from 1 on along axis 0");
+               "update: the value does not fit: f32[3] into f32[2,3] from 1 on along axis 0; it must end within the "
+               "axis and be like the tensor beside it");
   EXPECT_ERROR(DTypeError, update(n, 0, 0, n.to(i64)),
                "update: element types differ: i32[2,3] and i64[2,3]; convert one with .to(i32)");
   EXPECT_ERROR(ShapeError, update(a, 0, 0, 1), "update: the operand is a number; give a tensor");
@@ -82,8 +84,9 @@ TEST_F(MovementErrorsTest, Update) {
 }
 
 TEST_F(MovementErrorsTest, Windows) {
-  EXPECT_ERROR(ShapeError, windows(v, 1, 1), "windows: an image has 2 to 4 axes: f32[3]");
-  EXPECT_ERROR(ShapeError, windows(zeros({1, 1, 1, 2, 2}), 1, 1), "windows: an image has 2 to 4 axes: f32[1,1,1,2,2]");
+  EXPECT_ERROR(ShapeError, windows(v, 1, 1), "windows: an image has 2 to 4 axes: f32[3]; reshape it");
+  EXPECT_ERROR(ShapeError, windows(zeros({1, 1, 1, 2, 2}), 1, 1),
+               "windows: an image has 2 to 4 axes: f32[1,1,1,2,2]; reshape it");
   EXPECT_ERROR(ShapeError, windows(a, 3, 1),
                "windows: 3x1 elements, 1x1 apart, are more than the image: f32[2,3]; pad it");
   EXPECT_ERROR(ShapeError, windows(a, 1, 2, 1, 1, 1, LLONG_MAX),

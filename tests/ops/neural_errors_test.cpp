@@ -15,7 +15,8 @@ class NeuralErrors : public testing::Test {
 };
 
 TEST_F(NeuralErrors, Normalisations) {
-  EXPECT_ERROR(ShapeError, rms_norm(zeros({}), v), "rms_norm: a scalar has no axis to normalise: f32[]");
+  EXPECT_ERROR(ShapeError, rms_norm(zeros({}), v),
+               "rms_norm: a scalar has no axis to normalise: f32[]; give at least one axis");
   EXPECT_ERROR(DTypeError, rms_norm(n, v), "rms_norm: takes f32 or f64: i32[1,3]; use .to(f32)");
   EXPECT_ERROR(Error, rms_norm(empty, v), "rms_norm: the operand is an empty Tensor; give it a value first");
   EXPECT_ERROR(ShapeError, rms_norm(2.f, v), "rms_norm: the operand is a number; give a tensor");
@@ -96,7 +97,8 @@ TEST_F(NeuralErrors, Attention) {
   EXPECT_ERROR(ShapeError, attention(v, k, k),
                "attention: two axes are needed, [T,D]: q f32[4], k f32[5,4], v f32[5,4]");
   EXPECT_ERROR(ShapeError, attention(x, s, s),
-               "attention: queries and keys differ in width: q f32[2,3,4], k f32[2,5,6], v f32[2,5,6] (4 vs 6)");
+               "attention: queries and keys differ in width: q f32[2,3,4], k f32[2,5,6], v f32[2,5,6] (4 vs 6); both "
+               "must be [.., D]");
   EXPECT_ERROR(ShapeError, attention(x, k, x),
                "attention: there must be a value for each key: q f32[2,3,4], k f32[5,4], v f32[2,3,4] (3 vs 5)");
   EXPECT_ERROR(DTypeError, attention(x, k, k, {.mask = ones({3, 5}, i32)}),

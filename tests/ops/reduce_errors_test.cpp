@@ -54,14 +54,18 @@ TEST_F(ReduceErrorsTest, Reductions) {
     wrong<ShapeError>(name + ": the operand is a number; give a tensor", [&] { word(1.5f, {}, 0); });
   }
   wrong<DTypeError>("logsumexp: takes f32 or f64: i32[2,3]; use .to(f32)", [&] { logsumexp(n); });
-  wrong<ShapeError>("max: there is no maximum of no elements: f32[0,3]", [&] { duet::max(zeros({0, 3}), 0); });
-  wrong<ShapeError>("min: there is no minimum of no elements: i32[0,3]", [&] { duet::min(zeros({0, 3}, i32), 0); });
+  wrong<ShapeError>("max: there is no maximum of no elements: f32[0,3]; reduce over at least one", [&] {
+    duet::max(zeros({0, 3}), 0);
+  });
+  wrong<ShapeError>("min: there is no minimum of no elements: i32[0,3]; reduce over at least one", [&] {
+    duet::min(zeros({0, 3}, i32), 0);
+  });
   EXPECT_EQ(duet::max(zeros({0, 3}), 1).shape(), Shape{0}) << "no results, so none without elements";
   using Place = Tensor (*)(const Operand&, int, bool);
   for (auto [name, what, word] : std::initializer_list<std::tuple<std::string, std::string, Place>>{
            {"argmax", "maximum", argmax}, {"argmin", "minimum", argmin}}) {
     wrong<ShapeError>(name + ": there is no axis 1: f32[3]; axes go from -1 to 0", [&] { word(a[0], 1, false); });
-    wrong<ShapeError>(name + ": there is no " + what + " of no elements: f32[3,0]", [&] {
+    wrong<ShapeError>(name + ": there is no " + what + " of no elements: f32[3,0]; reduce over at least one", [&] {
       word(zeros({3, 0}), 1, false);
     });
     wrong<Error>(name + ": the operand is an empty Tensor; give it a value first", [&] { word(empty, 0, false); });
@@ -110,8 +114,10 @@ TEST_F(ReduceErrorsTest, Sorts) {
   wrong<DTypeError>("resort: indices must be i64: f32[2,3]; give what sort gave", [&] { resort(a, a); });
   wrong<ShapeError>("resort: indices do not fit: f32[2,3] at i64[1,3]; give what sort gave",
                     [&] { resort(a, n.to(i64).slice(0, 0, 1)); });
-  wrong<ShapeError>("sort: a scalar has no axis to sort: f32[]", [&] { on(op<Sort>(), zeros({})); });
-  wrong<ShapeError>("topk: the last axis has no 5 elements: f32[2,3]", [&] { on(op<TopK>(), a); });
+  wrong<ShapeError>("sort: a scalar has no axis to sort: f32[]; give at least one axis",
+                    [&] { on(op<Sort>(), zeros({})); });
+  wrong<ShapeError>("topk: the last axis has no 5 elements: f32[2,3]; give a k from 0 to 3",
+                    [&] { on(op<TopK>(), a); });
   expect_all_named<SortOps>();
 }
 

@@ -89,7 +89,7 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
                            const std::vector<Passed>& passed, std::span<const double> floats, const Line& line);
 
 /// A leaf with a block of its own over the same storage, so that each argument position is told apart.
-Tensor separate(const Tensor& t);
+Tensor separate(const Tensor& t, const Line& line);
 
 [[noreturn]] void reject_new_arguments(const std::string& why, const Line& line);
 [[noreturn]] void reject_changed_config(const Line& line);
@@ -242,8 +242,8 @@ class Frozen {
 
   // Copies of the arguments with leaves told apart, and floats changed for the second recording.
   template <class T>
-  static T prepared(const T& arg, std::vector<Tensor>& leaves, bool changed, int& next,
-                    std::vector<graph::FloatArgument>& floats) {
+  T prepared(const T& arg, std::vector<Tensor>& leaves, bool changed, int& next,
+             std::vector<graph::FloatArgument>& floats) const {
     [[maybe_unused]] const int position = next++;
     if constexpr (kIsFloat<T>) {
       double v = static_cast<double>(arg);
@@ -253,7 +253,7 @@ class Frozen {
     } else {
       T copy = arg;
       for_each_leaf(copy, [&](Tensor& t) {
-        t = graph::separate(t);
+        t = graph::separate(t, line_);
         leaves.push_back(t);
       });
       return copy;
