@@ -11,10 +11,21 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 
+// Of the system: the caching allocator counts what tensors hold.
 struct Block {
   void* data = nullptr;
   int64_t bytes = 0;
   ~Block() { ::operator delete(data, kAlignment); }
+
+  void* get(int64_t wanted) {
+    if (bytes < wanted) {
+      void* larger = ::operator new(static_cast<std::size_t>(wanted), kAlignment);
+      ::operator delete(data, kAlignment);
+      data = larger;
+      bytes = wanted;
+    }
+    return data;
+  }
 };
 
 constinit thread_local Room* room_in_use = nullptr;
@@ -23,13 +34,11 @@ constinit thread_local Room* room_in_use = nullptr;
 
 void* thread_scratch(int64_t bytes) {
   thread_local Block block;
-  if (block.bytes < bytes) {
-    void* larger = ::operator new(static_cast<std::size_t>(bytes), kAlignment);
-    ::operator delete(block.data, kAlignment);
-    block.data = larger;
-    block.bytes = bytes;
-  }
-  return block.data;
+  return block.get(bytes);
+}
+char* tile_scratch(size_t bytes) {
+  thread_local Block block;
+  return static_cast<char*>(block.get(static_cast<int64_t>(bytes)));
 }
 
 Room::~Room() {

@@ -8,6 +8,8 @@ namespace duet::cpu {
 /// Memory of the calling thread for one kernel at a time, 64-byte aligned, kept until the thread ends. Its contents do
 /// not survive the next call.
 void* thread_scratch(int64_t bytes);
+/// The same for the tiles of a program, which a kernel with scratch of its own may run.
+char* tile_scratch(size_t bytes);
 
 /// Room for what kernels need while they run, kept by a plan from one run to the next.
 class Room {

@@ -2,35 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
+#include "cpu/scratch.h"
 #include "cpu/threads.h"
 #include "planted.h"
 
 namespace duet::cpu {
 namespace {
-
-// Storage of a thread for temporaries and gathered sources; grows, and is reused. Not of the caching allocator, which
-// counts what tensors hold.
-class Scratch {
- public:
-  ~Scratch() { ::operator delete(data_, kAlignment); }
-  char* get(size_t wanted) {
-    if (wanted > bytes_) {
-      void* fresh = ::operator new(wanted, kAlignment);
-      ::operator delete(data_, kAlignment);
-      data_ = fresh;
-      bytes_ = wanted;
-    }
-    return static_cast<char*>(data_);
-  }
-
- private:
-  static constexpr std::align_val_t kAlignment{64};
-  void* data_ = nullptr;
-  size_t bytes_ = 0;
-};
-thread_local Scratch scratch;
 
 constexpr size_t kSlotBytes = kTile * 8;
 
@@ -75,8 +53,6 @@ void gather_as(const Source& s, const char* base, int64_t begin, int64_t n, char
 }
 
 }  // namespace
-
-char* tile_scratch(size_t bytes) { return scratch.get(bytes); }
 
 Source make_source(DType dtype, const Shape& shape, const int64_t* strides, const Shape& space) {
   Source s;
@@ -260,7 +236,7 @@ void TileProgram::pack_temporaries() {
 
 void run_tiles(const TileProgram& program, const void* const* data, void* const* out, int64_t begin, int64_t n) {
   const size_t sources = program.sources.size();
-  char* slots = scratch.get((sources + static_cast<size_t>(program.temporaries) + 1) * kSlotBytes);
+  char* slots = tile_scratch((sources + static_cast<size_t>(program.temporaries) + 1) * kSlotBytes);
   char* temporaries = slots + sources * kSlotBytes;
   TileCall call;
   for (const int64_t end = begin + n; begin < end; begin += kTile) {

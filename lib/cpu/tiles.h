@@ -31,9 +31,6 @@ Source make_source(DType dtype, const Shape& shape, const int64_t* strides, cons
 /// Elements [begin, begin + n) of the space, made contiguous.
 void gather(const Source& source, const void* data, int64_t begin, int64_t n, void* out);
 
-/// Storage of this thread for gathered operands and temporaries; its contents do not survive the next call.
-char* tile_scratch(size_t bytes);
-
 /// What a step reads and writes: a source, a temporary, or an output.
 using Register = int32_t;
 inline constexpr Register kTemporary = 1 << 20, kOutput = 1 << 28;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cpu/jit/jit.h"
+#include "cpu/scratch.h"
 
 namespace duet::cpu::jit {
 
