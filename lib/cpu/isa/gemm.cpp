@@ -16,7 +16,8 @@ constexpr int64_t kFarColumns = 512;  // from this stride on the columns of a k-
 constexpr int64_t kLongRows = 128;    // of A: from here on turning them costs more than lanes left empty,
 constexpr int64_t kLongLanes = 16;    // where registers have that many
 constexpr int64_t kFarElements = int64_t{1} << 18;  // of a B that comes from the second-level cache or beyond it,
-constexpr int64_t kFarRows = 32;                    // where few rows leave no time to wait for it
+constexpr int64_t kFarRows = 32;                    // where few rows leave no time to wait for it:
+constexpr int64_t kAhead = 8;                       // rows of it that are asked for before they are needed
 constexpr int64_t kPackStrip = 8;  // columns of a k-major A, whose lines neighbouring tiles share, packed at a time
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -112,7 +113,7 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   const int64_t width = tiling.vecs * P::kLanes;
   const RowsOfA<P> rows_of_a(a, tiling.rows);
   const bool pack_all = b.col != 1 || pays_to_pack(g.m, g.n, g.k, b);
-  const bool far_b = g.m <= kFarRows && !pack_all && !rows_of_a.k_major && g.k * g.n >= kFarElements;
+  const bool far_b = !pack_all && !rows_of_a.k_major && sizeof(T) == 4 && g.k * g.n >= kFarElements;
   const int64_t panels = ceil_div(g.n, width);
   const Even col_blocks{panels, pack_all ? ceil_div(g.n, kBlockCols) : 1};
   const Even row_blocks{g.m, ceil_div(g.m, kBlockRows)};
@@ -155,16 +156,18 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
           t.a_step = rows_of_a.step();
           t.b = is_packed(cols) ? packed_b + (pack_all ? (j - j_begin) * kGemmBlock : 0) : b_block + j;
           t.b_row = is_packed(cols) ? vecs * P::kLanes : b.row;
+          // Few rows ask for the next rows of this panel. More have the time to ask for the next panel.
+          t.ahead = g.m <= kFarRows ? t.b + kAhead * b.row : j + width < j_end ? t.b + width : b_block + k * b.row;
           for (int64_t it = 0; it < tiles.parts; ++it) {
             const int64_t i = tiles.begin(it);
             const int64_t rows = tiles.begin(it + 1) - i;
+            const bool ask = far_b && (it == 0 || g.m <= kFarRows);
             t.a = rows_of_a.packed ? packed_a + it * tiling.rows * kGemmBlock : a_block + i * a.row;
             t.c = g.c + (i_begin + i) * g.c_row + j;
             t.c_row = g.c_row;
             // Tiles of f64, which is for checks, do without.
-            run_tile<P>(
-                far_b ? Tiles<P, false, sizeof(T) == 4>::rows[rows - 1][vecs - 1] : rows_of_a.kernel(rows, vecs), t,
-                rows, cols);
+            run_tile<P>(ask ? Tiles<P, false, sizeof(T) == 4>::rows[rows - 1][vecs - 1] : rows_of_a.kernel(rows, vecs),
+                        t, rows, cols);
           }
         }
         if (k0 + k == g.k) finish(g, i_begin, m, j_begin, j_end - j_begin);
