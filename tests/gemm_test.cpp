@@ -270,9 +270,9 @@ TEST(Gemm, NothingToSumIsPositiveZero) {
     int calls = 0;
     Gemm g;
     g.m = 2, g.n = 3, g.c = c, g.c_row = 3, g.ctx = &calls;
-    g.epilogue = [](void* ctx, int64_t, int64_t, int64_t rows, int64_t cols) {
-      EXPECT_EQ(rows, 2);
-      EXPECT_EQ(cols, 3);
+    g.epilogue = [](void* ctx, const GemmBlock& block) {
+      EXPECT_EQ(block.rows, 2);
+      EXPECT_EQ(block.cols, 3);
       ++*static_cast<int*>(ctx);
     };
     isa.run(g);
@@ -332,10 +332,10 @@ TEST(Gemm, EpilogueSeesEveryFinishedElementOnce) {
         if (threads < 0) g.b_row = 1, g.b_col = k;
         Seen seen{&g, std::vector<int>(c.size()), std::vector<float>(c.size())};
         g.ctx = &seen;
-        g.epilogue = [](void* ctx, int64_t i, int64_t j, int64_t rows, int64_t cols) {
+        g.epilogue = [](void* ctx, const GemmBlock& b) {
           Seen& s = *static_cast<Seen*>(ctx);
-          for (int64_t r = i; r < i + rows; ++r) {
-            for (int64_t q = j; q < j + cols; ++q) {
+          for (int64_t r = b.i; r < b.i + b.rows; ++r) {
+            for (int64_t q = b.j; q < b.j + b.cols; ++q) {
               const size_t at = static_cast<size_t>(r * s.whole->n + q);
               ++s.times[at];
               s.at_call[at] = s.whole->c[at];
@@ -351,6 +351,51 @@ TEST(Gemm, EpilogueSeesEveryFinishedElementOnce) {
           ASSERT_EQ(seen.times[static_cast<size_t>(i)], 1) << describe(g, isa) << " element " << i;
           ASSERT_TRUE(same_bits(seen.at_call[static_cast<size_t>(i)], reference(g, i / n, i % n)));
           ASSERT_EQ(c[static_cast<size_t>(i)], -1) << "written after its epilogue";
+        }
+      }
+    }
+  }
+}
+
+TEST(Gemm, AProductThatPassesByHasTheSameBits) {
+  std::mt19937 rng(8);
+  for (const auto& [m, n, k] : {std::array<int64_t, 3>{65, 64, 1}, {150, 70, 256}, {200, 900, 300}, {130, 100, 1500}}) {
+    for (const int form : {0, 1, 2}) {  // A or B may be given transposed
+      const auto a = numbers<float>(rng, m, k, k, 1, true);
+      const auto b = numbers<float>(rng, k, n, n, 1, true);
+      Gemm g;
+      g.m = m, g.n = n, g.k = k, g.a = a.data(), g.a_row = k, g.a_col = 1, g.b = b.data(), g.b_row = n, g.b_col = 1;
+      if (form == 1) g.a_row = 1, g.a_col = m;
+      if (form == 2) g.b_row = 1, g.b_col = k;
+      for (const Isa& isa : isas()) {
+        std::vector<float> c(static_cast<size_t>(m * n));
+        std::vector<int> times(c.size());
+        struct Out {
+          float* c;
+          int* times;
+          int64_t n;
+        } out{c.data(), times.data(), n};
+        g.ctx = &out;
+        g.epilogue = [](void* ctx, const GemmBlock& block) {
+          const Out& o = *static_cast<Out*>(ctx);
+          for (int64_t r = 0; r < block.rows; ++r) {
+            for (int64_t s = 0; s < block.cols; ++s) {
+              const int64_t at = (block.i + r) * o.n + block.j + s;
+              o.c[at] = static_cast<const float*>(block.c)[r * block.c_row + s];
+              ++o.times[at];
+            }
+          }
+        };
+        for (const int threads : {1, 3}) {
+          std::vector<Gemm> parts(static_cast<size_t>(threads));
+          std::ranges::fill(times, 0);
+          const int64_t count = gemm_split(g, threads, parts.data());
+          for (int64_t p = 0; p < count; ++p) isa.run(parts[static_cast<size_t>(p)]);
+          for (int64_t i = 0; i < m * n; ++i) {
+            const auto at = static_cast<size_t>(i);
+            ASSERT_EQ(times[at], 1) << describe(g, isa) << " element " << i;
+            ASSERT_TRUE(same_bits(c[at], reference(g, i / n, i % n))) << describe(g, isa) << " element " << i;
+          }
         }
       }
     }

@@ -23,12 +23,12 @@ int64_t split(const GemmOf<T>& whole, int threads, GemmOf<T>* parts) {
     if (by_rows) {
       part.m = end - begin;
       part.a += begin * whole.a_row;
-      part.c += begin * whole.c_row;
+      if (whole.c != nullptr) part.c += begin * whole.c_row;
       part.first_row += begin;
     } else {
       part.n = end - begin;
       part.b += begin * whole.b_col;
-      part.c += begin;
+      if (whole.c != nullptr) part.c += begin;
       part.first_col += begin;
     }
   }

@@ -23,14 +23,31 @@ Strided strided(int v, const Graph& g, const std::vector<Layout>& layouts, const
 
 // The pass over a product's elements, a tile of the product at a time.
 struct EpilogueCall {
-  const cpu::Pass& pass;
+  const Launch& l;
+  const std::vector<Layout>& layouts;
   const cpu::Tables& tables;
-  int64_t m, n;
-  static void run(void* ctx, int64_t batch, int64_t i, int64_t j, int64_t rows, int64_t cols) {
-    auto* c = static_cast<EpilogueCall*>(ctx);
-    const int64_t first = ((planted("epilogue_batch") ? 0 : batch) * c->m + i) * c->n + j;
-    if (cols == c->n) return cpu::run_pass(c->pass, c->tables, first, rows * cols);
-    for (int64_t r = 0; r < rows; ++r) cpu::run_pass(c->pass, c->tables, first + r * c->n, cols);
+  int64_t m, n, element_bytes;  // of the product
+  static void run(void* ctx, int64_t batch, const cpu::GemmBlock& b) {
+    auto* call = static_cast<EpilogueCall*>(ctx);
+    const int64_t first = ((planted("epilogue_batch") ? 0 : batch) * call->m + b.i) * call->n + b.j;
+    const bool whole = b.cols == call->n && b.c_row == b.cols;
+    const int64_t runs = whole ? 1 : b.rows, length = whole ? b.rows * b.cols : b.cols;
+    for (int64_t r = 0; r < runs; ++r)
+      call->elements(first + r * call->n, length, static_cast<const char*>(b.c) + r * b.c_row * call->element_bytes);
+  }
+
+ private:
+  // Elements from `first` on, the first of which lies at c.
+  void elements(int64_t first, int64_t n, const char* c) const {
+    const cpu::Pass& pass = l.segments[0].stages[0].elements;
+    if (!l.passes_by) return cpu::run_pass(pass, tables, first, n);
+    // The pass counts from the product's first element, wherever that would be.
+    thread_local std::vector<const void*> sources;
+    sources.assign(tables.sources, tables.sources + l.sources.size());
+    for (size_t s = 0; s < sources.size(); ++s)
+      if (l.sources[s] >= 0 && layouts[static_cast<size_t>(l.sources[s])].root == l.outputs[0])
+        sources[s] = c - first * element_bytes;
+    cpu::run_pass(pass, {sources.data(), tables.results, tables.shared}, first, n);
   }
 };
 
@@ -65,7 +82,9 @@ void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layo
   for (size_t k = 0; k < l.outputs.size(); ++k) outputs[k] = strided(l.outputs[k], g, layouts, base);
   if (l.kind == LaunchKind::matmul && !l.segments.empty()) {
     const Shape& y = *outputs[0].shape;
-    EpilogueCall call{l.segments[0].stages[0].elements, places, y[y.rank() - 2], y[y.rank() - 1]};
+    EpilogueCall call{
+        l, layouts, places, y[y.rank() - 2], y[y.rank() - 1], static_cast<int64_t>(size_bytes(outputs[0].dtype))};
+    if (l.passes_by) outputs[0].data = nullptr;
     cpu::Epilogue epilogue{EpilogueCall::run, &call};
     if (outputs[0].dtype == DType::f32) return cpu::run_matmul<float>(inputs[0], inputs[1], outputs[0], epilogue);
     return cpu::run_matmul<double>(inputs[0], inputs[1], outputs[0], epilogue);

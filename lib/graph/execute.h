@@ -52,6 +52,7 @@ struct Launch {
   Line line;
   int64_t bytes = 0;
   bool may_throw = false;
+  bool passes_by = false;  // a matmul's product is nowhere as a whole: its pass reads it block by block
 };
 
 /// f(pass) for each pass of a launch, empty ones too.

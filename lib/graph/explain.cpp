@@ -201,6 +201,10 @@ class Reader {
     for (auto [product, home] : e_.product_in)
       p.aliases.push_back(
           {value(product), names_[index(home)], "only the kernel's own epilogue reads it, element by element"});
+    for (const graph::Launch& l : e_.launches)
+      if (l.passes_by)
+        p.aliases.push_back(
+            {value(l.outputs[0]), "the nearest caches", "only the kernel's own epilogue reads it, a block at a time"});
     p.naive_bytes = m.naive_bytes;
     p.lower_bound_bytes = m.lower_bound_bytes;
     p.arena_bytes = m.arena_bytes;

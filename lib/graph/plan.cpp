@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "cpu/gemm.h"
 #include "cpu/scratch.h"
 #include "graph/bytes.h"
 #include "graph/hooks.h"
@@ -79,41 +80,59 @@ class StoragePlanner {
     return found;
   }
 
+  // The buffer of an operand that the launch is the last to read and may compute the result in; −1: there is none.
+  int dying_operand(const Launch& l, int launch, int result, const std::vector<Buffer>& buffers,
+                    const std::vector<int>& buffer_of, const std::vector<char>& taken) const {
+    for (int source : l.sources) {
+      const int r = source < 0 ? result : root(source), b = buffer_of[index(r)];
+      if (r == result || b < 0 || taken[index(r)] || last_use_[index(r)] != launch ||
+          buffers[index(b)].bytes != bytes(result) || !can_compute_in_place(l, g_, e_.layouts, r, result))
+        continue;
+      return b;
+    }
+    return -1;
+  }
+
+  bool should_pass_by(const Launch& l) const {
+    const Shape &y = g_.value(l.outputs[0]).spec.shape, &x = g_.value(l.inputs[0]).spec.shape;
+    return cpu::should_pass_by(y[y.rank() - 2], y[y.rank() - 1], x[x.rank() - 1]);
+  }
+
   MemoryPlan place_in_arena(bool reuse) {
     e_.arena_offset.assign(g_.values.size(), -1);
     std::vector<Buffer> buffers;
     std::vector<int> buffer_of(g_.values.size(), -1);
     std::vector<char> taken(g_.values.size(), 0);  // its storage, by a result
     for (int launch = 0; launch < static_cast<int>(e_.launches.size()); ++launch) {
-      const Launch& l = e_.launches[index(launch)];
+      Launch& l = e_.launches[index(launch)];
       auto add = [&](int v, int shares) {
         if (is_output_[index(v)] || buffer_of[index(v)] >= 0) return;
         buffer_of[index(v)] = static_cast<int>(buffers.size());
         buffers.push_back({v, launch, std::max(launch, last_use_[index(v)]), bytes(v), 0, shares});
       };
-      for (int v : l.outputs) {
-        // A product that only its own epilogue reads lies where a result will: see Executable::product_in. Not where
-        // that result may lie in an operand, which the epilogue still reads when the product is written.
-        const bool passing = l.kind == LaunchKind::matmul && !is_output_[index(v)] && last_use_[index(v)] == launch;
-        const auto home = std::find_if(l.results.begin(), l.results.end(), [&](int r) {
-          return passing && is_output_[index(r)] && !has_donors_[index(r)] &&
-                 can_compute_in_place(l, g_, e_.layouts, v, r);
-        });
-        if (home != l.results.end())
-          e_.product_in.emplace_back(v, *home);
-        else
-          add(v, -1);
+      // A product that only its own epilogue reads lies where a result will, see Executable::product_in; not where that
+      // result may lie in an operand, which the epilogue still reads when the product is written.
+      const int product =
+          l.kind == LaunchKind::matmul && !is_output_[index(l.outputs[0])] && last_use_[index(l.outputs[0])] == launch
+              ? l.outputs[0]
+              : -1;
+      int home = -1;
+      bool elsewhere = false;  // a result has a better place than the product's
+      for (int r : l.results) {
+        if (product < 0 || !can_compute_in_place(l, g_, e_.layouts, product, r)) continue;
+        if (is_output_[index(r)] && !has_donors_[index(r)] && home < 0) home = r;
+        elsewhere |=
+            is_output_[index(r)] ? has_donors_[index(r)] : dying_operand(l, launch, r, buffers, buffer_of, taken) >= 0;
       }
+      if (home >= 0)
+        e_.product_in.emplace_back(product, home);
+      else if (reuse && elsewhere && should_pass_by(l))
+        l.passes_by = true;
+      else
+        for (int v : l.outputs) add(v, -1);
       for (int v : l.results) {
-        int shares = -1;
-        for (size_t s = 0; s < l.sources.size() && shares < 0 && !is_output_[index(v)]; ++s) {
-          const int r = l.sources[s] < 0 ? v : root(l.sources[s]), b = buffer_of[index(r)];
-          if (r == v || b < 0 || taken[index(r)] || last_use_[index(r)] != launch ||
-              buffers[index(b)].bytes != bytes(v) || !can_compute_in_place(l, g_, e_.layouts, r, v))
-            continue;
-          taken[index(r)] = 1;
-          shares = b;
-        }
+        int shares = is_output_[index(v)] ? -1 : dying_operand(l, launch, v, buffers, buffer_of, taken);
+        if (shares >= 0) taken[index(buffers[index(shares)].value)] = 1;
         add(v, shares);
       }
     }

@@ -193,6 +193,14 @@ std::string memory_fault(const Graph& g, const Executable& e, const MemoryPlan& 
   std::vector<int> places(g.values.size(), 0);
   for (int o : g.outputs) places[at(e.layouts[at(o)].root)] = 1;
   for (auto [product, home] : e.product_in) ++places[at(product)];
+  for (const Launch& l : e.launches) {
+    if (!l.passes_by) continue;
+    const int product = l.outputs[0];
+    if (e.arena_offset[at(product)] >= 0 || places[at(product)] != 0 ||
+        lives.of[at(product)].read != lives.of[at(product)].written)
+      return fmt::format("value {} passes by and lies somewhere, or is read by another launch", product);
+    ++places[at(product)];
+  }
   for (const Buffer& b : plan.buffers)
     if (b.value >= 0) ++places[at(b.value)];
   int64_t end = 0;

@@ -7,15 +7,15 @@
 
 namespace duet::cpu {
 
-/// What is to be done with each finished block of the product, while it is hot: rows × cols elements of matrix `batch`
-/// from row i and column j on.
+/// What is to be done with each finished block of the product, while it is hot, of matrix `batch`.
 struct Epilogue {
-  void (*fn)(void* ctx, int64_t batch, int64_t i, int64_t j, int64_t rows, int64_t cols) = nullptr;
+  void (*fn)(void* ctx, int64_t batch, const GemmBlock& block) = nullptr;
   void* ctx = nullptr;
 };
 
 inline constexpr int kMaxParts = 64;
 
+/// Without data of y only the epilogue sees the product: see GemmOf::c.
 template <class T>
 void run_matmul(const Strided& a, const Strided& b, const Strided& y, Epilogue epilogue = {}) {
   const Shape& space = *y.shape;
@@ -43,9 +43,9 @@ void run_matmul(const Strided& a, const Strided& b, const Strided& y, Epilogue e
   struct Hook {
     Epilogue e;
     int64_t batch;
-    static void call(void* ctx, int64_t i, int64_t j, int64_t rows, int64_t cols) {
+    static void call(void* ctx, const GemmBlock& block) {
       auto* h = static_cast<Hook*>(ctx);
-      h->e.fn(h->e.ctx, h->batch, i, j, rows, cols);
+      h->e.fn(h->e.ctx, h->batch, block);
     }
   };
   auto run_one = [&](GemmOf<T> part, int64_t batch) {
@@ -60,7 +60,7 @@ void run_matmul(const Strided& a, const Strided& b, const Strided& y, Epilogue e
     GemmOf<T> one = g;
     one.a = static_cast<const T*>(a.data) + offset(a, batch);
     one.b = static_cast<const T*>(b.data) + offset(b, batch);
-    one.c = static_cast<T*>(y.data) + batch * g.m * g.n;
+    if (y.data != nullptr) one.c = static_cast<T*>(y.data) + batch * g.m * g.n;
     return one;
   };
   const double work = gemm_work(g.m, g.n, g.k) * static_cast<double>(batches);

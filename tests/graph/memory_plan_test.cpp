@@ -34,6 +34,31 @@ TEST(MemoryPlan, TrainingStepsNeedWhatIsLiveAtOnce) {
   });
 }
 
+// w − lr·(xᵀ·dy) is computed in w, and relu's gradient in what relu made, a block of the product at a time: no product
+// is stored.
+TEST(MemoryPlan, ProductsPassBy) {
+  auto step = [](Tensor& w, const Tensor& x, const Tensor& y) { w = w - matmul(transpose(x), y) * 0.1f; };
+  for (const int64_t k : {1, 64, 300, 512, 600}) {
+    const Tensor x = normal(Key(1), {k, 80}), y = normal(Key(2), {k, 96});
+    Tensor w = normal(Key(3), {80, 96}), eager_w = w;
+    auto compiled = compile(step);
+    for (int i = 0; i < 3; ++i) {
+      compiled(w, x, y);
+      step(eager_w, x, y);
+    }
+    EXPECT_EQ(bits(w), bits(eager_w)) << k;
+    EXPECT_EQ(compiled.cache().plans()[0]->memory().arena_bytes, k <= 512 ? 0 : 80 * 96 * 4) << k;
+  }
+  auto two = [](const Tensor& x, const Tensor& u, const Tensor& v) {
+    const Tensor h = exp(x);
+    return sum(matmul(u, v) * h + h);
+  };
+  auto compiled = compile(two);
+  const Tensor x = normal(Key(1), {2, 80, 96}), u = normal(Key(2), {2, 80, 48}), v = normal(Key(3), {48, 96});
+  EXPECT_EQ(bits(compiled(x, u, v)), bits(two(x, u, v)));
+  EXPECT_LT(compiled.cache().plans()[0]->memory().arena_bytes, 2 * 2 * 80 * 96 * 4);
+}
+
 TEST(MemoryPlan, GeneratedGraphs) {
   const uint32_t count = small_size() ? 60 : 400;
   double sum = 0, worst = 0;

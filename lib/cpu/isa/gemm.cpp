@@ -11,12 +11,14 @@ namespace {
 constexpr int64_t kNarrow = 12;                          // products at most this wide fill registers better along m
 constexpr int64_t kTurnedRows = 64, kTurnedCols = 4096;  // C transposed stays in the second-level cache
 constexpr int64_t kBlockRows = 64;                       // of C, finished together
-constexpr int64_t kBlockCols = 768;                      // of packed B, 768 KB for 256 of k: half a second-level cache
+constexpr int64_t kBlockCols = 768;                      // of packed B, 768 KB for 256 of k: half a second-level cache,
+constexpr int64_t kBlockB = int64_t{1} << 18;            // elements of it where all of k lies in a block
 constexpr int64_t kFarColumns = 512;  // from this stride on the columns of a k-major A fall on each other in the cache
 constexpr int64_t kLongRows = 128;    // of A: from here on turning them costs more than lanes left empty,
 constexpr int64_t kLongLanes = 16;    // where registers have that many
 constexpr int64_t kFarElements = int64_t{1} << 18;  // of a B that comes from the second-level cache or beyond it,
-constexpr int64_t kFarRows = 32;                    // where few rows leave no time to wait for it
+constexpr int64_t kFarRows = 32;                    // where few rows leave no time to wait for it:
+constexpr int64_t kAhead = 8;                       // rows of it that are asked for before they are needed
 constexpr int64_t kPackStrip = 8;  // columns of a k-major A, whose lines neighbouring tiles share, packed at a time
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -31,8 +33,8 @@ struct Even {
 };
 
 template <class T>
-void finish(const GemmOf<T>& g, int64_t i, int64_t rows, int64_t j, int64_t cols) {
-  if (g.epilogue != nullptr) g.epilogue(g.ctx, g.first_row + i, g.first_col + j, rows, cols);
+void finish(const GemmOf<T>& g, int64_t i, int64_t rows, int64_t j, int64_t cols, const T* c, int64_t c_row) {
+  if (g.epilogue != nullptr) g.epilogue(g.ctx, {g.first_row + i, g.first_col + j, rows, cols, c, c_row});
 }
 
 /// Rows of A as tiles of a given height want them.
@@ -111,63 +113,80 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
   const Tiling tiling = g.m <= kWide.rows ? kWide : kLarge;
   const int64_t width = tiling.vecs * P::kLanes;
   const RowsOfA<P> rows_of_a(a, tiling.rows);
-  const bool pack_all = b.col != 1 || pays_to_pack(g.m, g.n, g.k, b);
-  const bool far_b = g.m <= kFarRows && !pack_all && !rows_of_a.k_major && g.k * g.n >= kFarElements;
+  const bool passes_by = g.c == nullptr;
+  const bool pack_all = passes_by || b.col != 1 || pays_to_pack(g.m, g.n, g.k, b);
+  const bool far_b = !pack_all && !rows_of_a.k_major && sizeof(T) == 4 && g.k * g.n >= kFarElements;
   const int64_t panels = ceil_div(g.n, width);
-  const Even col_blocks{panels, pack_all ? ceil_div(g.n, kBlockCols) : 1};
+  // Blocks of B: C passes by when it goes through all of k at once, else B is read from nearer.
+  const int64_t depth = passes_by ? g.k : kGemmBlock;
+  const Even col_blocks{panels,
+                        pack_all ? ceil_div(g.n, passes_by ? least(kBlockCols, kBlockB / depth) : kBlockCols) : 1};
   const Even row_blocks{g.m, ceil_div(g.m, kBlockRows)};
   alignas(64) T packed_a[kGemmBlock * (kBlockRows + kMaxRows)];
-  T* const packed_b = static_cast<T*>(thread_scratch(static_cast<int64_t>(sizeof(T)) * kGemmBlock * width *
-                                                     (pack_all ? ceil_div(panels, col_blocks.parts) : 1)));
+  const int64_t packed_elements = depth * width * (pack_all ? ceil_div(panels, col_blocks.parts) : 1);
+  const int64_t strip_row = passes_by ? ceil_div(panels, col_blocks.parts) * width : 0;
+  T* const packed_b =
+      static_cast<T*>(thread_scratch(static_cast<int64_t>(sizeof(T)) * (packed_elements + kBlockRows * strip_row)));
+  // Raw B is read in place but for a last panel that ends inside a register.
+  const auto is_packed = [&](int64_t cols) { return pack_all || cols % P::kLanes != 0; };
+  // C[i_begin.., j_begin..] = or += A · B for the k from k0 on.
+  const auto block_of_k = [&](int64_t i_begin, int64_t m, int64_t j_begin, int64_t j_end, int64_t d0, int64_t k0, T* c,
+                              int64_t c_row) {
+    const Even tiles{m, ceil_div(m, tiling.rows)};
+    const int64_t k = least(kGemmBlock, g.k - k0);
+    const T* const a_block = g.a + i_begin * a.row + k0 * a.col;
+    const T* const b_block = g.b + k0 * b.row;
+    if (rows_of_a.packed) {
+      for (int64_t p = 0; p < k; p += kPackStrip) {
+        for (int64_t it = 0; it < tiles.parts; ++it) {
+          const int64_t i = tiles.begin(it);
+          rows_of_a.pack(a_block + i * a.row + p * a.col, tiles.begin(it + 1) - i, g.m - i_begin - i,
+                         least(kPackStrip, k - p), packed_a + it * tiling.rows * kGemmBlock + p * tiling.rows);
+        }
+      }
+    }
+    for (int64_t j = j_begin; j < j_end; j += width) {
+      const int64_t cols = least(width, j_end - j);
+      const int64_t vecs = ceil_div(cols, P::kLanes);
+      const bool packed = is_packed(cols);
+      TileArgs<T> t;
+      t.k = k;
+      t.add = k0 > 0;
+      t.a_step = rows_of_a.step();
+      t.b_row = packed ? vecs * P::kLanes : b.row;
+      t.b = packed ? packed_b + (pack_all ? (j - j_begin) * depth : 0) + (k0 - d0) * t.b_row : b_block + j;
+      // Few rows ask for the next rows of this panel. More have the time to ask for the next panel.
+      t.ahead = g.m <= kFarRows ? t.b + kAhead * b.row : j + width < j_end ? t.b + width : b_block + k * b.row;
+      for (int64_t it = 0; it < tiles.parts; ++it) {
+        const int64_t i = tiles.begin(it);
+        const int64_t rows = tiles.begin(it + 1) - i;
+        const bool ask = far_b && (it == 0 || g.m <= kFarRows);
+        t.a = rows_of_a.packed ? packed_a + it * tiling.rows * kGemmBlock : a_block + i * a.row;
+        t.c = c + i * c_row + j - j_begin;
+        t.c_row = c_row;
+        // Tiles of f64, which is for checks, do without.
+        run_tile<P>(ask ? Tiles<P, false, sizeof(T) == 4>::rows[rows - 1][vecs - 1] : rows_of_a.kernel(rows, vecs), t,
+                    rows, cols);
+      }
+    }
+  };
   for (int64_t jb = 0; jb < col_blocks.parts; ++jb) {
     const int64_t j_begin = col_blocks.begin(jb) * width;
     const int64_t j_end = least(g.n, col_blocks.begin(jb + 1) * width);
-    for (int64_t k0 = 0; k0 < g.k; k0 += kGemmBlock) {
-      const int64_t k = least(kGemmBlock, g.k - k0);
-      const T* const b_block = g.b + k0 * b.row;
-      // Raw B is read in place but for a last panel that ends inside a register.
-      const auto is_packed = [&](int64_t cols) { return pack_all || cols % P::kLanes != 0; };
+    for (int64_t d0 = 0; d0 < g.k; d0 += depth) {
+      const int64_t d = least(depth, g.k - d0);
       for (int64_t j = j_begin; j < j_end; j += width) {
         const int64_t cols = least(width, j_end - j);
         if (!is_packed(cols)) continue;
-        T* to = packed_b + (pack_all ? (j - j_begin) * kGemmBlock : 0);
-        pack<P>(b_block + j * b.col, b, k, cols, to, ceil_div(cols, P::kLanes) * P::kLanes);
+        T* to = packed_b + (pack_all ? (j - j_begin) * depth : 0);
+        pack<P>(g.b + d0 * b.row + j * b.col, b, d, cols, to, ceil_div(cols, P::kLanes) * P::kLanes);
       }
       for (int64_t ib = 0; ib < row_blocks.parts; ++ib) {
         const int64_t i_begin = row_blocks.begin(ib), m = row_blocks.begin(ib + 1) - i_begin;
-        const Even tiles{m, ceil_div(m, tiling.rows)};
-        const T* const a_block = g.a + i_begin * a.row + k0 * a.col;
-        if (rows_of_a.packed) {
-          for (int64_t p = 0; p < k; p += kPackStrip) {
-            for (int64_t it = 0; it < tiles.parts; ++it) {
-              const int64_t i = tiles.begin(it);
-              rows_of_a.pack(a_block + i * a.row + p * a.col, tiles.begin(it + 1) - i, g.m - i_begin - i,
-                             least(kPackStrip, k - p), packed_a + it * tiling.rows * kGemmBlock + p * tiling.rows);
-            }
-          }
-        }
-        for (int64_t j = j_begin; j < j_end; j += width) {
-          const int64_t cols = least(width, j_end - j);
-          const int64_t vecs = ceil_div(cols, P::kLanes);
-          TileArgs<T> t;
-          t.k = k;
-          t.add = k0 > 0;
-          t.a_step = rows_of_a.step();
-          t.b = is_packed(cols) ? packed_b + (pack_all ? (j - j_begin) * kGemmBlock : 0) : b_block + j;
-          t.b_row = is_packed(cols) ? vecs * P::kLanes : b.row;
-          for (int64_t it = 0; it < tiles.parts; ++it) {
-            const int64_t i = tiles.begin(it);
-            const int64_t rows = tiles.begin(it + 1) - i;
-            t.a = rows_of_a.packed ? packed_a + it * tiling.rows * kGemmBlock : a_block + i * a.row;
-            t.c = g.c + (i_begin + i) * g.c_row + j;
-            t.c_row = g.c_row;
-            // Tiles of f64, which is for checks, do without.
-            run_tile<P>(
-                far_b ? Tiles<P, false, sizeof(T) == 4>::rows[rows - 1][vecs - 1] : rows_of_a.kernel(rows, vecs), t,
-                rows, cols);
-          }
-        }
-        if (k0 + k == g.k) finish(g, i_begin, m, j_begin, j_end - j_begin);
+        T* const c = passes_by ? packed_b + packed_elements : g.c + i_begin * g.c_row + j_begin;
+        const int64_t c_row = passes_by ? strip_row : g.c_row;
+        for (int64_t k0 = d0; k0 < d0 + d; k0 += kGemmBlock) block_of_k(i_begin, m, j_begin, j_end, d0, k0, c, c_row);
+        if (d0 + d == g.k) finish(g, i_begin, m, j_begin, j_end - j_begin, c, c_row);
       }
     }
   }
@@ -233,7 +252,7 @@ void turned(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
         }
       }
     }
-    finish(g, i0, i_end - i0, 0, g.n);
+    finish(g, i0, i_end - i0, 0, g.n, g.c + i0 * g.c_row, g.c_row);
   }
 }
 
@@ -302,7 +321,7 @@ void single_row(const GemmOf<typename P::Element>& g, int64_t a_col, int64_t b_r
       }
     }
   }
-  finish(g, 0, 1, 0, g.n);
+  finish(g, 0, 1, 0, g.n, g.c, g.c_row);
 }
 
 /// Few rows and a B whose columns lie together: squares of B are turned on their way to the sums, not in memory.
@@ -342,7 +361,7 @@ void few_rows(const GemmOf<typename P::Element>& g, Strides a, int64_t b_col) {
       }
     }
   }
-  finish(g, 0, kRows, 0, g.n);
+  finish(g, 0, kRows, 0, g.n, g.c, g.c_row);
 }
 
 template <class P>
@@ -370,13 +389,14 @@ void run(const GemmOf<typename P::Element>& g) {
     for (int64_t i = 0; i < g.m; ++i) {
       for (int64_t j = 0; j < g.n; ++j) g.c[i * g.c_row + j] = T(0);
     }
-    return finish(g, 0, g.m, 0, g.n);
+    return finish(g, 0, g.m, 0, g.n, g.c, g.c_row);
   }
   // The stride of an axis of length one is arbitrary: choose the one that needs no packing.
   Strides a{g.a_row, g.a_col}, b{g.b_row, g.b_col};
   if (g.k == 1) a.col = b.row = 1;
   if (g.m == 1 && a.col != 1) a.row = 1;
   if (g.n == 1 && b.row != 1) b.col = 1;
+  if (g.c == nullptr) return general<P>(g, a, b);
   if (g.m == 1 && b.col == 1) return single_row<P>(g, a.col, b.row);
   if (better_turned(g.m, g.n, g.k, a, b, P::kLanes)) return turned<P>(g, a, b);
   if (b.row == 1 && b.col != 1 && g.m <= kWide.rows && g.n > kNarrow) return few_rows<P>(g, a, b.col);

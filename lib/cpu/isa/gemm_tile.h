@@ -14,11 +14,11 @@ struct Tiling {
 };
 
 // 24 sums, the registers of B and one of A fill 28 of 32 registers, or 12 of them all 16. Tall tiles read less of B;
-// wide ones keep both multipliers busy when there are few rows. Unrolled by 4, g++ would spill on AVX2.
+// wide ones keep both multipliers busy when there are few rows. Unrolled, g++ would spill on AVX2.
 #if defined(__AVX512F__)
 inline constexpr Tiling kTall{12, 2}, kWide{8, 3};
 inline constexpr Tiling kLarge = kTall;
-inline constexpr int kUnroll = 4;
+inline constexpr int kUnroll = 2;
 #else
 inline constexpr Tiling kTall{6, 2}, kWide{4, 3};
 inline constexpr Tiling kLarge = kWide;
@@ -38,6 +38,7 @@ struct TileArgs {
   int64_t c_row;
   int64_t k;
   bool add;
+  const T* ahead = nullptr;  // rows of B from here on are asked for, as many as the tile reads
 };
 
 /// Keeps a loaded B in its register: g++ would otherwise repeat the load inside every fma of a low tile.
@@ -55,9 +56,7 @@ inline __attribute__((always_inline)) const T* opaque(const T* p) {
   return p;
 }
 
-inline constexpr int64_t kAhead = 8;  // rows of a far B that are asked for before they are needed
-
-template <class P, int kRows, int kVecs, bool kKMajor, bool kFarB>
+template <class P, int kRows, int kVecs, bool kKMajor, bool kPrefetch>
 void tile(const TileArgs<typename P::Element>& t) {
   using T = typename P::Element;
   constexpr int kBases = (kRows + 2) / 3;  // row r is base[r / 3] + r % 3 steps, which one address can say
@@ -70,6 +69,7 @@ void tile(const TileArgs<typename P::Element>& t) {
   const T* a[kKMajor ? 1 : kBases];
   a[0] = t.a;
   const T* b = t.b;
+  [[maybe_unused]] const T* ahead = t.ahead;
   const int64_t a_step = t.a_step;
   const int64_t b_row = t.b_row;
   if constexpr (!kKMajor) {
@@ -82,7 +82,7 @@ void tile(const TileArgs<typename P::Element>& t) {
     for (int v = 0; v < kVecs; ++v) {
       bv[v] = P::load(b + v * P::kLanes);
       if constexpr (kVecs > 1) keep_in_register(bv[v]);
-      if constexpr (kFarB) __builtin_prefetch(b + kAhead * b_row + v * P::kLanes);
+      if constexpr (kPrefetch) __builtin_prefetch(ahead + v * P::kLanes);
     }
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
@@ -91,6 +91,7 @@ void tile(const TileArgs<typename P::Element>& t) {
       for (int v = 0; v < kVecs; ++v) sum[r][v] = fma(av, bv[v], sum[r][v]);
     }
     b += b_row;
+    if constexpr (kPrefetch) ahead += b_row;
     if constexpr (kKMajor) {
       a[0] += a_step;
     } else {
@@ -101,18 +102,25 @@ void tile(const TileArgs<typename P::Element>& t) {
   int64_t k = t.k;
   if constexpr (kUnroll > 1) {
     for (; k >= kUnroll; k -= kUnroll) {
-#pragma GCC unroll 4
+#pragma GCC unroll 2
       for (int u = 0; u < kUnroll; ++u) step();
     }
   }
   for (; k > 0; --k) step();
+  // One branch, not one for each register.
   T* c = t.c;
+  const int64_t c_row = t.c_row;
+  if (t.add) {
 #pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r, c += t.c_row) {
+    for (int r = 0; r < kRows; ++r, c += c_row) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVecs; ++v) {
-      T* at = c + v * P::kLanes;
-      (t.add ? P::load(at) + sum[r][v] : sum[r][v]).store(at);
+      for (int v = 0; v < kVecs; ++v) (P::load(c + v * P::kLanes) + sum[r][v]).store(c + v * P::kLanes);
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r, c += c_row) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecs; ++v) sum[r][v].store(c + v * P::kLanes);
     }
   }
 }
@@ -120,17 +128,17 @@ void tile(const TileArgs<typename P::Element>& t) {
 template <class T>
 using TileKernel = void (*)(const TileArgs<T>&);
 
-template <class P, bool kKMajor, bool kFarB = false>
+template <class P, bool kKMajor, bool kPrefetch = false>
 struct Tiles {
   using Kernel = TileKernel<typename P::Element>;
   template <int kRows>
   struct Row {
     static constexpr Kernel widest() {
-      if constexpr (kRows <= kWide.rows) return tile<P, kRows, 3, kKMajor, kFarB>;
+      if constexpr (kRows <= kWide.rows) return tile<P, kRows, 3, kKMajor, kPrefetch>;
       return nullptr;
     }
-    static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, kKMajor, kFarB>, tile<P, kRows, 2, kKMajor, kFarB>,
-                                              widest()};
+    static constexpr Kernel vecs[kMaxVecs] = {tile<P, kRows, 1, kKMajor, kPrefetch>,
+                                              tile<P, kRows, 2, kKMajor, kPrefetch>, widest()};
   };
   static constexpr const Kernel* rows[kMaxRows] = {Row<1>::vecs,  Row<2>::vecs, Row<3>::vecs, Row<4>::vecs,
                                                    Row<5>::vecs,  Row<6>::vecs,
