@@ -51,7 +51,22 @@ struct EpilogueCall {
   }
 };
 
+size_t size_bytes(const cpu::Pass& p) {
+  return p.program.sources.size() * sizeof(cpu::Source) + p.program.steps.size() * sizeof(cpu::Step) +
+         p.code.code_bytes();
+}
+
 }  // namespace
+
+size_t size_bytes(const Launch& l) {
+  size_t n = sizeof(Launch);
+  for (const auto& c : l.constants) n += c.size();
+  n += (l.sources.size() + l.results.size()) * (sizeof(int) + sizeof(std::pair<int, int>) + sizeof(Access));
+  n += (l.before.size() + l.after.size()) * sizeof(cpu::SmallStep);
+  for (const cpu::Segment& s : l.segments) n += sizeof s + s.stages.size() * sizeof(cpu::Stage) + s.code.code_bytes();
+  for_each_pass(l, [&](const cpu::Pass& pass) { n += size_bytes(pass); });
+  return n;
+}
 
 void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base,
                 char* workspace, LaunchTables& tables) {

@@ -92,6 +92,9 @@ std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts);
 /// Fills `reads`, `writes`, `roots` and `places`.
 void find_accesses(Launch& launch, const std::vector<Layout>& layouts);
 
+/// Bytes that a launch holds, its machine code among them.
+size_t size_bytes(const Launch& l);
+
 /// Pointers of one launch; kept from launch to launch.
 struct LaunchTables {
   std::vector<const void*> sources;

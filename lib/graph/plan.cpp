@@ -155,23 +155,6 @@ class StoragePlanner {
   int last_throw_ = -1;
 };
 
-size_t size_bytes_of(const cpu::Pass& p) {
-  return p.program.sources.size() * sizeof(cpu::Source) + p.program.steps.size() * sizeof(cpu::Step) +
-         p.code.code_bytes();
-}
-size_t size_bytes_of(const Launch& l) {
-  size_t n = sizeof(Launch);
-  for (const auto& c : l.constants) n += c.size();
-  n += (l.sources.size() + l.results.size()) * (sizeof(int) + sizeof(std::pair<int, int>) + sizeof(Access));
-  for (const cpu::SmallStep& s : l.before) n += sizeof s + size_bytes_of(s.pass);
-  for (const cpu::SmallStep& s : l.after) n += sizeof s + size_bytes_of(s.pass);
-  for (const cpu::Segment& s : l.segments) n += sizeof s + s.code.code_bytes();
-  for (const cpu::Segment& s : l.segments)
-    for (const cpu::Stage& stage : s.stages)
-      n += sizeof stage + size_bytes_of(stage.rows) + size_bytes_of(stage.elements);
-  return n;
-}
-
 }  // namespace
 
 // What one call needs besides its outputs; kept for the next call.
@@ -216,7 +199,7 @@ Plan::~Plan() = default;
 
 size_t Plan::size_bytes() const {
   size_t n = key_.size() * 8 + graph_.values.size() * sizeof(Value) + graph_.nodes.size() * (sizeof(Node) + 64);
-  for (const Launch& l : executable_->launches) n += size_bytes_of(l);
+  for (const Launch& l : executable_->launches) n += graph::size_bytes(l);
   return n + static_cast<size_t>(executable_->arena_bytes);
 }
 

@@ -45,26 +45,27 @@ void Trace::begin(PlanCache& cache, bool may_split) {
   region_ = regions_ = 0;
 }
 
-int Trace::find_slot(const Block* b) const {
-  if (table_.empty()) return -1;
+// Where the block is in the table, or the empty place that would be its own.
+size_t Trace::place_of(const Block* b) const {
   size_t at = hash_pointer(b) & (table_.size() - 1);
-  for (; table_[at].first != nullptr; at = (at + 1) & (table_.size() - 1))
-    if (table_[at].first == b) return table_[at].second;
-  return -1;
+  while (table_[at].first != nullptr && table_[at].first != b) at = (at + 1) & (table_.size() - 1);
+  return at;
+}
+
+void Trace::fill_table(size_t size) {
+  table_.assign(size, {nullptr, 0});
+  for (size_t i = 0; i < slots_.size(); ++i) table_[place_of(slots_[i])] = {slots_[i], static_cast<int>(i)};
+}
+
+int Trace::find_slot(const Block* b) const {
+  const size_t at = place_of(b);
+  return table_[at].first != nullptr ? table_[at].second : -1;
 }
 
 int Trace::slot_of(Block* b, std::vector<uint64_t>& words) {
-  if (table_.size() < 2 * (slots_.size() + 1)) {
-    table_.assign(std::max<size_t>(64, table_.size() * 2), {nullptr, 0});
-    for (size_t i = 0; i < slots_.size(); ++i) {
-      size_t at = hash_pointer(slots_[i]) & (table_.size() - 1);
-      while (table_[at].first != nullptr) at = (at + 1) & (table_.size() - 1);
-      table_[at] = {slots_[i], static_cast<int>(i)};
-    }
-  }
-  size_t at = hash_pointer(b) & (table_.size() - 1);
-  for (; table_[at].first != nullptr; at = (at + 1) & (table_.size() - 1))
-    if (table_[at].first == b) return table_[at].second;
+  if (table_.size() < 2 * (slots_.size() + 1)) fill_table(std::max<size_t>(64, table_.size() * 2));
+  const size_t at = place_of(b);
+  if (table_[at].first != nullptr) return table_[at].second;
   const int slot = static_cast<int>(slots_.size());
   slots_.push_back(b);
   block::retain(b);
@@ -90,12 +91,7 @@ Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spe
     for (; pending_.size() > pending; pending_.pop_back()) block::release(pending_.back());
     if (slots_.size() == slots) return;
     for (; slots_.size() > slots; slots_.pop_back()) block::release(slots_.back());
-    std::fill(table_.begin(), table_.end(), std::pair<Block*, int>(nullptr, 0));
-    for (size_t i = 0; i < slots; ++i) {
-      size_t at = hash_pointer(slots_[i]) & (table_.size() - 1);
-      while (table_[at].first != nullptr) at = (at + 1) & (table_.size() - 1);
-      table_[at] = {slots_[i], static_cast<int>(i)};
-    }
+    fill_table(table_.size());  // no larger, so without memory
   };
   try {
     marks_.push_back({&op, thread_state.line, words_.size()});
@@ -245,7 +241,7 @@ void Trace::run_segment(bool last) {
     kept_.assign(slots_.size(), 0);
     // Only the last segment: what host code does after a split may throw, and then arguments must be as before.
     for (const Block* b : discounted_)
-      if (int slot = last ? find_slot(b) : -1; slot >= 0) ++kept_[static_cast<size_t>(slot)];
+      if (int slot = last && !slots_.empty() ? find_slot(b) : -1; slot >= 0) ++kept_[static_cast<size_t>(slot)];
     donated_.clear();
     for (size_t s = 0; s < slots_.size(); ++s)
       donated_.push_back(block::sole_owner(slots_[s], kept_[s]) || planted("donation"));

@@ -107,6 +107,8 @@ class Trace {
  private:
   int slot_of(Block* b, std::vector<uint64_t>& spec_words);
   int find_slot(const Block* b) const;
+  size_t place_of(const Block* b) const;
+  void fill_table(size_t size);
   void run_segment(bool last);
   void drop() noexcept;
 
