@@ -74,6 +74,14 @@ TEST(BadCallBugs, NegativeDegreesOfFreedom) {
                "stddev: ddof is negative: -9223372036854775808; give 0, or 1 for the unbiased estimate");
 }
 
+// Products of sizes overflowed before they were extents of a tensor.
+TEST(BadCallBugs, SizesOfLayersDoNotOverflow) {
+  EXPECT_ERROR(ShapeError, nn::GruCell::init(6, INT64_MAX, Key(1)),
+               "GruCell: 9223372036854775807 hidden units are too many; give fewer");
+  EXPECT_ERROR(ShapeError, nn::Conv2d::init(6, 4, {INT64_MAX, 3}, Key(1)),
+               "shape: f32[4,6,9223372036854775807,3] has more bytes than 63 bits can count; give smaller extents");
+}
+
 // The kernel read operands that were not there.
 TEST(BadCallBugs, ARecordTakesAsManyOperandsAsItSays) {
   const Tensor x = ones({2});
