@@ -8,6 +8,7 @@
 #include "duet/core/debug.h"
 #include "duet/graph/cache.h"
 #include "planted.h"
+#include "core/limits.h"
 
 namespace duet::graph {
 namespace {
@@ -80,6 +81,9 @@ int Trace::slot_of(Block* b, std::vector<uint64_t>& words) {
 }
 
 Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spec* specs) {
+  if (op.view == nullptr)  // what could not be computed eagerly is refused at its line, and no plan counts with it
+    for (int k = 0; k < op.outputs; ++k)
+      memory::check_size(static_cast<size_t>(specs[k].shape.numel()) * size_bytes(specs[k].dtype));
   marks_.push_back({&op, thread_state.line, words_.size()});
   words_.push_back(reinterpret_cast<uintptr_t>(&op));
   words_.push_back(static_cast<uint64_t>(in.size()) | static_cast<uint64_t>(attrs.size()) << 16 |
