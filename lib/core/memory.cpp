@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "duet/core/error.h"
+#include "core/limits.h"
 
 namespace duet {
 namespace {
@@ -223,8 +224,7 @@ void set_cache_limit(size_t bytes) {
 namespace memory {
 
 void* allocate(size_t bytes) {
-  check<OutOfMemory>(bytes <= (size_t{1} << 46),
-                     "allocate: {} bytes are more than any machine has; give smaller extents", bytes);
+  check_size(bytes);
   const SizeClass size = size_class(bytes);
   Cache* c = cache != nullptr ? cache : begin_thread();
   if (c == nullptr) [[unlikely]] {

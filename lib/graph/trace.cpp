@@ -8,6 +8,7 @@
 #include "duet/core/debug.h"
 #include "duet/graph/cache.h"
 #include "planted.h"
+#include "core/limits.h"
 
 namespace duet::graph {
 namespace {
@@ -81,6 +82,9 @@ int Trace::slot_of(Block* b, std::vector<uint64_t>& words) {
 }
 
 Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spec* specs) {
+  if (op.view == nullptr)  // what could not be computed eagerly is refused at its line, and no plan counts with it
+    for (int k = 0; k < op.outputs; ++k)
+      memory::check_size(static_cast<size_t>(specs[k].shape.numel()) * size_bytes(specs[k].dtype));
   const size_t marks = marks_.size(), words = words_.size(), numbers = numbers_.size(), slots = slots_.size(),
                pending = pending_.size();
   // An operation is recorded whole or not at all: host code may catch what is thrown here, and go on.

@@ -18,9 +18,11 @@ Conv2d Conv2d::init(int64_t in, int64_t out, Size2 kernel, const Key& key, const
                     "Conv2d: {} groups do not divide {} channels in and {} out; give a divisor of both", options.groups,
                     in, out);
   const int64_t each = in / options.groups;
+  const Shape shape{out, each, kernel.h, kernel.w};
+  checked_numel(shape, f32);  // so that no product of extents overflows
   const double bound = 1 / std::sqrt(static_cast<double>(each * kernel.h * kernel.w));
   const auto [k1, k2] = split<2>(key);
-  return {uniform(k1, {out, each, kernel.h, kernel.w}, -bound, bound), uniform(k2, {out}, -bound, bound), options};
+  return {uniform(k1, shape, -bound, bound), uniform(k2, {out}, -bound, bound), options};
 }
 
 Tensor Conv2d::operator()(const Operand& x) const {

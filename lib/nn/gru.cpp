@@ -13,10 +13,13 @@ GruCell GruCell::init(int64_t in, int64_t hidden, const Key& key, std::source_lo
   LineScope scope(line);
   check<ShapeError>(in > 0 && hidden > 0,
                     "GruCell: {} inputs and {} hidden units make no layer; sizes must be positive", in, hidden);
+  int64_t gates = 0;
+  check<ShapeError>(!__builtin_mul_overflow(hidden, 3, &gates), "GruCell: {} hidden units are too many; give fewer",
+                    hidden);
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
   const auto keys = split<4>(key);
-  return {{uniform(keys[0], {in, 3 * hidden}, -bound, bound), uniform(keys[1], {3 * hidden}, -bound, bound)},
-          {uniform(keys[2], {hidden, 3 * hidden}, -bound, bound), uniform(keys[3], {3 * hidden}, -bound, bound)}};
+  return {{uniform(keys[0], {in, gates}, -bound, bound), uniform(keys[1], {gates}, -bound, bound)},
+          {uniform(keys[2], {hidden, gates}, -bound, bound), uniform(keys[3], {gates}, -bound, bound)}};
 }
 
 Tensor GruCell::operator()(const Operand& x, const Operand& h) const {

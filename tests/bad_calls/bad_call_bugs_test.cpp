@@ -74,6 +74,23 @@ TEST(BadCallBugs, NegativeDegreesOfFreedom) {
                "stddev: ddof is negative: -9223372036854775808; give 0, or 1 for the unbiased estimate");
 }
 
+// Products of sizes overflowed before they were extents of a tensor.
+TEST(BadCallBugs, SizesOfLayersDoNotOverflow) {
+  EXPECT_ERROR(ShapeError, nn::GruCell::init(6, INT64_MAX, Key(1)),
+               "GruCell: 9223372036854775807 hidden units are too many; give fewer");
+  EXPECT_ERROR(ShapeError, nn::Conv2d::init(6, 4, {INT64_MAX, 3}, Key(1)),
+               "shape: f32[4,6,9223372036854775807,3] has more bytes than 63 bits can count; give smaller extents");
+}
+
+// A plan counted with sizes that overflowed, and named no line.
+TEST(BadCallBugs, WhatNoMachineHasIsRefusedWhenItIsRecorded) {
+  auto f = [](const Tensor& x) { return std::pair{zeros({INT64_MAX}, u8), x + 1}; };
+  const std::string text = "allocate: 9223372036854775807 bytes are more than any machine has; give smaller extents";
+  EXPECT_ERROR(OutOfMemory, f(ones({2})), text);
+  EXPECT_ERROR(OutOfMemory, compile(f)(ones({2})), text);
+  EXPECT_ERROR(OutOfMemory, freeze(f)(ones({2})), text);
+}
+
 // The kernel read operands that were not there.
 TEST(BadCallBugs, ARecordTakesAsManyOperandsAsItSays) {
   const Tensor x = ones({2});

@@ -48,8 +48,7 @@ inline std::string bad_form(const Function& f, const Error& e) {
   if (text.find("internal error") != text.npos) return "is an internal error";
   if (text.find_first_of("\n\r\t") != text.npos) return "has more than a line";
   const std::string_view file = e.line().file != nullptr ? e.line().file : "";
-  if (f.family == "members") return "";                             // shape() and its like know no line
-  if (typeid(e) == typeid(OutOfMemory) && file.empty()) return "";  // a plan's memory is that of many lines
+  if (f.family == "members") return "";  // shape() and its like know no line
   if (file.find("bad_calls") == file.npos) return "names no line of the user";
   if (!text.ends_with(" [" + to_string(e.line()) + "]")) return "does not end with the line";
   return "";
