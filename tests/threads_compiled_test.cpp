@@ -1,9 +1,11 @@
 // One compiled function under more callers than processors, each of which would use the pool: the bits of one caller.
 #include <cstdlib>
+#include <numeric>
 #include <thread>
 
 #include "cpu/threads.h"
 #include "expect.h"
+#include "ops/cases.h"
 
 namespace duet::testing {
 namespace {
@@ -58,6 +60,48 @@ TEST_F(CompiledThreads, EightCallersOfOneFunctionGetTheBitsOfOne) {
   cpu::parallel_for(kCallers, [&](int64_t task) { call(static_cast<size_t>(task)); });
   EXPECT_EQ(wrong, std::vector<int>(kCallers, 0));
   EXPECT_EQ(compiled.cache().plans().size(), 2u);
+}
+
+// f(c) in a thread for each caller; how many of them found something wrong.
+template <class F>
+int callers_that_fail(F f) {
+  std::vector<int> wrong(kCallers, 0);
+  std::vector<std::thread> callers;
+  for (size_t c = 0; c < kCallers; ++c) callers.emplace_back([&, c] { wrong[c] = f(static_cast<int>(c)) ? 0 : 1; });
+  for (std::thread& t : callers) t.join();
+  return std::accumulate(wrong.begin(), wrong.end(), 0);
+}
+
+TEST_F(CompiledThreads, TenThousandCallsOfOneFunction) {
+  const int calls = (small_size() ? 2'000 : 10'000) / kCallers;
+  const auto compiled = compile(step);
+  const auto right = [&](int c) {
+    const Tensor x = expect::numbers({3 + c % 3, 6}, c), w = expect::numbers({6, 4}, 50 + c);
+    const std::string expected = expect::tree_bits(step(w, x));
+    for (int i = 0; i < calls; ++i)
+      if (expect::tree_bits(compiled(w, x)) != expected) return false;
+    return true;
+  };
+  EXPECT_EQ(callers_that_fail(right), 0);
+  EXPECT_EQ(compiled.cache().plans().size(), 3u);
+}
+
+// New shapes all the time, in one function of all callers and in functions of their own, while caches are emptied.
+TEST_F(CompiledThreads, TracesAndPlansAtOnce) {
+  const int shapes = small_size() ? 8 : 40;
+  const auto shared = compile(step);
+  const auto right = [&](int c) {
+    const auto own = compile(step);
+    for (int i = 0; i < shapes; ++i) {
+      const Tensor x = expect::numbers({1 + (i + c) % shapes, 6}, i), w = expect::numbers({6, 4}, c);
+      const std::string expected = expect::tree_bits(step(w, x));
+      if (expect::tree_bits(shared(w, x)) != expected || expect::tree_bits(own(w, x)) != expected) return false;
+      if (i % 5 == c % 5) trim_memory();
+    }
+    return true;
+  };
+  EXPECT_EQ(callers_that_fail(right), 0);
+  EXPECT_LE(shared.cache().plans().size(), static_cast<size_t>(shapes));
 }
 
 }  // namespace
