@@ -48,13 +48,13 @@ Results qlinear_matmul(const Call& c) {
   const Tensor y = matmul(shifted(c[0], &c[2]), shifted(c[3], &c[5]));
   const Tensor scale = cast(reshape(c[1], {}), f64) * cast(reshape(c[4], {}), f64) / cast(reshape(c[6], {}), f64);
   const Tensor q = round(y * scale) + cast(reshape(c[7], {}), f64);
-  return {cast(minimum(maximum(q, 0), 255), u8)};
+  return {cast(clamp(q, 0, 255), u8)};
 }
 Results dynamic_quantize(const Call& c) {
   const Tensor lo = minimum(min(c[0]), 0), hi = maximum(max(c[0]), 0);
   const Tensor scale = (hi - lo) / 255;
-  const Tensor zero = round(minimum(maximum(-lo / scale, 0), 255));
-  return {cast(minimum(maximum(round(c[0] / scale) + zero, 0), 255), u8), scale, cast(zero, u8)};
+  const Tensor zero = round(clamp(-lo / scale, 0, 255));
+  return {cast(clamp(round(c[0] / scale) + zero, 0, 255), u8), scale, cast(zero, u8)};
 }
 
 constexpr OpEntry kOps[] = {

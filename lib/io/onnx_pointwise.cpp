@@ -98,7 +98,7 @@ Tensor along(const Call& c, const Tensor& x, const Tensor& t) {
 Results quantize(const Call& c) {
   c.require(c[2].dtype() == u8, "only uint8 is supported");
   const Tensor y = round(c[0] / along(c, c[0], c[1])) + cast(along(c, c[0], c[2]), c[0].dtype());
-  return {cast(minimum(maximum(y, 0), 255), u8)};
+  return {cast(clamp(y, 0, 255), u8)};
 }
 Results dequantize(const Call& c) {
   Tensor x = cast(c[0], f32);

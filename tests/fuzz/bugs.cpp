@@ -2,6 +2,7 @@
 
 #include "fuzz/apart.h"
 #include "fuzz/program.h"
+#include "jit/jit_test.h"
 #include "planted.h"
 
 namespace duet::fuzz {
@@ -52,14 +53,9 @@ bool find_planted([[maybe_unused]] uint32_t seed) {
   bool all = true;
 #ifdef DUET_VERIFY
   fmt::print("{:<17} {:>6} {:>6}  {}\n", "bug", "found", "limit", "what it does");
-#ifdef DUET_HAS_XBYAK
-  constexpr bool kJit = true;
-#else
-  constexpr bool kJit = false;
-#endif
   const auto rules = static_cast<uint32_t>(rule_names().size());
   for (const Bug& bug : kBugs) {
-    if (bug.jit && !kJit) continue;
+    if (bug.jit && !kJitBuilt) continue;
     Note at;
     const int status = run_apart(
         [&] {

@@ -14,28 +14,12 @@
 #include "cpu/segments.h"
 #include "duet/duet.h"
 #include "expect.h"
+#include "jit/jit_test.h"
 
 namespace duet {
 namespace {
 
 using cpu::Register;
-
-#if defined(DUET_HAS_XBYAK)
-constexpr bool kBuilt = true;
-#else
-constexpr bool kBuilt = false;
-#endif
-
-struct JitTest : ::testing::Test {
-  void SetUp() override {
-    if (!kBuilt) GTEST_SKIP() << "built without xbyak";
-    cpu::jit::set_enabled(true);
-  }
-  void TearDown() override {
-    cpu::set_isa("v3");
-    cpu::set_isa("v4");
-  }
-};
 
 std::vector<const OpRecord*> all_records() {
   std::vector<const OpRecord*> records;

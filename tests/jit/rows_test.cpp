@@ -13,26 +13,12 @@
 #include "cpu/threads.h"
 #include "duet/duet.h"
 #include "expect.h"
+#include "jit/jit_test.h"
 
 namespace duet {
 namespace {
 
-#if defined(DUET_HAS_XBYAK)
-constexpr bool kBuilt = true;
-#else
-constexpr bool kBuilt = false;
-#endif
-
-struct JitRowsTest : ::testing::Test {
-  void SetUp() override {
-    if (!kBuilt) GTEST_SKIP() << "built without xbyak";
-    cpu::jit::set_enabled(true);
-  }
-  void TearDown() override {
-    cpu::set_threads(0);
-    cpu::set_isa("v3");
-    cpu::set_isa("v4");
-  }
+struct JitRowsTest : JitTest {
   std::mt19937 rng{5};
 
   // Numbers, with one of the special ones in every so many elements.
