@@ -27,37 +27,41 @@ size_t cost_of(const Pass& pass) {
 
 // What a thread sees: the kernel's tables and its own blocks. A block's storage is addressed by positions in the whole
 // space, so that programs do not know of blocks.
-struct View {
-  const Tables& tables;
-  char* const* local = nullptr;
+class View {
+ public:
+  explicit View(const Tables& tables, void* const* local = nullptr)
+      : tables_{tables.sources, tables.results, tables.shared, local} {}
+  char* at(const Place& p) const {
+    const void* const* table = tables_[static_cast<size_t>(p.kind)];
+    const void* first = table != nullptr ? table[p.index] : nullptr;  // a kernel of elements alone has no locals
+    return static_cast<char*>(const_cast<void*>(first)) + p.offset;
+  }
 
-  char* at(const Place& p) const { return base(p) + p.offset; }
-  char* base(const Place& p) const {
-    switch (p.kind) {
-      case Place::Kind::source:
-        return static_cast<char*>(const_cast<void*>(tables.sources[p.index]));
-      case Place::Kind::result:
-        return static_cast<char*>(tables.results[p.index]);
-      case Place::Kind::shared:
-        return static_cast<char*>(tables.shared[p.index]);
-      case Place::Kind::local:
-        return local != nullptr ? local[p.index] : nullptr;
-    }
-    return nullptr;
+ private:
+  const void* const* tables_[4];  // by Place::Kind
+};
+
+// Where a pass's operands and results begin, good until the thread's next pass.
+struct Ends {
+  const void** in;
+  void** out;
+  Ends(const Pass& pass, const View& view) {
+    thread_local std::vector<const void*> places;
+    const size_t inputs = pass.in.size(), outputs = pass.out.size();
+    places.resize(inputs + outputs);
+    in = places.data();
+    out = const_cast<void**>(in + inputs);
+    for (size_t k = 0; k < inputs; ++k)
+      in[k] = pass.program.sources[k].constant != nullptr ? nullptr : view.at(pass.in[k]);
+    for (size_t k = 0; k < outputs; ++k) out[k] = view.at(pass.out[k]);
   }
 };
 
 void run_pass(const Pass& pass, const View& view, int64_t begin, int64_t n) {
   if (pass.empty() || n == 0) return;
-  thread_local std::vector<const void*> in;
-  thread_local std::vector<void*> out;
-  in.clear();
-  out.clear();
-  for (size_t k = 0; k < pass.in.size(); ++k)
-    in.push_back(pass.program.sources[k].constant != nullptr ? nullptr : view.at(pass.in[k]));
-  for (const Place& p : pass.out) out.push_back(view.at(p));
-  if (pass.code) return pass.code.run(pass.program, in.data(), out.data(), begin, n);
-  run_tiles(pass.program, in.data(), out.data(), begin, n);
+  const Ends ends(pass, view);
+  if (pass.code) return pass.code.run(pass.program, ends.in, ends.out, begin, n);
+  run_tiles(pass.program, ends.in, ends.out, begin, n);
 }
 
 template <class F>
@@ -83,14 +87,14 @@ class SegmentRun {
     if (begin >= end) return;
     if (s_.only_elements) {
       const int64_t from = begin * kTile, to = std::min(s_.rows * s_.row, end * kTile);
-      return run_pass(s_.stages[0].elements, {tables_}, from, to - from);
+      return run_pass(s_.stages[0].elements, View(tables_), from, to - from);
     }
     if (s_.code) return s_.code.run(tables_, begin * s_.unit_rows, std::min(s_.rows, end * s_.unit_rows));
     size_t bytes = 0;
     const int64_t elements = s_.in_chunks ? kReduceChunk : s_.block_rows * s_.row;
     for (const Local& l : s_.locals) bytes += local_bytes(l, elements);
     auto* at = static_cast<char*>(thread_scratch(static_cast<int64_t>(bytes)));
-    thread_local std::vector<char*> local;
+    thread_local std::vector<void*> local;
     local.resize(s_.locals.size());
     if (s_.in_chunks) return run_chunks(begin, end, at, elements, local);
     const int64_t last = std::min(s_.rows, end * s_.unit_rows);
@@ -104,7 +108,7 @@ class SegmentRun {
     return static_cast<size_t>((n * l.bytes + 63) / 64 * 64);
   }
   // Storage of locals for a block whose first row and element these are.
-  void address(char* at, int64_t elements, int64_t first_row, int64_t first_element, std::vector<char*>& local) const {
+  void address(char* at, int64_t elements, int64_t first_row, int64_t first_element, std::vector<void*>& local) const {
     for (size_t k = 0; k < s_.locals.size(); ++k) {
       const Local& l = s_.locals[k];
       local[k] = at - (l.of_rows ? first_row : first_element) * l.bytes;
@@ -112,9 +116,9 @@ class SegmentRun {
     }
   }
 
-  void run_block(int64_t first, int64_t rows, char* at, int64_t elements, std::vector<char*>& local) const {
+  void run_block(int64_t first, int64_t rows, char* at, int64_t elements, std::vector<void*>& local) const {
     address(at, elements, first, first * s_.row, local);
-    const View view{tables_, local.data()};
+    const View view(tables_, local.data());
     for (const Stage& stage : s_.stages) {
       run_pass(stage.rows, view, first, rows);
       run_pass(stage.elements, view, first * s_.row, rows * s_.row);
@@ -130,14 +134,14 @@ class SegmentRun {
     }
   }
 
-  void run_chunks(int64_t begin, int64_t end, char* at, int64_t elements, std::vector<char*>& local) const {
+  void run_chunks(int64_t begin, int64_t end, char* at, int64_t elements, std::vector<void*>& local) const {
     const Stage& stage = s_.stages[0];
     const int64_t chunks = ceil_div(s_.row, kReduceChunk);
     for (int64_t unit = begin; unit < end; ++unit) {
       const int64_t row = unit / chunks, in_row = unit % chunks * kReduceChunk;
       const int64_t first = row * s_.row + in_row, n = std::min(kReduceChunk, s_.row - in_row);
       address(at, elements, row, first, local);
-      const View view{tables_, local.data()};
+      const View view(tables_, local.data());
       run_pass(stage.elements, view, first, n);
       for (const RowReduction& r : stage.reductions) {
         const auto size = static_cast<int64_t>(size_bytes(r.dtype));
@@ -198,11 +202,17 @@ void Segment::cut() {
 }
 
 void run_pass(const Pass& pass, const Tables& tables, int64_t begin, int64_t n) {
-  run_pass(pass, View{tables}, begin, n);
+  run_pass(pass, View(tables), begin, n);
+}
+
+bool run_block(const Pass& pass, const Tables& tables, const jit::Block& block) {
+  if (!pass.code) return false;
+  const Ends ends(pass, View(tables));
+  return pass.code.run_block(pass.program, ends.in, ends.out, block);
 }
 
 void run_step(const SmallStep& step, const Tables& tables) {
-  const View view{tables};
+  const View view(tables);
   switch (step.kind) {
     case SmallStep::Kind::pass:
       return run_pass(step.pass, view, 0, step.pass.program.numel);

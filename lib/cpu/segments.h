@@ -80,6 +80,8 @@ struct SmallStep {
 
 /// Elements [begin, begin + n) of a pass, on this thread.
 void run_pass(const Pass& pass, const Tables& tables, int64_t begin, int64_t n);
+/// Over a block of a matrix in one call; false where its rows have to be run one by one.
+bool run_block(const Pass& pass, const Tables& tables, const jit::Block& block);
 void run_step(const SmallStep& step, const Tables& tables);
 /// On several threads where that pays.
 void run_segments(std::span<const Segment> segments, const Tables& tables);

@@ -29,25 +29,29 @@ struct EpilogueCall {
   int64_t m, n, element_bytes;  // of the product
   static void run(void* ctx, int64_t batch, const cpu::GemmBlock& b) {
     auto* call = static_cast<EpilogueCall*>(ctx);
+    const cpu::Pass& pass = call->l.segments[0].stages[0].elements;
     const int64_t first = ((planted("epilogue_batch") ? 0 : batch) * call->m + b.i) * call->n + b.j;
-    const bool whole = b.cols == call->n && b.c_row == b.cols;
-    const int64_t runs = whole ? 1 : b.rows, length = whole ? b.rows * b.cols : b.cols;
-    for (int64_t r = 0; r < runs; ++r)
-      call->elements(first + r * call->n, length, static_cast<const char*>(b.c) + r * b.c_row * call->element_bytes);
+    const auto* c = static_cast<const char*>(b.c);
+    if (b.cols == call->n && b.c_row == b.cols)
+      return cpu::run_pass(pass, call->with_product(first, c), first, b.rows * b.cols);
+    const bool apart = call->l.passes_by;
+    if (cpu::run_block(pass, call->with_product(first, c),
+                       {first, b.rows, b.cols, call->n, apart ? c - first * call->element_bytes : nullptr, b.c_row}))
+      return;
+    for (int64_t r = 0; r < b.rows; ++r, c += b.c_row * call->element_bytes)
+      cpu::run_pass(pass, call->with_product(first + r * call->n, c), first + r * call->n, b.cols);
   }
 
  private:
-  // Elements from `first` on, the first of which lies at c.
-  void elements(int64_t first, int64_t n, const char* c) const {
-    const cpu::Pass& pass = l.segments[0].stages[0].elements;
-    if (!l.passes_by) return cpu::run_pass(pass, tables, first, n);
-    // The pass counts from the product's first element, wherever that would be.
+  // The tables; where the product passes by, with it at the place where it would begin, were its element `first` at c.
+  cpu::Tables with_product(int64_t first, const char* c) const {
+    if (!l.passes_by) return tables;
     thread_local std::vector<const void*> sources;
     sources.assign(tables.sources, tables.sources + l.sources.size());
     for (size_t s = 0; s < sources.size(); ++s)
       if (l.sources[s] >= 0 && layouts[static_cast<size_t>(l.sources[s])].root == l.outputs[0])
         sources[s] = c - first * element_bytes;
-    cpu::run_pass(pass, {sources.data(), tables.results, tables.shared}, first, n);
+    return {sources.data(), tables.results, tables.shared};
   }
 };
 
@@ -71,18 +75,20 @@ size_t size_bytes(const Launch& l) {
 void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base,
                 char* workspace, LaunchTables& tables) {
   const ShownLaunch shown(l, g, layouts, base);
-  tables.sources.clear();
-  tables.results.clear();
-  tables.shared.clear();
+  tables.sources.resize(l.sources.size());
+  tables.results.resize(l.results.size());
+  tables.shared.resize(l.shared.size());
   for (const LabelCheck& c : l.checks) {
     LineOverride line(c.line);
     const CheckedIndices check(c.op, strided(c.value, g, layouts, base), c.classes, false, "label");
   }
-  for (int v : l.sources)
-    tables.sources.push_back(v >= 0 ? strided(v, g, layouts, base).data
-                                    : l.constants[static_cast<size_t>(-1 - v)].data());
-  for (int v : l.results) tables.results.push_back(base[static_cast<size_t>(v)]);
-  for (int64_t offset : l.shared) tables.shared.push_back(workspace + offset);
+  char* const* const roots = base.data();
+  const void** source = tables.sources.data();
+  for (const auto& [root, offset] : l.source_at)
+    *source++ = root >= 0 ? roots[root] + offset : l.constants[static_cast<size_t>(-1 - root)].data();
+  void** result = tables.results.data();
+  for (int v : l.results) *result++ = roots[v];
+  for (size_t k = 0; k < l.shared.size(); ++k) tables.shared[k] = workspace + l.shared[k];
   const cpu::Tables places{tables.sources.data(), tables.results.data(), tables.shared.data()};
   for (const cpu::SmallStep& s : l.before) cpu::run_step(s, places);
   if (l.kind == LaunchKind::fused) {

@@ -36,7 +36,8 @@ struct Launch {
   std::vector<int> inputs, outputs;  // values: of the kernel, or of the matmul
 
   // Programs name places in these tables.
-  std::vector<int> sources;  // values read; −1 − k: constants[k]
+  std::vector<int> sources;                        // values read; −1 − k: constants[k]
+  std::vector<std::pair<int, int64_t>> source_at;  // of values: where their first elements are, root and bytes from it
   std::vector<std::vector<char>> constants;
   std::vector<int> results;     // values written
   std::vector<int64_t> shared;  // where storage for this launch begins in its workspace, in bytes
@@ -83,7 +84,7 @@ struct Executable {
   std::vector<OutputPlan> outputs;
   std::vector<std::pair<int, int>> product_in;  // products that lie in the storage of an output of their epilogue
   int64_t arena_bytes = 0;
-  std::vector<int> slot_values, number_values;  // what changes from call to call
+  std::vector<std::pair<int, int>> slot_values, number_values;  // what changes from call to call: value and index
 };
 
 /// Makes the launches of a graph's kernels.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 
 #include "planted.h"
 
@@ -82,6 +83,15 @@ bool same_sources(const std::vector<LeafSource>& a, const std::vector<LeafSource
     return x.kind == y.kind && x.index == y.index &&
            (x.kind != LeafSource::captured || same_contents(x.tensor, y.tensor));
   });
+}
+
+// Whether one Tensor object is there twice. Fields of one object mostly come in the order of their addresses.
+bool any_twice(const std::vector<const Tensor*>& leaves) {
+  if (std::ranges::adjacent_find(leaves, std::greater_equal()) == leaves.end()) return false;
+  thread_local std::vector<const Tensor*> sorted;
+  sorted.assign(leaves.begin(), leaves.end());
+  std::ranges::sort(sorted);
+  return std::ranges::adjacent_find(sorted) != sorted.end();
 }
 
 }  // namespace
@@ -184,6 +194,7 @@ FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<Fl
     if (bound >= 0) used[static_cast<size_t>(bound)] = 1;
     p.number_argument.push_back(bound < 0 ? -1
                                           : floats[planted("frozen_scalar") ? 0 : static_cast<size_t>(bound)].position);
+    if (bound >= 0) p.bound_numbers.push_back(i);
     p.numbers.push_back(x.value);
     p.number_dtypes.push_back(x.dtype);
   }
@@ -251,10 +262,7 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
   };
   // One Tensor object in two places has one reference: it must not be donated, and rebinding it in one place would not
   // be seen in the other, as it is when the function runs.
-  thread_local std::vector<const Tensor*> sorted;
-  sorted.assign(leaves.begin(), leaves.end());
-  std::sort(sorted.begin(), sorted.end());
-  const bool twice = std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();
+  const bool twice = any_twice(leaves);
   auto is_twice = [&](size_t i) { return twice && std::count(leaves.begin(), leaves.end(), leaves[i]) > 1; };
   for (size_t i = 0; twice && i < leaves.size(); ++i)
     if (rebound(i) && is_twice(i))
@@ -266,25 +274,25 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
   thread_local std::vector<Block*> slots, results;
   thread_local std::vector<uint8_t> donated;
   thread_local std::vector<Number8> numbers;
-  slots.clear(), results.clear(), donated.clear(), numbers.clear();
-  for (size_t s = 0; s < p.slot_leaf.size(); ++s) {
+  slots.resize(p.slot_leaf.size()), donated.resize(p.slot_leaf.size());
+  for (size_t s = 0; s < slots.size(); ++s) {
     int leaf = p.slot_leaf[s];
     Block* b = leaf < 0 ? &p.constants[s].block() : &leaves[static_cast<size_t>(leaf)]->block();
     if (b->trace != nullptr) reject_foreign("frozen call", *b);
-    slots.push_back(b);
+    slots[s] = b;
     const auto l = static_cast<size_t>(leaf);
-    donated.push_back(leaf >= 0 && !p.kept[l] && (passed[l] == Passed::temporary || rebound(l)) &&
-                      block::sole_owner(b) && !is_twice(l));
+    donated[s] = leaf >= 0 && !p.kept[l] && (passed[l] == Passed::temporary || rebound(l)) && block::sole_owner(b) &&
+                 !is_twice(l);
   }
-  for (size_t i = 0; i < p.numbers.size(); ++i)
-    numbers.push_back(p.number_argument[i] < 0
-                          ? p.numbers[i]
-                          : as_number(floats[static_cast<size_t>(p.number_argument[i])], p.number_dtypes[i]));
+  numbers.assign(p.numbers.begin(), p.numbers.end());
+  for (size_t i : p.bound_numbers)
+    numbers[i] = as_number(floats[static_cast<size_t>(p.number_argument[i])], p.number_dtypes[i]);
   results.assign(p.outputs.size(), nullptr);  // the plan makes them, where it can out of blocks that are given
   outputs.reserve(p.outputs.size());
   auto take = [&] {
+    uint64_t id = fresh_ids(static_cast<int>(results.size()));
     for (Block* b : results)
-      if (b != nullptr) outputs.push_back(Tensor::adopt(b, fresh_ids(1)));
+      if (b != nullptr) outputs.push_back(Tensor::adopt(b, id++));
   };
   try {
     p.plan->run({slots, donated, numbers, results});

@@ -45,6 +45,14 @@ std::vector<Launch> lower(const Graph& g, const std::vector<Layout>& layouts) {
     }
     if (!kernel.segments.empty()) segments.run(kernel, l);
     find_accesses(l, layouts);
+    for (int v : l.sources) {
+      if (v < 0) {
+        l.source_at.emplace_back(v, 0);
+        continue;
+      }
+      const Layout& layout = layouts[static_cast<size_t>(v)];
+      l.source_at.emplace_back(layout.root, layout.offset * static_cast<int64_t>(size_bytes(g.value(v).spec.dtype)));
+    }
 
     // Bytes: what is read, each value once, and what is written.
     const int product = l.kind == LaunchKind::matmul ? l.outputs[0] : -1;

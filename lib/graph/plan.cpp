@@ -30,7 +30,7 @@ class StoragePlanner {
       if (l.may_throw) last_throw_ = static_cast<int>(k) - (l.kind == LaunchKind::fused ? 1 : 0);
     }
     dying_slots_.resize(e_.launches.size());
-    for (int s : e_.slot_values)
+    for (auto [s, slot] : e_.slot_values)
       if (last_use_[index(s)] >= 0) dying_slots_[index(last_use_[index(s)])].push_back(s);
     plan_outputs();
     return place_in_arena(reuse);
@@ -183,8 +183,8 @@ Plan::Plan(Graph graph, const PassOptions& options, std::vector<uint64_t> key)
   Executable& e = *executable_;
   e.layouts = layouts(graph_);
   for (size_t v = 0; v < graph_.values.size(); ++v) {
-    if (graph_.values[v].origin == Origin::slot) e.slot_values.push_back(static_cast<int>(v));
-    if (graph_.values[v].origin == Origin::number) e.number_values.push_back(static_cast<int>(v));
+    if (graph_.values[v].origin == Origin::slot) e.slot_values.emplace_back(v, graph_.values[v].index);
+    if (graph_.values[v].origin == Origin::number) e.number_values.emplace_back(v, graph_.values[v].index);
   }
   e.launches = lower(graph_, e.layouts);
   memory_ = StoragePlanner(graph_, e).run(!left_out("plan_memory", options.without));
@@ -293,11 +293,11 @@ void Plan::execute(const Run& run) const {
     }
     w.base[static_cast<size_t>(o.root)] = data;
   }
-  for (int v : e.slot_values)
-    w.base[static_cast<size_t>(v)] = static_cast<char*>(run.slots[static_cast<size_t>(graph_.value(v).index)]->data);
-  for (int v : e.number_values)
+  for (auto [v, slot] : e.slot_values)
+    w.base[static_cast<size_t>(v)] = static_cast<char*>(run.slots[static_cast<size_t>(slot)]->data);
+  for (auto [v, number] : e.number_values)
     w.base[static_cast<size_t>(v)] =
-        reinterpret_cast<char*>(const_cast<Number8*>(&run.numbers[static_cast<size_t>(graph_.value(v).index)]));
+        reinterpret_cast<char*>(const_cast<Number8*>(&run.numbers[static_cast<size_t>(number)]));
   for (auto [product, home] : e.product_in) w.base[static_cast<size_t>(product)] = w.base[static_cast<size_t>(home)];
 
   const cpu::Room::Use use(w.room);
@@ -323,6 +323,7 @@ void Plan::execute(const Run& run) const {
                                   : run.slots[static_cast<size_t>(graph_.value(o.root).index)],
                    first);
     }
+    if (l.dense && b->dense) continue;  // as it was made
     std::copy_n(l.strides, kMaxRank, b->strides);
     b->dense = l.dense;
   }

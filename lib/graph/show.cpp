@@ -94,7 +94,8 @@ void show_plan(const Plan& plan, uint64_t number, const std::string& why) {
   }
 }
 
-void ShownLaunch::begin() const {
+void ShownLaunch::begin() {
+  exceptions_ = std::uncaught_exceptions();
   const Node& last = graph_.node(launch_.nodes.back());
   debug_line(fmt::format("launch k{} {} {} {}", last.kernel, kernel_name(graph_, launch_.nodes),
                          graph_.value(last.outputs[0]).spec, to_string(launch_.line)));

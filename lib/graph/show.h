@@ -40,14 +40,14 @@ class ShownLaunch {
   ShownLaunch& operator=(const ShownLaunch&) = delete;
 
  private:
-  void begin() const;
+  void begin();
   void end() const;
 
   const Launch& launch_;
   const Graph& graph_;
   const std::vector<Layout>& layouts_;
   const std::vector<char*>& base_;
-  int exceptions_ = std::uncaught_exceptions();
+  int exceptions_ = 0;
 };
 
 }  // namespace duet::graph

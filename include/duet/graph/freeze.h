@@ -52,10 +52,11 @@ struct FrozenPlan {
     bool defined = false, dense = true;
     std::array<int64_t, kMaxRank> strides = {};
   };
-  std::vector<LeafSpec> leaves;      // of the arguments
-  std::vector<int> slot_leaf;        // by slot: the leaf bound to it, −1 for a constant
-  std::vector<Tensor> constants;     // by slot
-  std::vector<int> number_argument;  // by number: the floating argument bound to it, −1 for a constant
+  std::vector<LeafSpec> leaves;       // of the arguments
+  std::vector<int> slot_leaf;         // by slot: the leaf bound to it, −1 for a constant
+  std::vector<Tensor> constants;      // by slot
+  std::vector<int> number_argument;   // by number: the floating argument bound to it, −1 for a constant
+  std::vector<size_t> bound_numbers;  // those that are bound
   std::vector<Number8> numbers;
   std::vector<DType> number_dtypes;
   std::vector<LeafSource> arguments, results;

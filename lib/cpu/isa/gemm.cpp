@@ -184,7 +184,7 @@ void general(const GemmOf<typename P::Element>& g, Strides a, Strides b) {
       for (int64_t ib = 0; ib < row_blocks.parts; ++ib) {
         const int64_t i_begin = row_blocks.begin(ib), m = row_blocks.begin(ib + 1) - i_begin;
         T* const c = passes_by ? packed_b + packed_elements : g.c + i_begin * g.c_row + j_begin;
-        const int64_t c_row = passes_by ? strip_row : g.c_row;
+        const int64_t c_row = passes_by ? j_end - j_begin : g.c_row;
         for (int64_t k0 = d0; k0 < d0 + d; k0 += kGemmBlock) block_of_k(i_begin, m, j_begin, j_end, d0, k0, c, c_row);
         if (d0 + d == g.k) finish(g, i_begin, m, j_begin, j_end - j_begin, c, c_row);
       }

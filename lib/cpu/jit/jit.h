@@ -47,6 +47,14 @@ struct Codes {
 /// Whether a result may be written past the caches, in rows of so many bytes.
 bool may_go_past(const void* result, int64_t row_bytes);
 
+/// A block of a matrix: elements first + i * row + j of it, i < rows and j < cols. One operand may lie apart, as such a
+/// block alone.
+struct Block {
+  int64_t first, rows, cols, row;
+  const void* apart = nullptr;  // where the matrix would begin, were the block in its place
+  int64_t apart_row = 0;        // elements from row to row
+};
+
 /// A program's code, and how its operands lie.
 class Kernel {
  public:
@@ -58,6 +66,8 @@ class Kernel {
   explicit operator bool() const { return codes_.any != nullptr; }
   /// As run_tiles.
   void run(const TileProgram& program, const void* const* data, void* const* out, int64_t begin, int64_t n) const;
+  /// All rows of a block in one call; false where they have to be run one by one.
+  bool run_block(const TileProgram& program, const void* const* data, void* const* out, const Block& block) const;
   size_t code_bytes() const { return codes_.bytes(); }
 
  private:

@@ -36,7 +36,7 @@ void Kernel::run_rows(const TileProgram& program, const void* const* data, void*
     // The rest of a row, or as many whole rows as there are.
     int64_t rows = 1, row = end - begin;
     if (row_ != 0) {
-      const int64_t in_row = begin % row_;
+      const int64_t in_row = begin == 0 ? 0 : begin % row_;
       if (in_row != 0 || row < row_) {
         row = std::min(row, row_ - in_row);
       } else {
@@ -72,6 +72,35 @@ void Kernel::run_rows(const TileProgram& program, const void* const* data, void*
     (past ? *codes_.past : *codes_.any)(streams.data(), rows, row);
     begin += rows * row;
   }
+}
+
+bool Kernel::run_block(const TileProgram& program, const void* const* data, void* const* out, const Block& b) const {
+  if (gathers_ || (row_ != 0 && row_ != b.row)) return false;
+  if (rows_in_step_ != 0 && b.first / b.row % rows_in_step_ + b.rows > rows_in_step_) return false;
+  const size_t sources = program.sources.size(), outputs = program.output_bytes.size();
+  thread_local std::vector<Stream> streams;
+  streams.resize(sources + outputs);
+  for (size_t k = 0; k < sources; ++k) {
+    const Source& s = program.sources[k];
+    const int64_t bytes = s.bytes;
+    auto* base = static_cast<char*>(const_cast<void*>(data[k]));
+    if (s.single || s.constant != nullptr)
+      streams[k] = {base, 0};
+    else if (s.dense)
+      streams[k] = {base + b.first * bytes, (data[k] == b.apart ? b.apart_row : b.row) * bytes};
+    else
+      streams[k] = {base + offset_of(s, b.first) * bytes, (s.axes > 1 ? s.stride[s.axes - 2] : 0) * bytes};
+  }
+  bool past = codes_.past != nullptr;
+  for (size_t k = 0; k < outputs; ++k) {
+    const int64_t bytes = program.output_bytes[k];
+    streams[sources + k] = {static_cast<char*>(out[k]) + b.first * bytes, b.row * bytes};
+    if (!past || !past_[k]) continue;
+    past = may_go_past(streams[sources + k].at, b.row * bytes);
+    for (size_t s = 0; s < sources; ++s) past &= data[s] != out[k];
+  }
+  (past ? *codes_.past : *codes_.any)(streams.data(), b.rows, b.cols);
+  return true;
 }
 
 }  // namespace duet::cpu::jit
