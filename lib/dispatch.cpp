@@ -2,85 +2,21 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <memory>
 
+#include "cuda/device.h"
+#include "cuda/run.h"
 #include "duet/batch.h"
 #include "duet/grad.h"
 #include "duet/graph/trace.h"
 #include "graph/show.h"
+#include "promotion.h"
 
 namespace duet {
 namespace {
 
 const Shape kScalarShape;
-
-// Numbers take the dtype of the tensors beside them; alone they are f32, i32 or bool.
-DType number_dtype(const OpRecord& op, Inputs inputs, Attrs attrs) {
-  if (op.dtype_attr >= 0) return static_cast<DType>(attrs[static_cast<size_t>(op.dtype_attr)]);
-  bool any_float = false, any_int = false;
-  for (int i = 0; i < inputs.size(); ++i) {
-    if (((op.bool_in | op.free_in) >> i) & 1u) continue;
-    const Operand& x = inputs[i];
-    if (x.is_tensor()) return x.tensor().defined() ? x.tensor().dtype() : DType::f32;
-    any_float |= x.kind() == Operand::Kind::float_number || x.kind() == Operand::Kind::constant;
-    any_int |= x.kind() == Operand::Kind::int_number;
-  }
-  if (any_float || op.accepts == kFloats) return DType::f32;
-  return any_int ? DType::i32 : DType::boolean;
-}
-
-Number8 to_number(const OpRecord& op, const Operand& x, DType dtype) {
-  Number8 n;
-  n.bits = 0;
-  const bool integer = x.kind() == Operand::Kind::int_number || x.kind() == Operand::Kind::bool_number;
-  if (is_float(dtype)) {
-    double v = integer ? static_cast<double>(x.int_value()) : x.float_value();
-    if (dtype == DType::f32)
-      n.f32 = static_cast<float>(v);
-    else
-      n.f64 = v;
-    return n;
-  }
-  const bool made = op.dtype_attr >= 0;  // full, arange: there is no tensor that could be converted
-  if (x.kind() == Operand::Kind::float_number && made)
-    fail<DTypeError>("{}: the floating number {} for {} elements; give an integer, or ask for f32", op.name,
-                     shortest(x.float_value()), dtype);
-  if (x.kind() == Operand::Kind::float_number)
-    fail<DTypeError>("{}: the floating number {} beside {} tensors; convert them with .to(f32)", op.name,
-                     shortest(x.float_value()), dtype);
-  if (!integer && x.float_value() != std::trunc(x.float_value()))
-    fail<DTypeError>("{}: {} is no {}; give whole numbers, or ask for f32", op.name, shortest(x.float_value()), dtype);
-  int64_t v = integer ? x.int_value() : static_cast<int64_t>(x.float_value());
-  bool fits = dtype == DType::i64 || (dtype == DType::i32 && v == static_cast<int32_t>(v)) ||
-              (dtype == DType::u8 && v == static_cast<uint8_t>(v)) || (dtype == DType::boolean && (v == 0 || v == 1));
-  check<DTypeError>(fits, "{}: {} does not fit {}; {}", op.name, v, dtype,
-                    made ? "choose a wider type" : "convert the tensor to a wider type");
-  if (dtype == DType::i32)
-    n.i32 = static_cast<int32_t>(v);
-  else if (dtype == DType::i64)
-    n.i64 = v;
-  else
-    n.u8 = static_cast<uint8_t>(v);
-  return n;
-}
-
-// Two integer types beside each other meet in the wider one.
-DType wider_integer(const OpRecord& op, const Args& in, bool& mixed) {
-  DType widest = DType::u8;
-  DType first = DType::f32;
-  for (int i = 0; i < in.size(); ++i) {
-    DType t = in[i].dtype;
-    if (in[i].tensor == nullptr || (((op.bool_in | op.free_in) >> i) & 1u)) continue;
-    if (t == DType::boolean || is_float(t)) return mixed = false, t;
-    mixed |= first != DType::f32 && t != first;
-    first = t;
-    if (size_bytes(t) > size_bytes(widest)) widest = t;
-  }
-  return widest;
-}
 
 Outputs dispatch_widened(const OpRecord& op, const Args& in, Attrs attrs, DType dtype) {
   OperandList list;
@@ -112,6 +48,13 @@ Strided strided(const Arg& a) {
     return {const_cast<Number8*>(&a.number), a.dtype, true, 1, &kScalarShape, kNoStrides};
   }
   return strided(a.tensor->block());
+}
+
+void copy_number(Block& to, const Number8& number) {
+  if (to.device.is_cuda())
+    cuda::copy_to_device(to.device, to.data, &number, to.data_bytes());
+  else
+    std::memcpy(to.data, &number, to.data_bytes());
 }
 
 // The temporary, if any, whose block becomes the result's: nobody else holds it, and the result is like it.
@@ -147,10 +90,14 @@ Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()
         graph::reject_foreign(op.name, b);
       a.dtype = b.dtype;
       a.shape = &b.shape;
-      if (alike_ == nullptr)
-        alike_ = &b;
-      else if (alike_ != &b)
+      if (alike_ == nullptr) {
+        alike_ = &b, device_ = b.device;
+      } else if (alike_ != &b) {
         alike = alike && alike_->dtype == b.dtype && alike_->shape == b.shape;
+        if (b.device != device_) [[unlikely]]
+          fail<DeviceError>("{}: operands are on different devices: {} on {} and {} on {}; move one with .to(device)",
+                            op.name, Spec{alike_->dtype, alike_->shape}, device_, spec(i), b.device);
+      }
     } else {
       if (!resolved) dtype = number_dtype(op, inputs, attrs), resolved = true;
       bool flag = (op.bool_in >> i) & 1u;
@@ -164,6 +111,7 @@ Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()
       a.int_value = integer ? x.int_value() : 0;
     }
   }
+  if (alike_ == nullptr) device_ = default_device();
   if (!alike) alike_ = nullptr;
 }
 
@@ -180,6 +128,9 @@ namespace {
 inline Outputs run_or_record(const OpRecord& op, const Args& in, Attrs attrs) {
   SpecStorage specs(op.outputs);
   op.infer(op, in, attrs, specs.of);
+  if (in.device().is_cuda() && thread_state.trace != nullptr) [[unlikely]]
+    fail<DeviceError>("{}: a compiled function works on {}; compile and freeze run on the CPU, write eager", op.name,
+                      in.device());
   Outputs y = thread_state.batch != nullptr   ? batch::dispatch_batch(op, in, attrs, specs.of)
               : thread_state.trace != nullptr ? thread_state.trace->record(op, in, attrs, specs.of)
                                               : run_now(op, in, attrs, specs.of);
@@ -203,6 +154,12 @@ inline Outputs run_or_record(const OpRecord& op, const Args& in, Attrs attrs) {
   return run_or_record(op, in, attrs);
 }
 
+void run_on_device(const KernelCall& call) {
+  if (call.device.is_cuda()) [[unlikely]]
+    return cuda::run(call);
+  call.op.run(call);
+}
+
 void launch(const KernelCall& call) {
   ++thread_state.launches;
   uint64_t bytes = 0;
@@ -211,51 +168,58 @@ void launch(const KernelCall& call) {
   thread_state.bytes += bytes;
   if (debug_level() >= 2) [[unlikely]]
     return run_shown(call);
-  call.op.run(call);
+  run_on_device(call);
 }
 
 namespace {
 
 // A view shares its operand's storage; where the operand's layout does not allow it, it is a copy.
-[[gnu::noinline]] Outputs look_at(const OpRecord& op, const Arg& in, Attrs attrs, const Spec& spec) {
+[[gnu::noinline]] Outputs look_at(const OpRecord& op, const Args& args, Attrs attrs, const Spec& spec) {
+  const Arg& in = args[0];
+  const Device device = args.device();
   Outputs y;
   y.count = 1;
   const uint64_t id = fresh_ids(1);
   int64_t strides[kMaxRank], offset = 0;
-  Block& x = in.tensor != nullptr ? in.tensor->block() : *block::make(in.dtype, kScalarShape, true);
+  Block& x = in.tensor != nullptr ? in.tensor->block() : *block::make(in.dtype, kScalarShape, true, device);
   Tensor number;  // a number's block lives as long as its view
   if (in.tensor == nullptr) {
-    std::memcpy(x.data, &in.number, x.data_bytes());
     number = Tensor::adopt(&x, 0);
+    copy_number(x, in.number);
   }
   const Strided operand = strided(x);
   if (op.view(operand, attrs, spec.shape, strides, offset)) {
     auto* first = static_cast<char*>(x.data) + offset * static_cast<int64_t>(size_bytes(x.dtype));
     y.values[0] = Tensor::adopt(block::view(&x, spec.shape, strides, first), id);
   } else {
-    Block* b = block::make(spec.dtype, spec.shape, true);
+    Block* b = block::make(spec.dtype, spec.shape, true, device);
     y.values[0] = Tensor::adopt(b, id);
     // The copy reads the old layout in its own shape: the element order is the same.
     Strided out{b->data, b->dtype, true, operand.numel, operand.shape, nullptr};
-    launch({duet::op<Copy>(), std::span(&operand, 1), std::span(&out, 1), {}});
+    launch({duet::op<Copy>(), std::span(&operand, 1), std::span(&out, 1), {}, device});
   }
   return y;
 }
 
 Block* make_result(const OpRecord& op, const Args& in, const Spec& spec) {
   if (op.kind == OpClass::pointwise && in.alike() != nullptr) return block::make_like(*in.alike(), spec.dtype);
-  return block::make(spec.dtype, spec.shape, true);
+  return block::make(spec.dtype, spec.shape, true, in.device());
 }
 
 }  // namespace
 
 Outputs run_now(const OpRecord& op, const Args& in, Attrs attrs, const Spec* specs) {
-  if (op.view != nullptr) return look_at(op, in[0], attrs, specs[0]);
+  thread_state.op = op.name;
+  if (op.view != nullptr) return look_at(op, in, attrs, specs[0]);
   Outputs y;
   y.count = op.outputs;
   const uint64_t id = fresh_ids(op.outputs);
   Strided operands[Args::kMax], results[kMaxOutputs];
-  for (int i = 0; i < in.size(); ++i) operands[i] = strided(in[i]);
+  uint64_t numbers = 0;
+  for (int i = 0; i < in.size(); ++i) {
+    operands[i] = strided(in[i]);
+    if (in[i].tensor == nullptr) numbers |= uint64_t{1} << i;
+  }
   int reused = -1;  // one operand serves one result
   for (int k = 0; k < op.outputs; ++k) {
     Block* b = nullptr;
@@ -267,7 +231,7 @@ Outputs run_now(const OpRecord& op, const Args& in, Attrs attrs, const Spec* spe
     results[k] = strided(*b);
   }
   launch({op, std::span(operands, static_cast<size_t>(in.size())), std::span(results, static_cast<size_t>(op.outputs)),
-          attrs});
+          attrs, in.device(), numbers});
   // The temporary lets go of the block, so that the next operation finds it in one hand again.
   if (reused >= 0) Tensor(std::move(const_cast<Tensor&>(*in[reused].tensor)));
   return y;

@@ -49,6 +49,8 @@ bool reaches_too_far(const Spec& spec, const int64_t* strides, uint64_t byte_off
 const Block& exported(const Tensor& t, DataType& dtype, std::source_location line) {
   LineScope scope(line);
   check<Error>(t.defined(), "to_dlpack: the Tensor is empty; give it a value first");
+  check<DeviceError>(!t.device().is_cuda(), "to_dlpack: the elements are on {}: {}; use .to(Device::cpu())", t.device(),
+                     t.spec());
   materialize(t, "to_dlpack");
   dtype = data_type(t.dtype());
   return t.block();

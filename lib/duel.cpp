@@ -59,6 +59,8 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   Tensor x = a.contiguous(), y = b.contiguous();
   materialize(x, "same_bits");
   materialize(y, "same_bits");
+  x = x.to(Device::cpu());
+  y = y.to(Device::cpu());
   const auto n = static_cast<size_t>(x.numel());
   if (n == 0 || std::memcmp(x.block().data, y.block().data, x.size_bytes()) == 0) return true;
   return visit(x.dtype(), [&](auto zero) {
@@ -85,6 +87,7 @@ std::string bits_hash(const std::vector<Tensor>& tensors) {
     for (int64_t extent : t.shape()) add(static_cast<uint64_t>(extent));
     Tensor x = t.contiguous();
     materialize(x, "bits_hash");
+    x = x.to(Device::cpu());
     visit(x.dtype(), [&](auto zero) {
       auto* p = static_cast<const decltype(zero)*>(x.block().data);
       for (size_t i = 0; i < static_cast<size_t>(x.numel()); ++i) add(canonical(p, i));
@@ -242,7 +245,7 @@ namespace detail {
 Tensor own_storage(const Tensor& t) {
   if (!t.defined()) return t;
   materialize(t, "duel");
-  if (!t.is_contiguous()) return t;
+  if (!t.is_contiguous() || t.device().is_cuda()) return t;
   Block* b = block::make(t.dtype(), t.shape(), true);
   if (t.numel() > 0) std::memcpy(b->data, t.block().data, t.size_bytes());
   return Tensor::adopt(b, fresh_ids(1));

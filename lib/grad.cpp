@@ -1,6 +1,7 @@
 #include "duet/grad.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "duet/batch.h"
 #include "duet/formula.h"
@@ -149,6 +150,9 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
     Line line = n.line;
     line.grad_of = true;
     LineOverride scope(line);
+    std::optional<DeviceScope> where;  // for the constants of the rule
+    if (reached)
+      where.emplace(std::find_if(dy.begin(), dy.end(), [](const Tensor& t) { return t.defined(); })->device());
     if (reached && rule != nullptr) {
       std::vector<bool> wanted(n.inputs);
       results.resize(n.inputs);

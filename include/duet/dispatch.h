@@ -11,5 +11,7 @@ Outputs run_now(const OpRecord& op, const Args& in, Attrs attrs, const Spec* spe
 
 /// Runs a kernel, counting it and the bytes it reads and writes; DUET_DEBUG=2 prints a line.
 void launch(const KernelCall& call);
+/// The same, uncounted: the kernel of the device where the operands lie.
+void run_on_device(const KernelCall& call);
 
 }  // namespace duet

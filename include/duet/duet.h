@@ -3,11 +3,13 @@
 
 #include "duet/core/dtype.h"     // element types
 #include "duet/core/shape.h"     // extents and strides
+#include "duet/core/device.h"    // the CPU, or a CUDA device
 #include "duet/core/error.h"     // what is thrown
 #include "duet/core/memory.h"    // the caching allocator and its counters
 #include "duet/core/debug.h"     // DUET_DEBUG
 #include "duet/core/machine.h"   // what a program runs on
 #include "duet/core/tensor.h"    // the value
+#include "duet/cuda.h"           // which CUDA devices there are
 #include "duet/ops/op.h"         // the contract of an op
 #include "duet/ops/pointwise.h"  // exp, add, where …
 #include "duet/ops/reduce.h"     // sum, mean, max, argmax, reduce_any …

@@ -148,6 +148,7 @@ T gradient_tree(const T& x, std::vector<Tensor>& grads, size_t& next) {
   T g = x;
   for_each_parameter(g, [&](Tensor& t) {
     Tensor& d = grads[next++];
+    const DeviceScope there(t.device());
     t = d.defined() ? std::move(d) : zeros(t.shape(), t.dtype());
   });
   return g;
@@ -189,6 +190,7 @@ auto value_and_grad_of(const F& f, const Line& line, std::index_sequence<I...> w
   auto run = [&](const Tensor& loss) {
     LineScope scope(line);
     check_loss(loss, "grad");
+    const DeviceScope there(loss.device());
     std::vector<Tensor> grads = tape.backward({{loss.id(), ones(loss.shape(), loss.dtype())}}, targets);
     size_t next = 0;
     Wanted trees{gradient_tree(std::get<I>(all_args), grads, next)...};

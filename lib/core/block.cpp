@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "cuda/memory.h"
 #include "duet/core/error.h"
 #include "duet/core/memory.h"
 
@@ -11,13 +12,14 @@ namespace {
 constexpr size_t kHeaderBytes = (sizeof(Block) + 63) / 64 * 64;
 constexpr size_t kInlineBytes = 4096;  // larger storage is allocated apart, so that size classes fit powers of two
 
-inline Block* make_dense(DType dtype, const Shape& shape, int64_t numel, bool with_storage) {
+inline Block* make_dense(DType dtype, const Shape& shape, int64_t numel, bool with_storage, Device device) {
   size_t bytes = static_cast<size_t>(numel) * size_bytes(dtype);
-  bool inline_storage = with_storage && bytes <= kInlineBytes;
+  bool inline_storage = with_storage && bytes <= kInlineBytes && !device.is_cuda();
   size_t header_bytes = kHeaderBytes + (inline_storage ? bytes : 0);
   void* p = memory::allocate(header_bytes);
   Block* b = new (p) Block;
   b->dtype = dtype;
+  b->device = device;
   b->header_bytes = header_bytes;
   b->numel = numel;
   b->shape = shape;
@@ -37,21 +39,23 @@ inline Block* make_dense(DType dtype, const Shape& shape, int64_t numel, bool wi
 
 }  // namespace
 
-Block* make(DType dtype, const Shape& shape, bool with_storage) {
-  return make_dense(dtype, shape, checked_numel(shape, dtype), with_storage);
+Block* make(DType dtype, const Shape& shape, bool with_storage, Device device) {
+  return make_dense(dtype, shape, checked_numel(shape, dtype), with_storage, device);
 }
 
-Block* make_like(const Block& like, DType dtype) { return make_dense(dtype, like.shape, like.numel, true); }
+Block* make_like(const Block& like, DType dtype) {
+  return make_dense(dtype, like.shape, like.numel, true, like.device);
+}
 
 void allocate_storage(Block* b) {
   size_t bytes = b->data_bytes();
-  b->owned = memory::allocate(bytes);
+  b->owned = b->device.is_cuda() ? cuda::allocate(b->device, bytes) : memory::allocate(bytes);
   b->owned_bytes = bytes;
   b->data = b->owned;
 }
 
 Block* view(Block* of, const Shape& shape, const int64_t* strides, void* data) {
-  Block* b = make(of->dtype, shape, false);
+  Block* b = make(of->dtype, shape, false, of->device);
   for (int i = 0; i < shape.rank(); ++i) b->strides[i] = strides[i];
   b->dense = is_dense(shape, strides);
   adopt(b, of, data);
@@ -69,6 +73,8 @@ void destroy(Block* b) noexcept {
   if (b->root != nullptr) release(b->root);
   if (b->give_back != nullptr)
     b->give_back(b->owned);
+  else if (b->owned != nullptr && b->device.is_cuda())
+    cuda::deallocate(b->device, b->owned, b->owned_bytes);
   else if (b->owned != nullptr)
     memory::deallocate(b->owned, b->owned_bytes);
   memory::deallocate(b, b->header_bytes);

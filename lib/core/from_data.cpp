@@ -2,6 +2,7 @@
 #include <cstring>
 #include <memory>
 
+#include "cuda/device.h"
 #include "duet/core/tensor.h"
 
 namespace duet {
@@ -12,9 +13,13 @@ Tensor from_span(std::span<const T> elements, const Shape& shape, std::source_lo
   int64_t n = checked_numel(shape, dtype_of<T>);
   check<ShapeError>(n == static_cast<int64_t>(elements.size()), "from_span: {} elements do not fill {}{}; give as many",
                     elements.size(), dtype_of<T>, shape);
-  Block* b = block::make(dtype_of<T>, shape, true);
-  if (n > 0) std::memcpy(b->data, elements.data(), b->data_bytes());
-  return Tensor::adopt(b, fresh_ids(1));
+  Tensor t = Tensor::adopt(block::make(dtype_of<T>, shape, true, default_device()), fresh_ids(1));
+  const Block& b = t.block();
+  if (b.device.is_cuda())
+    cuda::copy_to_device(b.device, b.data, elements.data(), b.data_bytes());
+  else if (n > 0)
+    std::memcpy(b.data, elements.data(), b.data_bytes());
+  return t;
 }
 
 template Tensor from_span<float>(std::span<const float>, const Shape&, std::source_location);

@@ -7,6 +7,7 @@
 #include "duet/ops/movement.h"
 #include "duet/ops/pointwise.h"
 #include "cpu/tiles.h"
+#include "cuda/device.h"
 #include "ops/operands.h"
 #include "ops/records.h"
 
@@ -15,7 +16,7 @@ namespace duet {
 namespace {
 
 // A tensor whose elements exist, named in errors by what was asked of it.
-const Block& readable(const Tensor& t, const char* what) {
+const Block& readable(const Tensor& t, const char* what) {  // on its own device
   check<Error>(t.defined(), "{}: the Tensor is empty; give it a value first", what);
   materialize(t, what);
   return t.block();
@@ -33,8 +34,14 @@ void materialize(const Tensor& t, const char* why) {
 
 template <class T>
 requires std::is_arithmetic_v<T> Tensor::Tensor(T value)
-    : block_(block::make(dtype_of<T>, Shape(), true)), id_(fresh_ids(1)) {
-  std::memcpy(block_->data, &value, sizeof(T));
+    : block_(block::make(dtype_of<T>, Shape(), true, default_device())), id_(fresh_ids(1)) {
+  if (block_->device.is_cuda()) {
+    const Tensor keep = adopt(std::exchange(block_, nullptr), id_);  // a failed copy leaks nothing
+    cuda::copy_to_device(keep.device(), keep.block().data, &value, sizeof(T));
+    *this = keep;
+  } else {
+    std::memcpy(block_->data, &value, sizeof(T));
+  }
 }
 template Tensor::Tensor(float);
 template Tensor::Tensor(double);
@@ -58,7 +65,10 @@ T Tensor::item(std::source_location line) const {
   return visit(b.dtype, [&](auto zero) {
     using From = decltype(zero);
     From v;
-    std::memcpy(&v, b.data, sizeof(From));
+    if (b.device.is_cuda())
+      cuda::copy_to_host(b.device, &v, b.data, sizeof(From));
+    else
+      std::memcpy(&v, b.data, sizeof(From));
     return static_cast<T>(v);
   });
 }
@@ -69,6 +79,7 @@ std::vector<T> Tensor::to_vector(std::source_location line) const {
   const Block& b = readable(*this, "to_vector");
   check<DTypeError>(b.dtype == dtype_of<T>, "to_vector: the elements are not {}: {}; use .to({})", dtype_of<T>, spec(),
                     dtype_of<T>);
+  if (b.device.is_cuda()) return to(Device::cpu(), std::source_location()).template to_vector<T>(line);
   std::vector<T> v(static_cast<size_t>(b.numel));
   if (b.numel == 0) return v;
   cpu::Source source = cpu::make_source(b.dtype, b.shape, b.strides, b.shape);
@@ -88,6 +99,7 @@ const T* Tensor::data(std::source_location line) const {
   const Block& b = readable(*this, "data");
   check<DTypeError>(b.dtype == dtype_of<T>, "data: the elements are not {}: {}; use .to({})", dtype_of<T>, spec(),
                     dtype_of<T>);
+  check<DeviceError>(!b.device.is_cuda(), "data: the elements are on {}: {}; use .to(Device::cpu())", b.device, spec());
   check<ShapeError>(b.dense, "data: the elements are not contiguous: {}; use .contiguous()", spec());
   return static_cast<const T*>(b.data);
 }

@@ -5,8 +5,9 @@
 // same.
 
 #include <cstdint>
-#include <cstring>
 #include <type_traits>
+
+#include "duet/ops/scalar.h"
 
 namespace duet::cpu {
 
@@ -33,14 +34,14 @@ struct WideItem {
 
 /// The key of an element, as wide as the element or 32 bits.
 template <class T>
-uint64_t ascending_key(T x) {
+DUET_FN uint64_t ascending_key(T x) {
   using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
   constexpr Bits kSign = Bits{1} << (8 * sizeof(Bits) - 1);
   if constexpr (std::is_floating_point_v<T>) {
     if (x != x) return static_cast<Bits>(~Bits{0});
     if (x == T(0)) return kSign;
     Bits b;
-    std::memcpy(&b, &x, sizeof(b));
+    __builtin_memcpy(&b, &x, sizeof(b));
     return (b & kSign) != 0 ? static_cast<Bits>(~b) : static_cast<Bits>(b | kSign);
   } else if constexpr (std::is_signed_v<T>) {
     return static_cast<Bits>(x) ^ kSign;
@@ -49,7 +50,7 @@ uint64_t ascending_key(T x) {
   }
 }
 template <class T>
-uint64_t descending_key(T x) {
+DUET_FN uint64_t descending_key(T x) {
   using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
   return static_cast<Bits>(~static_cast<Bits>(ascending_key(x)));
 }

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
+#include "cuda/device.h"
 #include "duet/dispatch.h"
 
 namespace duet::graph {
@@ -126,9 +128,16 @@ namespace duet {
 void run_shown(const KernelCall& call) {
   debug_line(
       fmt::format("run {} {}{} {}", call.op.name, call.out[0].dtype, *call.out[0].shape, to_string(thread_state.line)));
-  call.op.run(call);
+  run_on_device(call);
   if (debug_level() < 5) return;
-  for (const Strided& y : call.out) debug_line("  " + graph::first_elements(y.dtype, *y.shape, y.data));
+  for (const Strided& y : call.out) {
+    std::vector<char> copy;  // of elements that lie on a device
+    if (call.device.is_cuda()) {
+      copy.resize(static_cast<size_t>(y.shape->numel()) * size_bytes(y.dtype));
+      cuda::copy_to_host(call.device, copy.data(), y.data, copy.size());
+    }
+    debug_line("  " + graph::first_elements(y.dtype, *y.shape, call.device.is_cuda() ? copy.data() : y.data));
+  }
 }
 
 }  // namespace duet

@@ -120,6 +120,8 @@ Tensor uninitialized(const Spec& spec) {
 std::span<uint8_t> storage(Tensor& t) { return {static_cast<uint8_t*>(t.block().data), t.size_bytes()}; }
 
 std::span<const uint8_t> elements(const Tensor& t) {
+  check<DeviceError>(!t.device().is_cuda(), "elements: the elements are on {}: {}; use .to(Device::cpu())", t.device(),
+                     t.spec());
   return {static_cast<const uint8_t*>(t.block().data), t.size_bytes()};
 }
 

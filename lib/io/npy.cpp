@@ -219,7 +219,7 @@ void save_npy(const std::string& path, const Tensor& t, std::source_location lin
   LineScope scope(line);
   std::string where = "save: " + path;
   check<Error>(t.defined(), "{}: the tensor is empty: default-constructed or moved from", where);
-  Tensor dense = t.contiguous();
+  Tensor dense = t.contiguous().to(Device::cpu());
   materialize(dense, "save");
   OutputFile file(where, path);
   file.write(npy_header(dense.spec()));

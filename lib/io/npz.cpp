@@ -59,7 +59,7 @@ void save_npz(const std::string& path, const NamedTensors& tensors, std::source_
     check<Error>(names.insert(name).second, "{}: two tensors are named {}", where, quote(name));
     ZipMember m{name + std::string(kSuffix)};
     if (const char* error = zip_name_error(m.name)) fail<Error>("{}: tensor {}: {}", where, quote(name), error);
-    dense.push_back(t.contiguous());
+    dense.push_back(t.contiguous().to(Device::cpu()));
     materialize(dense.back(), "save");
     headers.push_back(npy_header(t.spec()));
     Crc32 crc;

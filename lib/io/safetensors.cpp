@@ -233,7 +233,7 @@ Layout lay_out(const std::string& where, const NamedTensors& tensors, const std:
     check<Error>(names.insert(name).second, "{}: two tensors are named {}", where, quote(name));
     check<Error>(name != "__metadata__" && name.size() <= kLongestName, "{}: {} cannot be a tensor's name", where,
                  quote(name));
-    dense.push_back(t.contiguous());
+    dense.push_back(t.contiguous().to(Device::cpu()));
     materialize(dense.back(), "save");
   }
   std::stable_sort(order.begin(), order.end(),

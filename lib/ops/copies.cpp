@@ -2,10 +2,10 @@
 // movement.cpp.
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "cpu/tiles.h"
 #include "duet/grad.h"
+#include "duet/ops/convert.h"
 #include "duet/ops/movement.h"
 #include "ops/convert.h"
 #include "ops/axis.h"
@@ -107,23 +107,6 @@ void Copy::vjp(VjpContext& c) { c.set(0, c.dy()); }
 void Cast::infer(const Args& in, Attrs attrs, Spec* out) { out[0] = {static_cast<DType>(attrs[0]), *in[0].shape}; }
 
 namespace {
-
-// C++ leaves an out-of-range conversion undefined; here it saturates, and NaN gives 0.
-template <class To, class From>
-To convert(From v) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return v != From(0);
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    constexpr auto kLow = std::numeric_limits<To>::min();
-    constexpr auto kHigh = std::numeric_limits<To>::max();
-    if (!(v == v)) return To(0);
-    if (v <= static_cast<From>(kLow)) return kLow;
-    if (v >= static_cast<From>(kHigh)) return kHigh;
-    return static_cast<To>(v);
-  } else {
-    return static_cast<To>(v);
-  }
-}
 
 template <class From, class To>
 void convert_tile(const cpu::TileCall& call) {

@@ -221,6 +221,7 @@ Tensor clip(const std::vector<Tensor*>& gradients, const Operand& max_norm) {
   DType dtype = DType::f32;
   for (const Tensor* g : gradients)
     if (g->dtype() == DType::f64) dtype = DType::f64;
+  const DeviceScope there(gradients.empty() ? default_device() : gradients[0]->device());
   Tensor squares = zeros({}, dtype);
   for (const Tensor* g : gradients) {
     const Tensor more = beside(squares, sum(square(*g)));

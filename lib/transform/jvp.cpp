@@ -19,6 +19,7 @@ std::vector<Tensor> push_forward(TapeImpl& tape, const std::vector<Tensor>& outp
   std::vector<std::pair<uint64_t, Tensor>> seeds, tangent_seeds;
   std::vector<uint64_t> wanted;
   for (const Tensor& y : outputs) {
+    const DeviceScope there(y.device());
     Tensor u = zeros(y.shape(), y.dtype());
     of_pullback.watch(u.id());
     wanted.push_back(u.id());
@@ -32,7 +33,10 @@ std::vector<Tensor> push_forward(TapeImpl& tape, const std::vector<Tensor>& outp
     if (gradients[i].defined()) tangent_seeds.emplace_back(gradients[i].id(), *tangents[i]);
   std::vector<Tensor> derivatives = of_pullback.backward(tangent_seeds, wanted);
   for (size_t i = 0; i < derivatives.size(); ++i)
-    if (!derivatives[i].defined()) derivatives[i] = zeros(outputs[i].shape(), outputs[i].dtype());
+    if (!derivatives[i].defined()) {
+      const DeviceScope there(outputs[i].device());
+      derivatives[i] = zeros(outputs[i].shape(), outputs[i].dtype());
+    }
   return derivatives;
 }
 

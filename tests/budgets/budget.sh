@@ -77,14 +77,17 @@ formulas() {
   fi
 }
 
-# binary SOURCE PROGRAM…: programs linked with the static library, as the linker leaves them, have at most 5 MB.
+# binary SOURCE PROGRAM…: programs linked with the static library, as the linker leaves them, have at most 5 MB. The
+# kernels for CUDA devices are data of their own, read only when a device is used: at most 32 MB.
 binary() {
-  local program bytes budget=5000000
+  local program bytes kernels budget=5000000 kernel_budget=32000000
   (($#)) || fail "no program to weigh"
   for program in "$@"; do
-    bytes=$(stat -c %s "$program")
+    kernels=$(size -A -d "$program" | awk '$1 == ".duet_kernels" { print $2 }')
+    bytes=$(($(stat -c %s "$program") - ${kernels:-0}))
     strip -o "$work/stripped" "$program"
-    echo "$(basename "$program"): $bytes bytes, $(stat -c %s "$work/stripped") stripped; budget $budget not stripped"
+    echo "$(basename "$program"): $bytes bytes, $(stat -c %s "$work/stripped") stripped; budget $budget not stripped; ${kernels:-0} bytes of kernels beside"
+    ((${kernels:-0} <= kernel_budget)) || fail "the kernels in $program are too large"
     ((bytes <= budget)) || fail "$program is too large"
   done
 }

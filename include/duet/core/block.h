@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "duet/core/device.h"
 #include "duet/core/line.h"
 #include "duet/core/shape.h"
 
@@ -13,6 +14,7 @@ struct Block {
   std::atomic<int32_t> refs{1};
   DType dtype = DType::f32;
   bool dense = true;
+  Device device;                  // where data points to
   int32_t node_output = -1;       // pending: which recorded output this is
   graph::Trace* trace = nullptr;  // pending: who records it; null once the elements exist
   Block* root = nullptr;          // a view's storage belongs to this block, which the view keeps alive
@@ -33,8 +35,9 @@ struct Block {
 namespace block {
 
 /// A dense value. With storage: inline for small ones, so that a small result is one pooled allocation.
-Block* make(DType dtype, const Shape& shape, bool with_storage);
-/// The same with the shape of `like`, whose size was checked when it was made: `dtype` is not wider than its own.
+Block* make(DType dtype, const Shape& shape, bool with_storage, Device device = Device());
+/// The same with the shape of `like`, whose size was checked when it was made, and where it lies: `dtype` is not wider
+/// than its own.
 Block* make_like(const Block& like, DType dtype);
 /// Gives a pending or foreign block storage of its own.
 void allocate_storage(Block* b);

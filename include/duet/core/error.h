@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "duet/core/device.h"
 #include "duet/core/line.h"
 #include "duet/core/shape.h"
 
@@ -35,6 +36,12 @@ struct IndexError : Error {
 struct TraceError : Error {
   using Error::Error;
 };  // a value or call that a compiled function cannot have
+struct DeviceError : Error {
+  using Error::Error;
+};  // a device that is not there, or operands on different ones
+struct CudaError : Error {
+  using Error::Error;
+};  // the driver reports a failure
 struct OutOfMemory : Error {
   using Error::Error;
 };
@@ -92,6 +99,8 @@ struct TextFormatter {
 
 template <>
 struct fmt::formatter<duet::DType> : duet::TextFormatter {};
+template <>
+struct fmt::formatter<duet::Device> : duet::TextFormatter {};
 template <>
 struct fmt::formatter<duet::Shape> : duet::TextFormatter {};
 template <>

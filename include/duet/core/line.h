@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <source_location>
 #include <string>
+#include <string_view>
 
 namespace duet {
 
@@ -31,6 +32,8 @@ struct ThreadState {
   graph::Trace* trace = nullptr;     // set while a compiled function records
   TapeImpl* tape = nullptr;          // innermost open tape; each knows its parent
   BatchLevel* batch = nullptr;       // innermost vmap; each knows the one around it
+  std::string_view op;               // the operation that makes its results, for reports of memory
+  int8_t device = -2;                // the default device of a DeviceScope; -2: the process's
   uint64_t next_id = 0, end_id = 0;  // value ids: unique among threads, contiguous within one
   uint64_t dispatches = 0;           // operations dispatched, for tests and tables
   uint64_t launches = 0;             // kernels run

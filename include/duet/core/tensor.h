@@ -58,6 +58,7 @@ class Tensor {
   int64_t numel() const { return block().numel; }
   size_t size_bytes() const { return block().data_bytes(); }
   Spec spec() const { return {block().dtype, block().shape}; }
+  Device device() const { return block().device; }
   /// Whether elements lie densely in row-major order.
   bool is_contiguous() const { return block().dense; }
 
@@ -76,6 +77,8 @@ class Tensor {
 
   // Members that are operations; see ops/ for each.
   Tensor to(DType dtype, std::source_location line = std::source_location::current()) const;
+  /// The same elements on another device; this tensor where it is there already. A copy to a device does not wait.
+  Tensor to(Device device, std::source_location line = std::source_location::current()) const;
   Tensor contiguous(std::source_location line = std::source_location::current()) const;
   Tensor reshape(const Shape& shape, std::source_location line = std::source_location::current()) const;
   Tensor transpose(std::source_location line = std::source_location::current()) const;

@@ -59,6 +59,8 @@ class Args {
   static constexpr int kMax = 64;
   Args(const OpRecord& op, Inputs inputs, Attrs attrs);
   int size() const { return size_; }
+  /// Where the tensors lie; for numbers alone, the default device.
+  Device device() const { return device_; }
   const Arg& operator[](int i) const { return args_[i]; }
   Spec spec(int i) const { return {args_[i].dtype, *args_[i].shape}; }
   /// What all operands are like, as is common: tensors of its shape and dtype, and numbers, which took its dtype. Null
@@ -68,6 +70,7 @@ class Args {
 
  private:
   int size_;
+  Device device_;
   const Block* alike_ = nullptr;
   Arg args_[kMax];
 };
@@ -77,6 +80,8 @@ struct KernelCall {
   std::span<const Strided> in;
   std::span<const Strided> out;  // dense
   Attrs attrs;
+  Device device = {};    // where all of them lie,
+  uint64_t numbers = 0;  // but for these operands (bit i: operand i), which are numbers in host memory
 };
 
 enum class OpClass : uint8_t {

@@ -35,6 +35,7 @@ struct Adam {
                    std::source_location line = std::source_location::current()) {
     LineScope scope(line);
     detail::check_adam("Adam", beta1, beta2, epsilon);
+    const DeviceScope there(detail::device_of(model));
     return {beta1, beta2, epsilon, zeros({}), detail::zero_buffers(model), detail::zero_buffers(model)};
   }
   /// Rebinds the parameters of `model` and the state. ShapeError when the trees differ.
@@ -66,6 +67,7 @@ struct AdamW {
                     std::source_location line = std::source_location::current()) {
     LineScope scope(line);
     detail::check_adam("AdamW", options.beta1, options.beta2, options.epsilon);
+    const DeviceScope there(detail::device_of(model));
     return {options.beta1,
             options.beta2,
             options.epsilon,

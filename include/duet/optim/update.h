@@ -10,11 +10,25 @@ namespace detail {
 
 using duet::detail::parameters;
 
+/// Where a model's state belongs: beside its first parameter.
+template <class T>
+Device device_of(const T& x) {
+  Device device = default_device();
+  bool first = true;
+  for_each_parameter(x, [&](const Tensor& t) {
+    if (std::exchange(first, false)) device = t.device();
+  });
+  return device;
+}
+
 /// Zeros in the shape of each parameter.
 template <class T>
 std::vector<Tensor> zeros_like(const T& x) {
   std::vector<Tensor> all;
-  for_each_parameter(x, [&](const Tensor& t) { all.push_back(zeros(t.shape(), t.dtype())); });
+  for_each_parameter(x, [&](const Tensor& t) {
+    const DeviceScope there(t.device());
+    all.push_back(zeros(t.shape(), t.dtype()));
+  });
   return all;
 }
 template <class T>

@@ -1,0 +1,68 @@
+// One device: its context, its one stream, its memory, its kernels, and what went wrong on it.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "cuda/driver.h"
+#include "duet/core/device.h"
+#include "duet/core/memory.h"
+#include "duet/core/shape.h"
+#include "kernels/call.h"
+
+namespace duet::cuda {
+
+using kernel::Fault;
+
+/// What a launch that can find a bad index needs for its message.
+struct FaultSite {
+  std::string op, what, spec, line;
+  int64_t low, high;
+};
+
+/// A piece of a segment of device memory; pieces of one segment are neighbours in a list.
+struct Piece {
+  DevicePtr at;
+  size_t bytes;
+  bool free = true;
+  Piece *before = nullptr, *behind = nullptr;
+  std::string_view op = {};  // who asked, for OutOfMemory
+};
+
+struct State {
+  Device device;
+  Handle context = nullptr, stream = nullptr;
+  std::mutex mutex;
+  // memory
+  std::multimap<size_t, Piece*> free[2];  // by size: pieces of small and of large segments
+  std::unordered_map<DevicePtr, Piece*> live;
+  std::vector<DevicePtr> segments;
+  MemoryStats stats;
+  // kernels
+  std::vector<Handle> modules;
+  std::unordered_map<std::string, Handle> functions;
+  // faults
+  DevicePtr fault = 0;
+  std::vector<FaultSite> sites;
+  std::string first_cause;  // of an error that the device does not recover from
+  ~State();
+};
+
+/// The device, started. DeviceError when it is not there.
+State& state(Device device);
+/// The same if it was started and is still known, else null; makes nothing and never throws.
+State* known_state(Device device) noexcept;
+void forget_devices();
+
+/// CudaError unless the driver's answer is 0: names the running operation and the call. An error that the device does
+/// not recover from is kept, and is what later errors name.
+void check_result(State& s, Result code, std::string_view call, std::string_view detail = {});
+
+void copy_to_device(Device device, void* to, const void* from, size_t bytes);
+/// Waits for everything queued before, and reports what kernels noted: an IndexError, or the failure of a launch.
+void copy_to_host(Device device, void* to, const void* from, size_t bytes);
+
+}  // namespace duet::cuda

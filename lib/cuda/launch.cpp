@@ -1,0 +1,60 @@
+#include "cuda/launch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "duet/core/error.h"
+
+namespace duet::cuda {
+namespace {
+
+Handle module_of(State& s, int index) {
+  const auto i = static_cast<size_t>(index);
+  if (i >= s.modules.size()) s.modules.resize(i + 1);
+  if (s.modules[i] != nullptr) return s.modules[i];
+  const Image& im = image(index);
+  const bool fake = availability().driver->hosts_kernels;
+  check<DeviceError>(im.data != nullptr || fake,
+                     "{}: this build of duet has no kernels for it: it was built without "
+                     "the CUDA toolkit (DUET_CUDA=ON says why)",
+                     s.device);
+  const Result code = availability().driver->module_load(&s.modules[i], im.data);
+  if (code != 0) s.modules[i] = nullptr;
+  check_result(s, code, "cuModuleLoadData", fmt::format(" of {}", im.name));
+  return s.modules[i];
+}
+
+Handle function_of(State& s, const kernel::Kernel& k, std::initializer_list<int> arguments) {
+  const kernel::Name name = name_of(k, arguments.begin(), static_cast<int>(arguments.size()));
+  const auto found = s.functions.find(name.text);
+  if (found != s.functions.end()) return found->second;
+  Handle function = nullptr;
+  check_result(s, availability().driver->module_function(&function, module_of(s, k.image), name.text),
+               "cuModuleGetFunction", fmt::format(" of {}", name.text));
+  s.functions.emplace(name.text, function);
+  return function;
+}
+
+}  // namespace
+
+void launch_kernel(State& s, const kernel::Kernel& k, std::initializer_list<int> arguments, const void* call,
+                   int64_t blocks, int threads) {
+  const Driver& d = *availability().driver;
+  const std::lock_guard lock(s.mutex);
+  check_result(s, d.context_set(s.context), "cuCtxSetCurrent");
+  const Handle function = function_of(s, k, arguments);
+  void* parameters[] = {const_cast<void*>(call)};
+  const auto grid = static_cast<unsigned>(std::clamp<int64_t>(blocks, 1, 0x7fffffff));
+  const Result code =
+      d.launch(function, grid, 1, 1, static_cast<unsigned>(threads), 1, 1, 0, s.stream, parameters, nullptr);
+  if (code == 0) return;
+  check_result(s, code, "cuLaunchKernel", fmt::format(" of {} ({} x {})", thread_state.op, grid, threads));
+}
+
+int64_t blocks_for(int64_t n, int threads) {
+  // 16 blocks for each of 132 multiprocessors: more only take turns.
+  return std::min<int64_t>((n + threads - 1) / threads, 2112);
+}
+
+}  // namespace duet::cuda

@@ -1,0 +1,30 @@
+#include "cuda/operands.h"
+
+#include "cpu/tiles.h"
+
+namespace duet::cuda {
+
+static_assert(kernel::kMaxAxes == kMaxRank && kernel::kMaxInputs == cpu::kMaxTileInputs &&
+              kernel::kMaxOutputs == cpu::kMaxTileOutputs);
+static_assert(kernel::kF64 == static_cast<int>(DType::f64) && kernel::kBool == static_cast<int>(DType::boolean));
+
+kernel::Operand operand(DType dtype, const void* data, const Shape& shape, const int64_t* strides, const Shape& space) {
+  const cpu::Source source = cpu::make_source(dtype, shape, strides, space);
+  kernel::Operand x{};
+  x.data = data;
+  x.kind = source.dense ? kernel::Operand::dense : source.single ? kernel::Operand::single : kernel::Operand::strided;
+  x.axes = source.axes;
+  for (int a = 0; a < source.axes; ++a) x.extent[a] = source.extent[a], x.stride[a] = source.stride[a];
+  return x;
+}
+
+kernel::Operand operand(const KernelCall& call, int i, const Shape& space) {
+  const Strided& x = call.in[static_cast<size_t>(i)];
+  if (((call.numbers >> i) & 1u) == 0) return operand(x.dtype, x.data, *x.shape, x.strides, space);
+  kernel::Operand n{};
+  n.kind = kernel::Operand::number;
+  n.bits = static_cast<const Number8*>(x.data)->bits;
+  return n;
+}
+
+}  // namespace duet::cuda

@@ -1,0 +1,34 @@
+// A CUDA driver for tests: device memory is the heap's, the stream runs at once, and kernels are those of kernels/,
+// compiled for the host. It counts, keeps a log, and fails when told to.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cuda/driver.h"
+
+namespace duet::cuda::fake {
+
+struct Settings {
+  int devices = 2;
+  size_t memory_bytes = size_t{1} << 30;
+  Result init = 0;       // what cuInit answers
+  int fail_at = -1;      // the number of the call that fails, counted from 0
+  Result failure = 719;  // with this: launch failed, which is sticky
+  bool sticky = true;    // every call after a failure fails too
+};
+
+/// Forgets everything and installs the table.
+void install(const Settings& settings = {});
+/// The machine's own driver again.
+void uninstall();
+
+Settings& settings();
+int calls();                            // so far
+const std::vector<std::string>& log();  // "cuLaunchKernel _ZN4duet…"
+int64_t live_bytes();                   // of cuMemAlloc
+void clear_log();
+/// The symbols of all kernels of kernels/.
+std::vector<std::string> kernels();
+
+}  // namespace duet::cuda::fake
