@@ -1,0 +1,50 @@
+// Generated kernels: NVRTC compiles those of random programs, where there is one, and none of them spills.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "cuda/codegen/program.h"
+#include "cuda/compiler.h"
+#include "duet/duet.h"
+#include "ops/random_case.h"
+
+namespace duet::testing {
+namespace {
+
+int64_t environment(const char* name, int64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::atoll(text) : otherwise;
+}
+
+/// The sources of the plans that a random program makes.
+std::vector<std::string> sources(uint32_t seed) {
+  const Case c(seed, 24);
+  auto f = compile([&](Tensors& state, const Tensors& x, float a, float b) { return c(state, x, a, b); });
+  Tensors state = c.state;
+  f(state, c.inputs, 0.75f, -0.5f);
+  std::vector<std::string> all;
+  for (const auto& plan : f.cache().plans())
+    if (std::string text = cuda::generate(plan->graph(), plan->executable()).source; !text.empty())
+      all.push_back(std::move(text));
+  return all;
+}
+
+TEST(CudaCodegenTest, NvrtcCompilesRandomPrograms) {
+  std::string why;
+  const cuda::Compiler* nvrtc = cuda::compiler(why);
+  if (nvrtc == nullptr) GTEST_SKIP() << why;
+  const auto first = static_cast<uint32_t>(environment("DUET_FUZZ_FIRST", 0));
+  const auto count = static_cast<uint32_t>(environment("DUET_FUZZ_COUNT", 30));
+  const char* arch = std::getenv("DUET_CUDA_ARCH");
+  for (uint32_t seed = first; seed < first + count; ++seed)
+    for (const std::string& source : sources(seed)) {
+      std::vector<char> image;
+      std::string log;
+      ASSERT_TRUE(nvrtc->compile(source, arch != nullptr ? arch : "sm_90", image, log))
+          << "seed " << seed << "\n" << log << "\n" << source;
+      EXPECT_EQ(log, "") << "seed " << seed;
+    }
+}
+
+}  // namespace
+}  // namespace duet::testing
