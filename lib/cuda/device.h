@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string_view>
 #include <unordered_map>
@@ -47,6 +48,7 @@ struct State {
   // faults
   DevicePtr fault = 0;
   std::vector<FaultSite> sites;
+  std::shared_ptr<const char> life = std::make_shared<const char>();  // ends with what is known of the device
   std::string first_cause;  // of an error that the device does not recover from
   ~State();
 };

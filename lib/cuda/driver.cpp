@@ -37,6 +37,7 @@ const char* fill(void* lib, Driver& d) {
   DUET_FIND(set_bytes, "cuMemsetD8Async");
   DUET_FIND(stream_create, "cuStreamCreate");
   DUET_FIND(stream_wait, "cuStreamSynchronize");
+  DUET_FIND(module_unload, "cuModuleUnload");
   DUET_FIND(module_load, "cuModuleLoadData");
   DUET_FIND(module_function, "cuModuleGetFunction");
   DUET_FIND(launch, "cuLaunchKernel");

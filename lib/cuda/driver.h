@@ -34,6 +34,7 @@ struct Driver {
   Result (*set_bytes)(DevicePtr to, unsigned char value, size_t bytes, Handle stream);
   Result (*stream_create)(Handle* stream, unsigned flags);
   Result (*stream_wait)(Handle stream);
+  Result (*module_unload)(Handle module);
   Result (*module_load)(Handle* module, const void* image);
   Result (*module_function)(Handle* function, Handle module, const char* name);
   Result (*launch)(Handle function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,

@@ -52,6 +52,17 @@ void launch_kernel(State& s, const kernel::Kernel& k, std::initializer_list<int>
   check_result(s, code, "cuLaunchKernel", fmt::format(" of {} ({} x {})", thread_state.op, grid, threads));
 }
 
+void launch_function(State& s, Handle function, std::string_view what, const void* call, int64_t blocks, int threads) {
+  const Driver& d = *availability().driver;
+  const std::lock_guard lock(s.mutex);
+  check_result(s, d.context_set(s.context), "cuCtxSetCurrent");
+  void* parameters[] = {const_cast<void*>(call)};
+  const auto grid = static_cast<unsigned>(blocks);
+  const Result code =
+      d.launch(function, grid, 1, 1, static_cast<unsigned>(threads), 1, 1, 0, s.stream, parameters, nullptr);
+  if (code != 0) check_result(s, code, "cuLaunchKernel", fmt::format(" of {} ({} x {})", what, grid, threads));
+}
+
 int64_t blocks_for(int64_t n, int threads) {
   // 16 blocks for each of 132 multiprocessors: more only take turns.
   return std::min<int64_t>((n + threads - 1) / threads, 2112);

@@ -6,6 +6,7 @@
 
 #include "kernels/device.h"
 #include "kernels/keep.h"
+#include "cuda/host_compiler.h"
 
 namespace duet::kernel {
 namespace {
@@ -131,25 +132,56 @@ Result stream_wait(Handle) {
   CALLED("cuStreamSynchronize");
   return 0;
 }
-Result module_load(Handle* module, const void*) {
+// A module of kernels/, or of a generated program that was compiled for the host.
+struct Module {
+  std::string program;
+};
+// What a launch finds behind a function: one of the two.
+struct Function {
+  std::string name;
+  kernel::HostKernel fixed = nullptr;
+  HostGenerated generated = nullptr;
+};
+std::map<std::string, Function> functions;
+int modules = 0;
+
+Result module_load(Handle* module, const void* image) {
   CALLED("cuModuleLoadData");
-  *module = &now;
+  static Module fixed;
+  *module = &fixed;
+  if (std::string program = host_program(static_cast<const char*>(image)); !program.empty())
+    *module = new Module{std::move(program)}, ++modules;
   return 0;
 }
-Result module_function(Handle* function, Handle, const char* name) {
+Result module_unload(Handle module) {
+  const Result failure = called("cuModuleUnload");  // done all the same: tests look for leaks
+  delete static_cast<Module*>(module);
+  --modules;
+  return failure;
+}
+Result module_function(Handle* function, Handle module, const char* name) {
   CALLED("cuModuleGetFunction", name);
+  const std::string& program = static_cast<Module*>(module)->program;
+  if (!program.empty()) {
+    Function& f = functions[program + " " + name];
+    f = {name, nullptr, host_kernel(program, name)};
+    *function = &f;
+    return f.generated != nullptr ? 0 : 500;
+  }
   const auto it = kernel::table().find(name);
   if (it == kernel::table().end()) return 500;
-  *function = &*it;
+  Function& f = functions[name];
+  f = {name, it->second, nullptr};
+  *function = &f;
   return 0;
 }
 Result launch(Handle function, unsigned grid_x, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle,
               void** parameters, void**) {
-  const auto& entry = *static_cast<std::pair<const std::string, kernel::HostKernel>*>(function);
-  CALLED("cuLaunchKernel", entry.first.c_str());
+  const auto& f = *static_cast<const Function*>(function);
+  CALLED("cuLaunchKernel", f.name.c_str());
   for (unsigned b = 0; b < grid_x; ++b) {
     kernel::grid = {b, grid_x};
-    entry.second(parameters[0]);
+    f.fixed != nullptr ? f.fixed(parameters[0]) : f.generated(parameters[0], b, grid_x);
   }
   return 0;
 }
@@ -179,6 +211,7 @@ const Driver kTable = {init,
                        set_bytes,
                        stream_create,
                        stream_wait,
+                       module_unload,
                        module_load,
                        module_function,
                        launch,
@@ -196,16 +229,19 @@ void install(const Settings& s) {
   broken = false;
   lines.clear();
   set_driver(&kTable);
+  set_compiler(&host_compiler());
 }
 void uninstall() {
   broken = false;
   now.fail_at = -1;
   set_driver(nullptr);
+  set_compiler(nullptr);
 }
 Settings& settings() { return now; }
 int calls() { return count; }
 const std::vector<std::string>& log() { return lines; }
 int64_t live_bytes() { return used; }
+int live_modules() { return modules; }
 void clear_log() { lines.clear(); }
 std::vector<std::string> kernels() {
   std::vector<std::string> names;

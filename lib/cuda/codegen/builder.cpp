@@ -82,7 +82,7 @@ Read Builder::read(const cpu::Pass& pass, int k, Type type, bool packs) {
       x.counts = true;
       return x;
     }
-    const graph::Value& value = scope_.g.value(v);
+    const graph::Value& value = scope_.g.value(scope_.e.layouts[static_cast<size_t>(v)].root);
     if (value.origin == graph::Origin::constant) {
       x.number = literal(value.constant, value.spec.dtype);
       return x;
