@@ -173,10 +173,19 @@ DUET_FUSED_FN u8 to_u8(F v) {
   return to_integer<u8>(v, 0, 255);
 }
 
+// Words of 2/pi: comparisons, since a table that is indexed would lie in memory.
+DUET_FUSED_FN u32 two_over_pi(u32 k) {
+  return k == 0   ? 0u
+         : k == 1 ? 0xa2f9836eu
+         : k == 2 ? 0x4e441529u
+         : k == 3 ? 0xfc2757d1u
+         : k == 4 ? 0xf534ddc0u
+         : k == 5 ? 0xdb629599u
+         : k == 6 ? 0x3c439041u
+                  : 0xfe5163abu;
+}
 // x = n·pi/2 + r for large x: reduce_pio2_exact of duet/ops/math_trig.h.
 DUET_FUSED_FN float pio2_exact(u32 x, u32& n) {
-  const u32 two_over_pi[] = {0u,          0xa2f9836eu, 0x4e441529u, 0xfc2757d1u,
-                             0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu};
   const u32 exponent = (x >> 23) & 0xffu;
   if (exponent == 0xffu) {
     n = 0;
@@ -185,19 +194,11 @@ DUET_FUSED_FN float pio2_exact(u32 x, u32& n) {
   const u64 m = (x & 0x7fffffu) | 0x800000u;
   const u32 start = exponent - 150u + 30u;
   const u32 word = start >> 5, shift = start & 31u;
-  u32 w[3] = {0, 0, 0};
-  // Picked by comparison: a table that is indexed would lie in memory.
-  for (u32 i = 0; i < 3; ++i) {
-    u32 first = 0, second = 0;
-    DUET_UNROLL
-    for (u32 k = 0; k < 7; ++k)
-      if (k == word + i) first = two_over_pi[k], second = two_over_pi[k + 1];
-    const u64 pair = (static_cast<u64>(first) << 32) | second;
-    if (i == 0) w[0] = static_cast<u32>(pair >> (32u - shift));
-    if (i == 1) w[1] = static_cast<u32>(pair >> (32u - shift));
-    if (i == 2) w[2] = static_cast<u32>(pair >> (32u - shift));
-  }
-  u64 p = ((m * w[0]) << 32) + m * w[1] + ((m * w[2]) >> 32);
+  auto cut = [&](u32 k) {
+    const u64 pair = (static_cast<u64>(two_over_pi(word + k)) << 32) | two_over_pi(word + k + 1);
+    return static_cast<u32>(pair >> (32u - shift));
+  };
+  u64 p = ((m * cut(0)) << 32) + m * cut(1) + ((m * cut(2)) >> 32);
   const u64 quadrant = (p + (static_cast<u64>(1) << 61)) >> 62;
   p -= quadrant << 62;
   const double r = static_cast<double>(static_cast<i64>(p)) * 0x1.921fb54442d18p-62;

@@ -1,7 +1,9 @@
 // Generated kernels: NVRTC compiles those of random programs, where there is one, and none of them spills.
+#include <elf.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "cuda/codegen/program.h"
 #include "cuda/compiler.h"
@@ -29,6 +31,31 @@ std::vector<std::string> sources(uint32_t seed) {
   return all;
 }
 
+/// Kernels of a cubin that keep something in local memory: their frames, from the .nv.info section.
+int frames(const std::vector<char>& cubin) {
+  Elf64_Ehdr header;
+  std::memcpy(&header, cubin.data(), sizeof header);
+  std::vector<Elf64_Shdr> sections(header.e_shnum);
+  std::memcpy(sections.data(), cubin.data() + header.e_shoff, sections.size() * sizeof(Elf64_Shdr));
+  int found = 0;
+  for (const Elf64_Shdr& section : sections) {
+    if (std::string_view(cubin.data() + sections[header.e_shstrndx].sh_offset + section.sh_name) != ".nv.info") continue;
+    const char *at = cubin.data() + section.sh_offset, *end = at + section.sh_size;
+    while (at + 4 <= end) {  // a format, an attribute, and for values of symbols their size, symbol and value
+      constexpr unsigned char kValues = 4, kFrameSize = 0x11;
+      uint16_t size = 0;
+      uint32_t value = 0;
+      std::memcpy(&size, at + 2, 2);
+      if (static_cast<unsigned char>(at[0]) == kValues && static_cast<unsigned char>(at[1]) == kFrameSize) {
+        std::memcpy(&value, at + 8, 4);
+        found += value != 0;
+      }
+      at += 4 + (static_cast<unsigned char>(at[0]) == kValues ? size : 0);
+    }
+  }
+  return found;
+}
+
 TEST(CudaCodegenTest, NvrtcCompilesRandomPrograms) {
   std::string why;
   const cuda::Compiler* nvrtc = cuda::compiler(why);
@@ -43,6 +70,7 @@ TEST(CudaCodegenTest, NvrtcCompilesRandomPrograms) {
       ASSERT_TRUE(nvrtc->compile(source, arch != nullptr ? arch : "sm_90", image, log))
           << "seed " << seed << "\n" << log << "\n" << source;
       EXPECT_EQ(log, "") << "seed " << seed;
+      EXPECT_EQ(frames(image), 0) << "seed " << seed << " spills\n" << source;
     }
 }
 

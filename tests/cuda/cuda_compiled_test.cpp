@@ -67,5 +67,70 @@ TEST_F(CudaCompiledTest, LongRows) {
   });
 }
 
+int64_t environment(const char* name, int64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::atoll(text) : otherwise;
+}
+
+constexpr std::pair<float, float> kScalars[] = {{0.75f, -0.5f}, {1.5f, 2.0f}, {0.75f, -0.5f}};
+
+/// The results of three calls and the state behind each.
+template <class F>
+Tensors call_thrice(const F& f, Tensors state, const Tensors& inputs) {
+  Tensors all;
+  for (const auto& [a, b] : kScalars) {
+    for (Tensor& t : f(state, inputs, a, b)) all.push_back(std::move(t));
+    for (const Tensor& t : state) all.push_back(clone(t));
+  }
+  return all;
+}
+
+Tensors cloned(const Tensors& all) {
+  Tensors y;
+  for (const Tensor& t : all) y.push_back(clone(t));
+  return y;
+}
+
+TEST_F(CudaCompiledTest, RandomPrograms) {
+  const auto first = static_cast<uint32_t>(environment("DUET_FUZZ_FIRST", 0));
+  const auto count = static_cast<uint32_t>(environment("DUET_FUZZ_COUNT", 40));
+  // What the programs will be on the device, compiled in a few files: their plans are the CPU's.
+  std::vector<std::string> sources;
+  std::vector<Tensors> wanted;
+  for (uint32_t seed = first; seed < first + count; ++seed) {
+    const Case c(seed, 24);
+    const auto f = compile([&](Tensors& state, const Tensors& x, float a, float b) { return c(state, x, a, b); });
+    wanted.push_back(call_thrice(f, cloned(c.state), c.inputs));
+    for (const auto& plan : f.cache().plans())
+      if (std::string text = cuda::generate(plan->graph(), plan->executable()).source; !text.empty())
+        sources.push_back(std::move(text));
+  }
+  constexpr size_t kPrograms = 24;  // a file
+  if (!real_device())
+    for (size_t at = 0; at < sources.size(); at += kPrograms)
+      cuda::fake::compile_for_host({sources.begin() + static_cast<ptrdiff_t>(at),
+                                    sources.begin() + static_cast<ptrdiff_t>(std::min(sources.size(), at + kPrograms))});
+  const DeviceScope there(Device::cuda());
+  for (uint32_t seed = first; seed < first + count; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    const Case c(seed, 24);
+    const auto f = compile([&](Tensors& state, const Tensors& x, float a, float b) { return c(state, x, a, b); });
+    Tensors got;
+    try {
+      got = call_thrice(f, cloned(like_on_device(c.state)), like_on_device(c.inputs));
+    } catch (const std::exception& e) {
+      ADD_FAILURE() << e.what();
+      continue;
+    }
+    const Tensors& right = wanted[seed - first];
+    ASSERT_EQ(got.size(), right.size());
+    for (size_t i = 0; i < got.size(); ++i)
+      if (const std::string d = device_difference(right[i], got[i]); !d.empty()) {
+        ADD_FAILURE() << "result " << i << " of " << got.size() << ": " << d;
+        break;
+      }
+  }
+}
+
 }  // namespace
 }  // namespace duet::testing
