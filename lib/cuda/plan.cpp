@@ -154,6 +154,7 @@ void PlanOnDevice::run(const std::vector<char*>& base, char* arena) const {
   load(s);
   for (size_t k = 0; k < e_.launches.size(); ++k) {
     const graph::Launch& l = e_.launches[k];
+    const graph::ShownLaunch shown(l, g_, e_.layouts, base);
     for (const graph::LabelCheck& c : l.checks) {
       LineOverride line(c.line);
       check_indices(s, c.op, "label", strided(c.value, base), 0, c.classes - 1);

@@ -88,7 +88,7 @@ class Reader {
   Explanation::Captured captured(int slot, const Explanation::Value& v) const {
     if (frozen_ == nullptr) return {v, false, ""};
     constexpr int64_t kShown = 6;
-    const Tensor& t = frozen_->constants[index(slot)];
+    const Tensor t = frozen_->constants[index(slot)].to(Device::cpu());
     std::string contents;
     visit(t.dtype(), [&](auto zero) {
       using T = decltype(zero);

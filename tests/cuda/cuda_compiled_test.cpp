@@ -1,6 +1,8 @@
 // Compiled and frozen functions on the fake device: generated kernels, compiled for the host, give eager's bits.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "cuda/codegen/program.h"
 #include "cuda/host_compiler.h"
 #include "cuda/memory.h"
@@ -65,6 +67,99 @@ TEST_F(CudaCompiledTest, LongRows) {
   compare_compiled({random({3, 50000}), random({100, 300}, 2)}, [](const Tensors& x) -> Tensors {
     return {sum(exp(x[0]), -1), max(x[0] * 2.0f), mean(sum(square(x[1]), -1))};
   });
+}
+
+std::string message(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    const std::string text = e.what();
+    return text.substr(0, text.find(" ["));
+  }
+  return "nothing was thrown";
+}
+
+TEST_F(CudaCompiledTest, TheDeviceBelongsToThePlan) {
+  const auto f = compile([](const Tensor& x) { return x * x + 1.0f; });
+  const Tensor x = random({5});
+  const Tensor a = f(x), b = f(x.to(Device::cuda())), c = f(x.to(Device::cuda(1)));
+  EXPECT_EQ(a.device(), Device::cpu());
+  EXPECT_EQ(b.device(), Device::cuda());
+  EXPECT_EQ(c.device(), Device::cuda(1));
+  EXPECT_EQ(f.cache().plans().size(), 3u);
+  EXPECT_EQ(bits(a), bits(b.to(Device::cpu())));
+  EXPECT_EQ(bits(a), bits(c.to(Device::cpu())));
+  const auto frozen = freeze([](const Tensor& t) { return t * 2.0f; });
+  frozen(x);
+  EXPECT_EQ(message([&] { frozen(x.to(Device::cuda())); }),
+            "frozen call: the arguments are not those it was recorded with: tensor 1 of the arguments is on cuda:0, was "
+            "on cpu; freeze again, or freeze(f, {.on_new_shape = OnNewShape::retrace})");
+}
+
+TEST_F(CudaCompiledTest, OneDeviceAtATime) {
+  const Tensor x = random({5}), y = x.to(Device::cuda());
+  const auto f = compile([&](const Tensor& a, const Tensor& b) { return Tensors{a + 1.0f, b + 1.0f}; });
+  EXPECT_EQ(message([&] { f(x, y); }), "add: a compiled function works on one device: on cuda:0 here, on cpu before");
+  // What is moved ends a plan, and the next one is on the other device.
+  const auto g = compile([](const Tensor& a) { return (a + 1.0f).to(Device::cuda()) * 3.0f; });
+  const Tensor z = g(x);
+  EXPECT_EQ(z.device(), Device::cuda());
+  EXPECT_EQ(bits(z.to(Device::cpu())), bits((x + 1.0f) * 3.0f));
+}
+
+TEST_F(CudaCompiledTest, SplitsWhereAValueIsRead) {
+  const auto f = compile([](const Tensor& x) {
+    const Tensor y = exp(x);
+    return sum(y).item() > 0 ? y * 2.0f : y;
+  });
+  const Tensor x = random({40});
+  EXPECT_EQ(bits(f(x.to(Device::cuda())).to(Device::cpu())), bits(exp(x) * 2.0f));
+}
+
+TEST_F(CudaCompiledTest, ABadLabelIsReportedWhereAValueIsRead) {
+  const auto f = compile([](const Tensor& x, const Tensor& y) { return cross_entropy(x, y); });
+  const Tensor x = random({3, 4}).to(Device::cuda());
+  const Tensor good = f(x, tensor({0, 3, 1}).to(Device::cuda()));
+  EXPECT_EQ(good.item(), cross_entropy(random({3, 4}), tensor({0, 3, 1})).item());
+  const Tensor bad = f(x, tensor({0, 4, 1}).to(Device::cuda()));
+  EXPECT_EQ(message([&] { bad.item(); }),
+            "cross_entropy: label 4 is out of range: element 1 of i32[3]; it must be in 0 to 3");
+  EXPECT_EQ(f(x, tensor({0, 3, 1}).to(Device::cuda())).item(), good.item());  // the device goes on
+}
+
+struct Mlp {
+  nn::Linear hidden, out;
+};
+Tensor loss_of(const Mlp& m, const Tensor& x, const Tensor& y) { return cross_entropy(m.out(gelu(m.hidden(x))), y); }
+
+/// The parameters after a few steps of a mode, made and trained where new tensors lie.
+Tensors trained(Mode mode) {
+  auto [k1, k2, k3] = split<3>(Key(7));
+  Mlp m{nn::Linear::init(20, 33, k1), nn::Linear::init(33, 5, k2)};
+  auto adam = optim::AdamW::init(m);
+  std::vector<int32_t> labels(70);
+  for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int32_t>(i % 5);
+  const Tensor x = normal(k3, {70, 20}), y = from_vector(labels, {70});
+  const auto step = with_mode(mode, [](Mlp& model, optim::AdamW& optimiser, const Tensor& a, const Tensor& b, float lr) {
+    auto [l, g] = value_and_grad(loss_of)(model, a, b);
+    optim::clip_by_global_norm(g, 1.0f);
+    optimiser.update(model, g, lr);
+    return l;
+  });
+  Tensors all;
+  for (int i = 0; i < 4; ++i) all.push_back(step(m, adam, x, y, 0.01f * static_cast<float>(i + 1)));
+  for (const Tensor& t : {m.hidden.weight, m.hidden.bias, m.out.weight, m.out.bias}) all.push_back(t);
+  return all;
+}
+
+TEST_F(CudaCompiledTest, TrainingHasTheBitsOfTheCpuInEveryMode) {
+  const Tensors wanted = trained(Mode::eager);
+  const DeviceScope there(Device::cuda());
+  for (const Mode mode : {Mode::compiled, Mode::frozen}) {
+    const Tensors got = trained(mode);
+    for (size_t i = 0; i < wanted.size(); ++i)
+      EXPECT_EQ(difference(wanted[i], got[i].to(Device::cpu())), "") << name(mode) << " " << i;
+  }
 }
 
 int64_t environment(const char* name, int64_t otherwise) {

@@ -1,6 +1,7 @@
 #include "cuda/codegen/program.h"
 
 #include "cuda/codegen/builder.h"
+#include "duet/cuda.h"
 #include "graph/show.h"
 
 namespace duet::cuda {
@@ -76,3 +77,9 @@ Program generate(const graph::Graph& g, const graph::Executable& e) {
 }
 
 }  // namespace duet::cuda
+
+namespace duet {
+
+std::string cuda_source(const graph::Plan& plan) { return cuda::generate(plan.graph(), plan.executable()).source; }
+
+}  // namespace duet
