@@ -120,7 +120,7 @@ void PlanOnDevice::run_kernels(State& s, const graph::Launch& l, const std::vect
     for (int p : k.packed) wide = wide && words[static_cast<size_t>(p)] % 16 == 0;
     for (size_t i = 0; i < words.size(); ++i)
       if (k.parameters[i].kind == Parameter::Kind::wide) words[i] = wide;
-    launch_function(s, functions_.at(k.name), k.name, words.data(), k.blocks, 128);
+    launch_function(s, functions_.at(k.name), k.name, words.data(), words.size() * 8, k.blocks, 128);
     ++thread_state.launches;
   }
 }
@@ -149,9 +149,14 @@ void PlanOnDevice::run_operation(const graph::Launch& l, const std::vector<char*
   cuda::run({number ? duet::op<Full>() : duet::op<Copy>(), std::span(inputs, 1), std::span(&copied, 1), {}, device_, numbers});
 }
 
-void PlanOnDevice::run(const std::vector<char*>& base, char* arena) const {
+void PlanOnDevice::run(const std::vector<char*>& base, char* arena, Replay& replay) const {
   State& s = state(device_);
   load(s);
+  if (debug_level() >= 2) return queue(s, base, arena);  // what is shown happens now
+  replay.run(s, [&] { queue(s, base, arena); });
+}
+
+void PlanOnDevice::queue(State& s, const std::vector<char*>& base, char* arena) const {
   for (size_t k = 0; k < e_.launches.size(); ++k) {
     const graph::Launch& l = e_.launches[k];
     const graph::ShownLaunch shown(l, g_, e_.layouts, base);

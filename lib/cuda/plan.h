@@ -6,6 +6,7 @@
 
 #include "cuda/codegen/program.h"
 #include "cuda/device.h"
+#include "cuda/record.h"
 
 namespace duet::cuda {
 
@@ -20,9 +21,11 @@ class PlanOnDevice {
   /// Memory behind the arena that its kernels need.
   int64_t scratch_bytes() const;
   /// Queues all launches; `base` holds the storage of every root value, numbers of the call in host memory.
-  void run(const std::vector<char*>& base, char* arena) const;
+  /// `replay` is of these launches in this arena.
+  void run(const std::vector<char*>& base, char* arena, Replay& replay) const;
 
  private:
+  void queue(State& s, const std::vector<char*>& base, char* arena) const;
   void load(State& s) const;
   void run_kernels(State& s, const graph::Launch& l, const std::vector<GeneratedKernel>& kernels, size_t launch,
                    const std::vector<char*>& base, char* arena) const;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cuda/record.h"
 #include "cuda/runners.h"
 #include "ops/axis.h"
 
@@ -19,10 +20,14 @@ void check_indices(State& s, std::string_view op, std::string_view what, const S
   c.fault = reinterpret_cast<Fault*>(s.fault);
   {
     const std::lock_guard lock(s.mutex);
+    FaultSite site{std::string(op), std::string(what), fmt::format("{}{}", index.dtype, *index.shape),
+                   thread_state.line.file != nullptr ? fmt::format(" [{}]", to_string(thread_state.line)) : "",
+                   c.low, c.high};
     c.site = static_cast<uint32_t>(s.sites.size());
-    s.sites.push_back({std::string(op), std::string(what), fmt::format("{}{}", index.dtype, *index.shape),
-                       thread_state.line.file != nullptr ? fmt::format(" [{}]", to_string(thread_state.line)) : "",
-                       c.low, c.high});
+    if (Replay* replay = Replay::active())
+      c.site = replay->site(s, site);
+    else
+      s.sites.push_back(std::move(site));
   }
   launch_kernel(s, kernel::kCheckIndex, {type(index.dtype)}, &c, 1);
 }

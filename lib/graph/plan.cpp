@@ -161,6 +161,7 @@ class StoragePlanner {
 // What one call needs besides its outputs; kept for the next call.
 struct Plan::Workspace {
   Storage arena;
+  cuda::Replay replay;
   std::vector<char*> base;  // by root value
   LaunchTables tables;
   std::vector<uint8_t> given;  // slots donated in this call
@@ -303,7 +304,7 @@ void Plan::execute(const Run& run) const {
     run_launch(e.launches[k], graph_, e.layouts, w.base, w.arena.data() + e.workspace_offset[k], w.tables);
     poison.after(k);
   }
-  if (on_device_) on_device_->run(w.base, w.arena.data());
+  if (on_device_) on_device_->run(w.base, w.arena.data(), w.replay);
   thread_state.launches += on_device_ ? 0 : e.launches.size();  // a device counts its own
   thread_state.bytes += static_cast<uint64_t>(cost_.bytes);
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 
 #include "cuda/codegen/program.h"
 #include "cuda/host_compiler.h"
@@ -19,6 +20,7 @@ class CudaCompiledTest : public ::testing::Test {
     end_device();
     EXPECT_EQ(cuda::fake::live_bytes(), 0);
     EXPECT_EQ(cuda::fake::live_modules(), 0);
+    EXPECT_EQ(cuda::fake::live_graphs(), 0);
   }
 };
 
@@ -28,7 +30,7 @@ void compare_compiled(const Tensors& inputs, F f) {
   const Tensors wanted = f(inputs);
   const auto compiled = compile(f);
   const Tensors there = like_on_device(inputs);
-  for (int call = 0; call < 2; ++call) {
+  for (int call = 0; call < 4; ++call) {
     const Tensors got = compiled(there);
     ASSERT_EQ(got.size(), wanted.size());
     for (size_t i = 0; i < got.size(); ++i) {
@@ -125,6 +127,31 @@ TEST_F(CudaCompiledTest, ABadLabelIsReportedWhereAValueIsRead) {
   EXPECT_EQ(message([&] { bad.item(); }),
             "cross_entropy: label 4 is out of range: element 1 of i32[3]; it must be in 0 to 3");
   EXPECT_EQ(f(x, tensor({0, 3, 1}).to(Device::cuda())).item(), good.item());  // the device goes on
+}
+
+TEST_F(CudaCompiledTest, APlanIsOneGraph) {
+  if (real_device()) GTEST_SKIP() << "it looks into the fake driver's log";
+  const auto f = freeze([](const Tensor& x, const Tensor& w, float s) { return softmax(matmul(x, w) * s, -1) + sum(w); });
+  const Tensor x = random({9, 6}).to(Device::cuda()), w = random({6, 5}, 2).to(Device::cuda());
+  auto launches = [&](const Tensor& a, float s) {
+    cuda::fake::clear_log();
+    const Tensor y = f(a, w, s);
+    std::map<std::string, int> calls;
+    for (const std::string& line : cuda::fake::log()) ++calls[line.substr(0, line.find(' '))];
+    EXPECT_EQ(bits(y.to(Device::cpu())), bits(softmax(matmul(a.to(Device::cpu()), random({6, 5}, 2)) * s, -1) +
+                                              sum(random({6, 5}, 2))));
+    return calls;
+  };
+  EXPECT_GT(launches(x, 1.0f)["cuLaunchKernel"], 1);
+  EXPECT_EQ(launches(x, 2.0f)["cuGraphInstantiate"], 1);
+  for (int call = 0; call < 3; ++call) {
+    const Tensor other = random({9, 6}, static_cast<uint32_t>(call)).to(Device::cuda());
+    auto calls = launches(other, 0.5f * static_cast<float>(call));
+    EXPECT_EQ(calls["cuGraphLaunch"], 1);
+    EXPECT_EQ(calls["cuLaunchKernel"], 0);
+    EXPECT_EQ(calls["cuGraphInstantiate"], 0);
+    EXPECT_EQ(calls["cuMemAlloc"], 0);
+  }
 }
 
 struct Mlp {

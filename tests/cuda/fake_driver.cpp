@@ -1,8 +1,11 @@
 #include "cuda/fake_driver.h"
 
+#include <malloc.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
 
 #include "kernels/device.h"
 #include "kernels/keep.h"
@@ -175,15 +178,75 @@ Result module_function(Handle* function, Handle module, const char* name) {
   *function = &f;
   return 0;
 }
+void run(const Function& f, unsigned blocks, const void* call) {
+  for (unsigned b = 0; b < blocks; ++b) {
+    kernel::grid = {b, blocks};
+    f.fixed != nullptr ? f.fixed(call) : f.generated(call, b, blocks);
+  }
+}
 Result launch(Handle function, unsigned grid_x, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle,
               void** parameters, void**) {
   const auto& f = *static_cast<const Function*>(function);
   CALLED("cuLaunchKernel", f.name.c_str());
-  for (unsigned b = 0; b < grid_x; ++b) {
-    kernel::grid = {b, grid_x};
-    f.fixed != nullptr ? f.fixed(parameters[0]) : f.generated(parameters[0], b, grid_x);
-  }
+  run(f, grid_x, parameters[0]);
   return 0;
+}
+// A graph is a list of launches, whose parameters are copied when a node is made or changed.
+struct Node {
+  const Function* function;
+  unsigned blocks;
+  std::vector<char> call;
+};
+struct Graph {
+  std::vector<std::unique_ptr<Node>> nodes;
+};
+int graphs = 0;
+void fill(Node& node, const NodeParameters& p) {
+  node.function = static_cast<const Function*>(p.function);
+  node.blocks = p.grid[0];
+  // A driver knows how long the parameters are; here the heap does.
+  const auto* call = static_cast<const char*>(p.parameters[0]);
+  node.call.assign(call, call + malloc_usable_size(p.parameters[0]));
+}
+Result graph_create(Handle* graph, unsigned) {
+  CALLED("cuGraphCreate");
+  *graph = new Graph;
+  ++graphs;
+  return 0;
+}
+Result graph_add_kernel(Handle* node, Handle graph, const Handle* behind, size_t count, const NodeParameters* p) {
+  CALLED("cuGraphAddKernelNode");
+  auto& nodes = static_cast<Graph*>(graph)->nodes;
+  if (count != (nodes.empty() ? 0u : 1u) || (count == 1 && behind[0] != nodes.back().get())) return 1;
+  nodes.push_back(std::make_unique<Node>());
+  fill(*nodes.back(), *p);
+  *node = nodes.back().get();
+  return 0;
+}
+Result graph_instantiate(Handle* executable, Handle graph, unsigned long long) {
+  CALLED("cuGraphInstantiate");
+  *executable = graph;
+  ++graphs;
+  return 0;
+}
+Result graph_set_kernel(Handle, Handle node, const NodeParameters* p) {
+  CALLED("cuGraphExecKernelNodeSetParams");
+  fill(*static_cast<Node*>(node), *p);
+  return 0;
+}
+Result graph_launch(Handle executable, Handle) {
+  CALLED("cuGraphLaunch");
+  for (const auto& node : static_cast<Graph*>(executable)->nodes) run(*node->function, node->blocks, node->call.data());
+  return 0;
+}
+Result graph_executable_destroy(Handle) {
+  --graphs;
+  return called("cuGraphExecDestroy");
+}
+Result graph_destroy(Handle graph) {
+  --graphs;
+  delete static_cast<Graph*>(graph);
+  return called("cuGraphDestroy");
 }
 Result error_name(Result code, const char** text) {
   *text = code == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : code == 500 ? "CUDA_ERROR_NOT_FOUND" : "CUDA_ERROR_INVALID_VALUE";
@@ -215,6 +278,13 @@ const Driver kTable = {init,
                        module_load,
                        module_function,
                        launch,
+                       graph_create,
+                       graph_add_kernel,
+                       graph_instantiate,
+                       graph_set_kernel,
+                       graph_launch,
+                       graph_executable_destroy,
+                       graph_destroy,
                        error_name,
                        error_text,
                        true};
@@ -242,6 +312,7 @@ int calls() { return count; }
 const std::vector<std::string>& log() { return lines; }
 int64_t live_bytes() { return used; }
 int live_modules() { return modules; }
+int live_graphs() { return graphs; }
 void clear_log() { lines.clear(); }
 std::vector<std::string> kernels() {
   std::vector<std::string> names;

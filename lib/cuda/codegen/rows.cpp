@@ -338,7 +338,7 @@ class Rows {
       line(body_, "        for (int k = 0; k < {}; ++k) {{\n          const int e = w * 32 + k, j = e * kThreads + lane;",
            outer);
     }
-    line(body_, "          if (j >= {}) break;", s_.row);
+    if (outer * (by_warp_ ? 4 * kWarp : chunks * kThreads) != s_.row) line(body_, "          if (j >= {}) break;", s_.row);
     line(body_, "          [[maybe_unused]] const i64 i = row * {} + j;", s_.row);
     body_ += inner;
     line(body_, "        }}");
