@@ -25,13 +25,13 @@
 #define DUET_TEXT_OF(x) #x
 #define DUET_TEXT(x) DUET_TEXT_OF(x)
 // Tells where a kernel is when the program is loaded.
-#define DUET_FUSED_KERNEL(name, P)                                                                        \
-  static void name##_body(const P& p);                                                                    \
-  [[maybe_unused]] static const bool name##_known =                                                       \
+#define DUET_FUSED_KERNEL(name, P)                                                                                 \
+  static void name##_body(const P& p);                                                                             \
+  [[maybe_unused]] static const bool name##_known =                                                                \
       duet::fused::known(DUET_TEXT(DUET_PROGRAM), #name, [](const void* call, long long block, long long blocks) { \
-        duet::fused::grid = {block, blocks};                                                              \
-        name##_body(*static_cast<const P*>(call));                                                        \
-      });                                                                                                 \
+        duet::fused::grid = {block, blocks};                                                                       \
+        name##_body(*static_cast<const P*>(call));                                                                 \
+      });                                                                                                          \
   static void name##_body([[maybe_unused]] const P& p)
 #define DUET_UNROLL
 #define DUET_ROLLED
@@ -357,10 +357,9 @@ DUET_FUSED_FN T join_chunks(const T* x, i64 n, i64 count, i64 step, i64 group, i
   for (int k = 0; k < kColumnChunk; ++k)
     if (k < m) v[k] = first[k * step * n];
   DUET_UNROLL
-  for (int s = 1; s < kColumnChunk; s *= 2)
-    DUET_UNROLL
-    for (int k = 0; k + s < kColumnChunk; k += 2 * s)
-      if (k + s < m) v[k] = combine<Kind>(v[k], v[k + s]);
+  for (int s = 1; s < kColumnChunk; s *= 2) DUET_UNROLL
+  for (int k = 0; k + s < kColumnChunk; k += 2 * s)
+    if (k + s < m) v[k] = combine<Kind>(v[k], v[k + s]);
   return v[0];
 }
 

@@ -46,16 +46,14 @@ bool load(std::string& why) {
     why = "there is no libnvrtc.so, which compiles its kernels; install the CUDA toolkit";
     return false;
   }
-  const bool whole = find(library, nvrtc.version, "nvrtcVersion") && find(library, nvrtc.create, "nvrtcCreateProgram") &&
-                     find(library, nvrtc.destroy, "nvrtcDestroyProgram") &&
-                     find(library, nvrtc.compile, "nvrtcCompileProgram") &&
-                     find(library, nvrtc.code_size, "nvrtcGetCUBINSize") && find(library, nvrtc.code, "nvrtcGetCUBIN") &&
-                     find(library, nvrtc.ptx_size, "nvrtcGetPTXSize") && find(library, nvrtc.ptx, "nvrtcGetPTX") &&
-                     find(library, nvrtc.log_size, "nvrtcGetProgramLogSize") &&
-                     find(library, nvrtc.log, "nvrtcGetProgramLog") &&
-                     find(library, nvrtc.archs_count, "nvrtcGetNumSupportedArchs") &&
-                     find(library, nvrtc.archs, "nvrtcGetSupportedArchs") &&
-                     find(library, nvrtc.error, "nvrtcGetErrorString");
+  const bool whole =
+      find(library, nvrtc.version, "nvrtcVersion") && find(library, nvrtc.create, "nvrtcCreateProgram") &&
+      find(library, nvrtc.destroy, "nvrtcDestroyProgram") && find(library, nvrtc.compile, "nvrtcCompileProgram") &&
+      find(library, nvrtc.code_size, "nvrtcGetCUBINSize") && find(library, nvrtc.code, "nvrtcGetCUBIN") &&
+      find(library, nvrtc.ptx_size, "nvrtcGetPTXSize") && find(library, nvrtc.ptx, "nvrtcGetPTX") &&
+      find(library, nvrtc.log_size, "nvrtcGetProgramLogSize") && find(library, nvrtc.log, "nvrtcGetProgramLog") &&
+      find(library, nvrtc.archs_count, "nvrtcGetNumSupportedArchs") &&
+      find(library, nvrtc.archs, "nvrtcGetSupportedArchs") && find(library, nvrtc.error, "nvrtcGetErrorString");
   if (!whole) why = "libnvrtc.so is older than 12";
   return whole;
 }

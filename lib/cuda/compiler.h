@@ -13,6 +13,7 @@ struct Compiler {
   std::string (*version)();
   /// The image for a capability ("sm_90"); false, with the reason in `log`.
   bool (*compile)(const std::string& source, const std::string& arch, std::vector<char>& image, std::string& log);
+  bool keeps_images = true;  // on disk
 };
 
 /// Null where there is none; `why` then says so in one line.
@@ -21,7 +22,7 @@ const Compiler* compiler(std::string& why);
 void set_compiler(const Compiler* own);
 
 /// The flags of the bit contract, and no others.
-inline constexpr const char* kCompilerFlags[] = {"-std=c++17",      "-fmad=false",       "-ftz=false",
+inline constexpr const char* kCompilerFlags[] = {"-std=c++17",     "-fmad=false",     "-ftz=false",
                                                  "-prec-div=true", "-prec-sqrt=true", "-diag-suppress=177"};
 
 }  // namespace duet::cuda

@@ -17,7 +17,7 @@ bool read_cached(const std::string& key, std::vector<char>& image) noexcept;
 /// Keeps an image. The oldest files go when all of them have more than kCacheBytes.
 void write_cached(const std::string& key, const std::vector<char>& image) noexcept;
 
-inline constexpr size_t kCacheBytes = size_t{256} << 20;
+inline constexpr size_t kCacheBytes = size_t{64} << 20;
 
 /// Where: $XDG_CACHE_HOME/duet or ~/.cache/duet; empty where there is neither.
 std::string cache_folder();

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "cuda/compiler.h"
+#include "cuda/disk_cache.h"
 #include "cuda/launch.h"
 #include "cuda/run.h"
 #include "duet/core/error.h"
@@ -13,10 +16,8 @@
 namespace duet::cuda {
 namespace {
 
-std::vector<char> compiled(const std::string& source, Device device) {
-  std::string why;
-  const Compiler* c = compiler(why);
-  check<DeviceError>(c != nullptr, "compile: {}: {}; or write eager", device, why);
+// The device's architecture as compilers name it.
+std::string arch_of(Device device) {
   State& s = state(device);
   const Driver& d = *availability().driver;
   constexpr int kMajor = 75, kMinor = 76;
@@ -24,10 +25,26 @@ std::vector<char> compiled(const std::string& source, Device device) {
   check_result(s, d.device_get(&handle, device.index()), "cuDeviceGet");
   check_result(s, d.device_attribute(&major, kMajor, handle), "cuDeviceGetAttribute");
   check_result(s, d.device_attribute(&minor, kMinor, handle), "cuDeviceGetAttribute");
+  return fmt::format("sm_{}{}", major, minor);
+}
+
+// The image of a program, from disk where an earlier process left it.
+std::vector<char> compiled(const std::string& source, Device device, PlanOnDevice::Made& made) {
+  std::string why;
+  const Compiler* c = compiler(why);
+  check<DeviceError>(c != nullptr, "compile: {}: {}; or write eager", device, why);
+  const std::string arch = arch_of(device), version = c->version();
+  made.compiler = fmt::format("NVRTC {}, {}", version, arch);
   std::vector<char> image;
+  const std::string key = c->keeps_images ? cache_key(source, arch, version) : "";
+  if (c->keeps_images && read_cached(key, image)) {
+    made.from_disk = true;
+    return image;
+  }
   std::string log;
-  if (!c->compile(source, fmt::format("sm_{}{}", major, minor), image, log))
+  if (!c->compile(source, arch, image, log))
     fail<Error>("duet internal error: a generated kernel does not compile: {}; please report it", log);
+  if (c->keeps_images) write_cached(key, image);
   return image;
 }
 
@@ -35,7 +52,10 @@ std::vector<char> compiled(const std::string& source, Device device) {
 
 PlanOnDevice::PlanOnDevice(const graph::Graph& g, const graph::Executable& e, Device device)
     : g_(g), e_(e), device_(device), program_(generate(g, e)) {
-  if (!program_.source.empty()) image_ = compiled(program_.source, device);
+  for (const GeneratedLaunch& launch : program_.launches) made_.kernels += launch.before.size() + launch.behind.size();
+  const auto start = std::chrono::steady_clock::now();
+  if (!program_.source.empty()) image_ = compiled(program_.source, device, made_);
+  made_.time_us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
 }
 
 PlanOnDevice::~PlanOnDevice() {
@@ -136,8 +156,8 @@ void PlanOnDevice::run_operation(const graph::Launch& l, const std::vector<char*
   for (size_t k = 0; k < l.outputs.size(); ++k) outputs[k] = strided(l.outputs[k], base);
   ++thread_state.launches;
   if (l.op->view == nullptr)
-    return cuda::run({*l.op, std::span(inputs, l.inputs.size()), std::span(outputs, l.outputs.size()), l.attrs, device_,
-                numbers});
+    return cuda::run(
+        {*l.op, std::span(inputs, l.inputs.size()), std::span(outputs, l.outputs.size()), l.attrs, device_, numbers});
   // A view that needs a copy: its operand in its own shape, or a number, repeated.
   Strided copied = outputs[0];
   static constexpr int64_t kNoStrides[kMaxRank] = {};
@@ -146,7 +166,12 @@ void PlanOnDevice::run_operation(const graph::Launch& l, const std::vector<char*
   else
     copied.shape = inputs[0].shape;
   const bool number = numbers != 0;
-  cuda::run({number ? duet::op<Full>() : duet::op<Copy>(), std::span(inputs, 1), std::span(&copied, 1), {}, device_, numbers});
+  cuda::run({number ? duet::op<Full>() : duet::op<Copy>(),
+             std::span(inputs, 1),
+             std::span(&copied, 1),
+             {},
+             device_,
+             numbers});
 }
 
 void PlanOnDevice::run(const std::vector<char*>& base, char* arena, Replay& replay) const {

@@ -20,6 +20,14 @@ class PlanOnDevice {
   const Program& program() const { return program_; }
   /// Memory behind the arena that its kernels need.
   int64_t scratch_bytes() const;
+  /// How its program was made.
+  struct Made {
+    size_t kernels = 0;
+    std::string compiler;  // "NVRTC 13.0, sm_90"
+    bool from_disk = false;
+    double time_us = 0;
+  };
+  const Made& made() const { return made_; }
   /// Queues all launches; `base` holds the storage of every root value, numbers of the call in host memory.
   /// `replay` is of these launches in this arena.
   void run(const std::vector<char*>& base, char* arena, Replay& replay) const;
@@ -36,6 +44,7 @@ class PlanOnDevice {
   const graph::Executable& e_;
   Device device_;
   Program program_;
+  Made made_;
   std::vector<char> image_;
   // Of the device as it was when the program was loaded; a device that tests forgot has another life.
   mutable std::mutex mutex_;

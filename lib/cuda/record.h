@@ -1,5 +1,5 @@
-// Launches that are recorded in place of being queued, and replayed as one CUDA graph: what a plan queues call after call
-// is the same but for addresses and numbers.
+// Launches that are recorded in place of being queued, and replayed as one CUDA graph: what a plan queues call after
+// call is the same but for addresses and numbers.
 #pragma once
 
 #include "cuda/device.h"

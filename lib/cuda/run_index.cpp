@@ -20,9 +20,12 @@ void check_indices(State& s, std::string_view op, std::string_view what, const S
   c.fault = reinterpret_cast<Fault*>(s.fault);
   {
     const std::lock_guard lock(s.mutex);
-    FaultSite site{std::string(op), std::string(what), fmt::format("{}{}", index.dtype, *index.shape),
+    FaultSite site{std::string(op),
+                   std::string(what),
+                   fmt::format("{}{}", index.dtype, *index.shape),
                    thread_state.line.file != nullptr ? fmt::format(" [{}]", to_string(thread_state.line)) : "",
-                   c.low, c.high};
+                   c.low,
+                   c.high};
     c.site = static_cast<uint32_t>(s.sites.size());
     if (Replay* replay = Replay::active())
       c.site = replay->site(s, site);

@@ -18,7 +18,8 @@ void fill_zeros(State& s, void* p, size_t bytes) {
     const bool words = bytes % 8 == 0;
     kernel::Operand zero{};
     zero.kind = kernel::Operand::number;
-    return copy_elements(s, words ? DType::i64 : DType::u8, zero, dense(p), static_cast<int64_t>(words ? bytes / 8 : bytes));
+    return copy_elements(s, words ? DType::i64 : DType::u8, zero, dense(p),
+                         static_cast<int64_t>(words ? bytes / 8 : bytes));
   }
   const Driver& d = *availability().driver;
   check_result(s, d.context_set(s.context), "cuCtxSetCurrent");

@@ -244,7 +244,7 @@ void Plan::run(const Run& run) const {
 
 void Plan::execute(const Run& run) const {
   const Executable& e = *executable_;
-  auto make_output = [&](size_t k) { 
+  auto make_output = [&](size_t k) {
     return block::make(output_specs_[k].dtype, output_specs_[k].shape, false, graph_.device);
   };
   struct Lease {  // the workspace returns also when a kernel throws

@@ -128,7 +128,8 @@ Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spe
     y.count = op.outputs;
     uint64_t id = fresh_ids(op.outputs);
     for (int k = 0; k < op.outputs; ++k) {
-      Tensor made = Tensor::adopt(block::make(specs[k].dtype, specs[k].shape, false, device_), id + static_cast<uint64_t>(k));
+      Tensor made =
+          Tensor::adopt(block::make(specs[k].dtype, specs[k].shape, false, device_), id + static_cast<uint64_t>(k));
       Block* b = &made.block();
       pending_.push_back(b);
       b->refs.store(2, std::memory_order_relaxed);  // the handle's and the trace's

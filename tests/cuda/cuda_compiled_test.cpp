@@ -93,9 +93,10 @@ TEST_F(CudaCompiledTest, TheDeviceBelongsToThePlan) {
   EXPECT_EQ(bits(a), bits(c.to(Device::cpu())));
   const auto frozen = freeze([](const Tensor& t) { return t * 2.0f; });
   frozen(x);
-  EXPECT_EQ(message([&] { frozen(x.to(Device::cuda())); }),
-            "frozen call: the arguments are not those it was recorded with: tensor 1 of the arguments is on cuda:0, was "
-            "on cpu; freeze again, or freeze(f, {.on_new_shape = OnNewShape::retrace})");
+  EXPECT_EQ(
+      message([&] { frozen(x.to(Device::cuda())); }),
+      "frozen call: the arguments are not those it was recorded with: tensor 1 of the arguments is on cuda:0, was "
+      "on cpu; freeze again, or freeze(f, {.on_new_shape = OnNewShape::retrace})");
 }
 
 TEST_F(CudaCompiledTest, OneDeviceAtATime) {
@@ -131,15 +132,16 @@ TEST_F(CudaCompiledTest, ABadLabelIsReportedWhereAValueIsRead) {
 
 TEST_F(CudaCompiledTest, APlanIsOneGraph) {
   if (real_device()) GTEST_SKIP() << "it looks into the fake driver's log";
-  const auto f = freeze([](const Tensor& x, const Tensor& w, float s) { return softmax(matmul(x, w) * s, -1) + sum(w); });
+  const auto f =
+      freeze([](const Tensor& x, const Tensor& w, float s) { return softmax(matmul(x, w) * s, -1) + sum(w); });
   const Tensor x = random({9, 6}).to(Device::cuda()), w = random({6, 5}, 2).to(Device::cuda());
   auto launches = [&](const Tensor& a, float s) {
     cuda::fake::clear_log();
     const Tensor y = f(a, w, s);
     std::map<std::string, int> calls;
     for (const std::string& line : cuda::fake::log()) ++calls[line.substr(0, line.find(' '))];
-    EXPECT_EQ(bits(y.to(Device::cpu())), bits(softmax(matmul(a.to(Device::cpu()), random({6, 5}, 2)) * s, -1) +
-                                              sum(random({6, 5}, 2))));
+    EXPECT_EQ(bits(y.to(Device::cpu())),
+              bits(softmax(matmul(a.to(Device::cpu()), random({6, 5}, 2)) * s, -1) + sum(random({6, 5}, 2))));
     return calls;
   };
   EXPECT_GT(launches(x, 1.0f)["cuLaunchKernel"], 1);
@@ -152,6 +154,52 @@ TEST_F(CudaCompiledTest, APlanIsOneGraph) {
     EXPECT_EQ(calls["cuGraphInstantiate"], 0);
     EXPECT_EQ(calls["cuMemAlloc"], 0);
   }
+}
+
+TEST_F(CudaCompiledTest, ExplainNamesTheDevice) {
+  const Tensor w = random({6}, 2).to(Device::cuda());
+  const auto f = freeze([&](const Tensor& x) { return exp(x) * w; });
+  f(random({6}).to(Device::cuda()));
+  const Explanation e = explain(f);
+  ASSERT_EQ(e.plans.size(), 1u);
+  if (!real_device()) {
+    EXPECT_EQ(e.plans[0].device.substr(0, e.plans[0].device.find(" in ")),
+              "cuda:0, 1 fused kernel by NVRTC host, sm_90");
+  }
+  EXPECT_NE(to_string(e).find("on " + e.plans[0].device), std::string::npos);
+  EXPECT_NE(to_json(e).find("\"device\": \"cuda:0"), std::string::npos);
+  EXPECT_FALSE(e.plans[0].captured[0].contents.empty());
+}
+
+TEST_F(CudaCompiledTest, ArgumentsAreDonated) {
+  const auto step = compile([](Tensor& x, const Tensor& y) { x = x * 0.5f + y; });
+  Tensor x = random({1000}).to(Device::cuda()), right = random({1000});
+  const Tensor y = random({1000}, 2).to(Device::cuda()), z = random({1000}, 2);
+  const void* first = nullptr;
+  for (int call = 0; call < 5; ++call) {
+    step(x, y);
+    right = right * 0.5f + z;
+    if (call == 1) first = x.block().data;
+    if (call > 1) {
+      EXPECT_EQ(x.block().data, first);
+    }
+  }
+  EXPECT_EQ(difference(right, x.to(Device::cpu())), "");
+}
+
+struct Mish : Pointwise<1> {
+  static constexpr std::string_view name = "mish";
+  template <class T>
+  DUET_FORMULA T forward(const T& x) {
+    return select(x > T(-20), x * tanh(log1p(exp(x))), T(0));
+  }
+};
+
+TEST_F(CudaCompiledTest, AUsersOpRunsThere) {
+  const auto mish = [](const Operand& x) -> Tensor { return dispatch(op<Mish>(), {x}); };
+  const auto f = [&](const Tensor& x) { return Tensors{sum(mish(x * 2.0f)), isinf(x)}; };
+  compare_compiled({random({300}) * 30.0f}, [&](const Tensors& x) { return f(x[0]); });
+  compare_compiled({random({300}).to(f64)}, [&](const Tensors& x) { return f(x[0]); });
 }
 
 struct Mlp {
@@ -167,12 +215,13 @@ Tensors trained(Mode mode) {
   std::vector<int32_t> labels(70);
   for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int32_t>(i % 5);
   const Tensor x = normal(k3, {70, 20}), y = from_vector(labels, {70});
-  const auto step = with_mode(mode, [](Mlp& model, optim::AdamW& optimiser, const Tensor& a, const Tensor& b, float lr) {
-    auto [l, g] = value_and_grad(loss_of)(model, a, b);
-    optim::clip_by_global_norm(g, 1.0f);
-    optimiser.update(model, g, lr);
-    return l;
-  });
+  const auto step =
+      with_mode(mode, [](Mlp& model, optim::AdamW& optimiser, const Tensor& a, const Tensor& b, float lr) {
+        auto [l, g] = value_and_grad(loss_of)(model, a, b);
+        optim::clip_by_global_norm(g, 1.0f);
+        optimiser.update(model, g, lr);
+        return l;
+      });
   Tensors all;
   for (int i = 0; i < 4; ++i) all.push_back(step(m, adam, x, y, 0.01f * static_cast<float>(i + 1)));
   for (const Tensor& t : {m.hidden.weight, m.hidden.bias, m.out.weight, m.out.bias}) all.push_back(t);
@@ -230,8 +279,9 @@ TEST_F(CudaCompiledTest, RandomPrograms) {
   constexpr size_t kPrograms = 24;  // a file
   if (!real_device())
     for (size_t at = 0; at < sources.size(); at += kPrograms)
-      cuda::fake::compile_for_host({sources.begin() + static_cast<ptrdiff_t>(at),
-                                    sources.begin() + static_cast<ptrdiff_t>(std::min(sources.size(), at + kPrograms))});
+      cuda::fake::compile_for_host(
+          {sources.begin() + static_cast<ptrdiff_t>(at),
+           sources.begin() + static_cast<ptrdiff_t>(std::min(sources.size(), at + kPrograms))});
   const DeviceScope there(Device::cuda());
   for (uint32_t seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));

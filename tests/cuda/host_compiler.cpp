@@ -18,9 +18,10 @@ namespace duet::cuda::fake {
 namespace {
 
 constexpr const char* kImage = "host program ";
-constexpr const char* kFlags = "-std=c++17 -O1 -w -shared -fPIC -ffp-contract=off"
+constexpr const char* kFlags =
+    "-std=c++17 -O1 -w -shared -fPIC -ffp-contract=off"
 #if defined(__x86_64__)
-                               " -march=x86-64-v3"
+    " -march=x86-64-v3"
 #endif
     ;
 // What a file of programs has around them.
@@ -65,8 +66,8 @@ void compile(const std::map<std::string, std::string>& sources) {
   if (!std::filesystem::exists(stem + ".so")) {
     const std::string own = fmt::format("{}.{}", stem, ::getpid());
     std::ofstream(own + ".cpp") << text;
-    const std::string command = fmt::format("{} {} -I{} -o {}.so {}.cpp 2> {}.log", DUET_CXX, kFlags, DUET_SOURCE_DIR, own,
-                                            own, own);
+    const std::string command =
+        fmt::format("{} {} -I{} -o {}.so {}.cpp 2> {}.log", DUET_CXX, kFlags, DUET_SOURCE_DIR, own, own, own);
     if (std::system(command.c_str()) != 0) throw std::runtime_error("generated code does not compile: " + own + ".log");
     std::filesystem::rename(own + ".so", stem + ".so");
     std::filesystem::remove(own + ".log");
@@ -96,7 +97,7 @@ bool compile_one(const std::string& source, const std::string&, std::vector<char
 }  // namespace
 
 const Compiler& host_compiler() {
-  static const Compiler table{version, compile_one};
+  static const Compiler table{version, compile_one, false};  // an image is of this process
   return table;
 }
 

@@ -32,6 +32,7 @@ class Plan {
   const std::vector<std::pair<std::string_view, Line>>& recorded() const { return recorded_; }
   /// The launches, as data.
   const Executable& executable() const { return *executable_; }
+  const cuda::PlanOnDevice* on_device() const { return on_device_.get(); }
   ~Plan();
 
   /// What a run is given: slots and outputs as blocks, numbers as values. A slot may be donated to an output when

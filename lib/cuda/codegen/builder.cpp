@@ -36,7 +36,9 @@ int Builder::parameter(Parameter::Kind kind, int index, const std::string& membe
 
 std::string Builder::pointer(const cpu::Place& place, Type type, bool packs) {
   const auto i = static_cast<size_t>(place.index);
-  auto shown = [&](int v) { return fmt::format("{}: {}", scope_.names[static_cast<size_t>(v)], scope_.g.value(v).spec); };
+  auto shown = [&](int v) {
+    return fmt::format("{}: {}", scope_.names[static_cast<size_t>(v)], scope_.g.value(v).spec);
+  };
   std::string member;
   switch (place.kind) {
     case Kind::source:

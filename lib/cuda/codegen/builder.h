@@ -45,8 +45,8 @@ class Builder {
   Functions& functions() { return scope_.functions; }
   const std::string& name() const { return made_.name; }
 
-  /// "at<float>(p.r0)"; a parameter of the kernel from now on. `packs`: it is accessed 16 bytes at a time where all such
-  /// addresses allow that.
+  /// "at<float>(p.r0)"; a parameter of the kernel from now on. `packs`: it is accessed 16 bytes at a time where all
+  /// such addresses allow that.
   std::string pointer(const cpu::Place& place, Type type, bool packs = false);
   std::string scratch(int64_t bytes);
   /// Whether they do.

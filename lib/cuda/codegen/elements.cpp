@@ -78,7 +78,8 @@ Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool inline
     call += fmt::format("{}b{}.v[w]", call.empty() ? "" : ", ", k);
     line(stores, "  store<W>(y{} + i, b{});", k, k);
   }
-  std::string group = fmt::format("template <int W>\nDUET_FUSED_FN void @NAME@({}{} i) {{\n", parameters, index) + loads;
+  std::string group =
+      fmt::format("template <int W>\nDUET_FUSED_FN void @NAME@({}{} i) {{\n", parameters, index) + loads;
   line(group, "  DUET_UNROLL\n  for (int w = 0; w < W; ++w) {}({});", f.function, call);
   group += stores + "}\n";
   const std::string of_group = b.functions().add(group, b.name() + "_group");

@@ -10,8 +10,6 @@ extern "C" const char duet_prelude_begin[], duet_prelude_end[];
 
 namespace duet::cuda {
 
-std::string_view prelude() {
-  return {duet_prelude_begin, static_cast<size_t>(duet_prelude_end - duet_prelude_begin)};
-}
+std::string_view prelude() { return {duet_prelude_begin, static_cast<size_t>(duet_prelude_end - duet_prelude_begin)}; }
 
 }  // namespace duet::cuda

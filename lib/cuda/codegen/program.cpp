@@ -40,8 +40,7 @@ void generate_launch(LaunchScope& scope, std::string& text, GeneratedLaunch& to)
     if (s.rows * s.row == 0) continue;
     if (b != nullptr && b->parameters() > kMostParameters) end();
     if (b == nullptr)
-      b = std::make_unique<Builder>(
-          scope, scope.kernel_name + (kernels++ == 0 ? "" : fmt::format("_part{}", kernels)));
+      b = std::make_unique<Builder>(scope, scope.kernel_name + (kernels++ == 0 ? "" : fmt::format("_part{}", kernels)));
     if (!s.only_elements)
       add_rows(*b, s, static_cast<int>(k));
     else if (!s.stages[0].elements.empty())
@@ -71,8 +70,9 @@ Program generate(const graph::Graph& g, const graph::Executable& e) {
     any = any || !program.launches[k].behind.empty() || !program.launches[k].before.empty();
   }
   if (any)
-    program.source = "#include \"kernels/fused.h\"\n\nnamespace duet {\nnamespace fused {\nnamespace DUET_PROGRAM {\n\n" +
-                     functions.text() + "\n" + kernels + "}\n}\n}\n";
+    program.source =
+        "#include \"kernels/fused.h\"\n\nnamespace duet {\nnamespace fused {\nnamespace DUET_PROGRAM {\n\n" +
+        functions.text() + "\n" + kernels + "}\n}\n}\n";
   return program;
 }
 

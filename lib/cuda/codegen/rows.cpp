@@ -10,7 +10,7 @@ namespace {
 using Kind = cpu::Place::Kind;
 
 constexpr int64_t kThreads = 128, kWarp = 32, kWarpRow = 1024;
-constexpr int64_t kMostRegisters = 48;           // of elements, a thread
+constexpr int64_t kMostRegisters = 48;              // of elements, a thread
 constexpr int64_t kMostShared = int64_t{32} << 10;  // bytes of elements, a block
 constexpr int64_t kMostScratchBlocks = 1056;
 
@@ -43,9 +43,11 @@ class Rows {
       write_chunks();
     else
       write_rows();
-    b_.add_function(fmt::format("DUET_FUSED_FN void {}(const {}_parameters& p, i64 mine, i64 count, [[maybe_unused]] double* shared) {{\n",
-                                function_, b_.name()) +
-                    storage_ + body_ + "}\n");
+    b_.add_function(
+        fmt::format(
+            "DUET_FUSED_FN void {}(const {}_parameters& p, i64 mine, i64 count, [[maybe_unused]] double* shared) {{\n",
+            function_, b_.name()) +
+        storage_ + body_ + "}\n");
     b_.use_shared(kThreads * 8 + shared_bytes_);
     b_.add_segment({fmt::format("{}(p, @AT@, @COUNT@, shared)", function_), blocks_});
   }
@@ -316,29 +318,32 @@ class Rows {
     declare_sums(stage);
     const int64_t chunks = ceil_div(s_.row, cpu::kReduceChunk);
     const int64_t outer = by_warp_ ? each_ / 4 : std::min<int64_t>(each_, cpu::kReduceChunk / kThreads);
-    const std::string inner = element_lines(number, "          ", "w", [&](std::string& to, size_t k, const std::string& x) {
-      const auto& c = stage.columns[k];
-      const Type t = type_of(c.dtype);
-      b_.scope().set_type(c.chunks, t);
-      const std::string at = fmt::format("{}[row / kColumnChunk * {} + j]", b_.pointer(c.chunks, t), s_.row);
-      line(to, "          {} = row % kColumnChunk == 0 ? {} : combine<{}>({}, {});", at, x, word(c.kind), at, x);
-    });
+    const std::string inner =
+        element_lines(number, "          ", "w", [&](std::string& to, size_t k, const std::string& x) {
+          const auto& c = stage.columns[k];
+          const Type t = type_of(c.dtype);
+          b_.scope().set_type(c.chunks, t);
+          const std::string at = fmt::format("{}[row / kColumnChunk * {} + j]", b_.pointer(c.chunks, t), s_.row);
+          line(to, "          {} = row % kColumnChunk == 0 ? {} : combine<{}>({}, {});", at, x, word(c.kind), at, x);
+        });
     begin_threads(true);
     for (size_t k = 0; k < stage.reductions.size(); ++k)
       line(body_, "      clear<{}>(a{}[t]);", word(stage.reductions[k].kind), first_sum_ + k);
     if (by_warp_) line(body_, "      if (row >= {}) return;", s_.rows);
     const bool unrolled = registers_ > 0 || outer <= 4;
     if (by_warp_) {
-      line(body_, "      {}\n      for (int k = 0; k < {}; ++k)\n        DUET_UNROLL", unrolled ? "DUET_UNROLL" : "DUET_ROLLED",
-           outer);
+      line(body_, "      {}\n      for (int k = 0; k < {}; ++k)\n        DUET_UNROLL",
+           unrolled ? "DUET_UNROLL" : "DUET_ROLLED", outer);
       line(body_, "        for (int w = 0; w < 4; ++w) {{\n          const int e = k * 4 + w, j = e * kWarp + lane;");
     } else {
       line(body_, "      DUET_UNROLL\n      for (int w = 0; w < {}; ++w)\n        {}", chunks,
            unrolled ? "DUET_UNROLL" : "DUET_ROLLED");
-      line(body_, "        for (int k = 0; k < {}; ++k) {{\n          const int e = w * 32 + k, j = e * kThreads + lane;",
+      line(body_,
+           "        for (int k = 0; k < {}; ++k) {{\n          const int e = w * 32 + k, j = e * kThreads + lane;",
            outer);
     }
-    if (outer * (by_warp_ ? 4 * kWarp : chunks * kThreads) != s_.row) line(body_, "          if (j >= {}) break;", s_.row);
+    if (outer * (by_warp_ ? 4 * kWarp : chunks * kThreads) != s_.row)
+      line(body_, "          if (j >= {}) break;", s_.row);
     line(body_, "          [[maybe_unused]] const i64 i = row * {} + j;", s_.row);
     body_ += inner;
     line(body_, "        }}");
@@ -355,8 +360,8 @@ class Rows {
       if (is_local(r.out)) continue;
       if (r.out.kind != Kind::result) b_.scope().set_type(r.out, t);
       begin_threads(false);
-      line(body_, "      if ({}{}) {}[row] = a{}[t].v[0];", by_warp_ ? fmt::format("row < {} && ", s_.rows) : "", lead(),
-           b_.pointer(r.out, t), sum);
+      line(body_, "      if ({}{}) {}[row] = a{}[t].v[0];", by_warp_ ? fmt::format("row < {} && ", s_.rows) : "",
+           lead(), b_.pointer(r.out, t), sum);
       end_threads();
     }
     first_sum_ += stage.reductions.size();
@@ -371,7 +376,8 @@ class Rows {
       // The rows of a chunk of the column order, one after the other.
       const int64_t chunks = ceil_div(s_.rows, cpu::kColumnChunk);
       line(body_, "  for (i64 chunk = mine; chunk < {}; chunk += count)", chunks);
-      line(body_, "  for (i64 row = chunk * kColumnChunk; row < (chunk + 1) * kColumnChunk && row < {}; ++row) {{", s_.rows);
+      line(body_, "  for (i64 row = chunk * kColumnChunk; row < (chunk + 1) * kColumnChunk && row < {}; ++row) {{",
+           s_.rows);
       blocks_ = chunks;
     } else {
       line(body_, "  for (i64 row = mine; row < {}; row += count) {{", s_.rows);
@@ -386,7 +392,8 @@ class Rows {
     if (scratch_used_) {
       b_.scratch(blocks_ * scratch_bytes_);
       const std::string each = fmt::format("{}", scratch_bytes_);
-      for (size_t at = body_.find("@SCRATCH@"); at != body_.npos; at = body_.find("@SCRATCH@")) body_.replace(at, 9, each);
+      for (size_t at = body_.find("@SCRATCH@"); at != body_.npos; at = body_.find("@SCRATCH@"))
+        body_.replace(at, 9, each);
     }
   }
 

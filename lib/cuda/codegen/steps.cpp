@@ -83,13 +83,13 @@ class Steps {
       return chunks;
     }
     const std::string function = b.name() + "_rows";
-    b.add_function(fmt::format(
-        "DUET_FUSED_FN void {}({}* x, {}* y, i64 mine, i64 count, {}* shared) {{\n"
-        "  for (i64 unit = mine; unit < {}; unit += count) {{\n"
-        "    const i64 begin = unit % {} * {}, n = {} - begin < {} ? {} - begin : {};\n"
-        "    reduce_row<{}>(x + unit / {} * {} + begin, n, y + unit, shared);\n  }}\n}}\n",
-        function, name(t), name(t), name(t), step.count * chunks, chunks, cpu::kReduceChunk, n, cpu::kReduceChunk, n,
-        cpu::kReduceChunk, word(step.reduce), chunks, n));
+    b.add_function(
+        fmt::format("DUET_FUSED_FN void {}({}* x, {}* y, i64 mine, i64 count, {}* shared) {{\n"
+                    "  for (i64 unit = mine; unit < {}; unit += count) {{\n"
+                    "    const i64 begin = unit % {} * {}, n = {} - begin < {} ? {} - begin : {};\n"
+                    "    reduce_row<{}>(x + unit / {} * {} + begin, n, y + unit, shared);\n  }}\n}}\n",
+                    function, name(t), name(t), name(t), step.count * chunks, chunks, cpu::kReduceChunk, n,
+                    cpu::kReduceChunk, n, cpu::kReduceChunk, word(step.reduce), chunks, n));
     b.add_segment({fmt::format("{}({}, {}, @AT@, @COUNT@, at<{}>(shared))", function, x, y, name(t)),
                    std::min(step.count * chunks, kMostBlocks)});
     end();
@@ -105,13 +105,13 @@ class Steps {
       end();
       Builder& b = open();
       const std::string x = b.pointer(step.in, t), function = b.name() + "_join";
-      b.add_function(fmt::format(
-          "DUET_FUSED_FN void {}({}* x, {}* y, i64 mine, i64 count) {{\n"
-          "  each_of<i64>({}, mine, count, [&](i64 e) {{\n"
-          "    const i64 group = e / {}, i = e % {};\n"
-          "    y[group * {} + i] = join_chunks<{}>(x, {}, {}, {}, group, i);\n  }});\n}}\n",
-          function, name(t), name(t), groups * step.n, step.n, step.n, last ? 0 : cpu::kColumnChunk * apart * step.n,
-          word(step.reduce), step.n, count, apart));
+      b.add_function(
+          fmt::format("DUET_FUSED_FN void {}({}* x, {}* y, i64 mine, i64 count) {{\n"
+                      "  each_of<i64>({}, mine, count, [&](i64 e) {{\n"
+                      "    const i64 group = e / {}, i = e % {};\n"
+                      "    y[group * {} + i] = join_chunks<{}>(x, {}, {}, {}, group, i);\n  }});\n}}\n",
+                      function, name(t), name(t), groups * step.n, step.n, step.n,
+                      last ? 0 : cpu::kColumnChunk * apart * step.n, word(step.reduce), step.n, count, apart));
       b.add_segment({fmt::format("{}({}, {}, @AT@, @COUNT@)", function, x, last ? b.pointer(step.out, t) : x),
                      std::min(ceil_div(groups * step.n, 128), kMostBlocks)});
       end();
