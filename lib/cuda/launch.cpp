@@ -37,6 +37,12 @@ Handle function_of(State& s, const kernel::Kernel& k, std::initializer_list<int>
   return function;
 }
 
+// What is recorded asks the driver for nothing: its functions are known from the run before.
+void use_context(State& s) {
+  if (Replay::active() == nullptr)
+    check_result(s, availability().driver->context_set(s.context), "cuCtxSetCurrent");
+}
+
 void launch(State& s, Handle function, std::string_view what, const void* call, size_t call_bytes, int64_t blocks,
             int threads) {
   const Driver& d = *availability().driver;
@@ -54,14 +60,14 @@ void launch(State& s, Handle function, std::string_view what, const void* call, 
 void launch_kernel(State& s, const kernel::Kernel& k, std::initializer_list<int> arguments, const void* call,
                    size_t call_bytes, int64_t blocks, int threads) {
   const std::lock_guard lock(s.mutex);
-  check_result(s, availability().driver->context_set(s.context), "cuCtxSetCurrent");
+  use_context(s);
   launch(s, function_of(s, k, arguments), thread_state.op, call, call_bytes, blocks, threads);
 }
 
 void launch_function(State& s, Handle function, std::string_view what, const void* call, size_t call_bytes,
                      int64_t blocks, int threads) {
   const std::lock_guard lock(s.mutex);
-  check_result(s, availability().driver->context_set(s.context), "cuCtxSetCurrent");
+  use_context(s);
   launch(s, function, what, call, call_bytes, blocks, threads);
 }
 

@@ -52,7 +52,9 @@ std::vector<char> compiled(const std::string& source, Device device, PlanOnDevic
 
 PlanOnDevice::PlanOnDevice(const graph::Graph& g, const graph::Executable& e, Device device)
     : g_(g), e_(e), device_(device), program_(generate(g, e)) {
-  for (const GeneratedLaunch& launch : program_.launches) made_.kernels += launch.before.size() + launch.behind.size();
+  for (GeneratedLaunch& launch : program_.launches)
+    for (auto* kernels : {&launch.before, &launch.behind})
+      for (GeneratedKernel& k : *kernels) k.number = made_.kernels++;
   const auto start = std::chrono::steady_clock::now();
   if (!program_.source.empty()) image_ = compiled(program_.source, device, made_);
   made_.time_us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
@@ -79,12 +81,12 @@ void PlanOnDevice::load(State& s) const {
   check_result(s, d.context_set(s.context), "cuCtxSetCurrent");
   Handle module = nullptr;
   check_result(s, d.module_load(&module, image_.data()), "cuModuleLoadData", " of a plan");
-  std::unordered_map<std::string, Handle> functions;
+  std::vector<Handle> functions(made_.kernels);
   try {
     for (const GeneratedLaunch& launch : program_.launches)
       for (const auto* kernels : {&launch.before, &launch.behind})
         for (const GeneratedKernel& k : *kernels)
-          check_result(s, d.module_function(&functions[k.name], module, k.name.c_str()), "cuModuleGetFunction",
+          check_result(s, d.module_function(&functions[k.number], module, k.name.c_str()), "cuModuleGetFunction",
                        fmt::format(" of {}", k.name));
   } catch (...) {
     d.module_unload(module);
@@ -140,7 +142,7 @@ void PlanOnDevice::run_kernels(State& s, const graph::Launch& l, const std::vect
     for (int p : k.packed) wide = wide && words[static_cast<size_t>(p)] % 16 == 0;
     for (size_t i = 0; i < words.size(); ++i)
       if (k.parameters[i].kind == Parameter::Kind::wide) words[i] = wide;
-    launch_function(s, functions_.at(k.name), k.name, words.data(), words.size() * 8, k.blocks, 128);
+    launch_function(s, functions_[k.number], k.name, words.data(), words.size() * 8, k.blocks, 128);
     ++thread_state.launches;
   }
 }

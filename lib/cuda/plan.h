@@ -50,7 +50,7 @@ class PlanOnDevice {
   mutable std::mutex mutex_;
   mutable std::weak_ptr<const char> life_;
   mutable Handle module_ = nullptr;
-  mutable std::unordered_map<std::string, Handle> functions_;
+  mutable std::vector<Handle> functions_;  // by number
 };
 
 }  // namespace duet::cuda
