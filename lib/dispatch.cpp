@@ -128,9 +128,6 @@ namespace {
 inline Outputs run_or_record(const OpRecord& op, const Args& in, Attrs attrs) {
   SpecStorage specs(op.outputs);
   op.infer(op, in, attrs, specs.of);
-  if (in.device().is_cuda() && thread_state.trace != nullptr) [[unlikely]]
-    fail<DeviceError>("{}: a compiled function works on {}; compile and freeze run on the CPU, write eager", op.name,
-                      in.device());
   Outputs y = thread_state.batch != nullptr   ? batch::dispatch_batch(op, in, attrs, specs.of)
               : thread_state.trace != nullptr ? thread_state.trace->record(op, in, attrs, specs.of)
                                               : run_now(op, in, attrs, specs.of);

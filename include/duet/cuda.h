@@ -7,6 +7,10 @@
 #include "duet/core/device.h"
 #include "duet/core/memory.h"
 
+namespace duet::graph {
+class Plan;
+}
+
 namespace duet::cuda {
 
 /// What a program may want to know of a device.
@@ -25,3 +29,17 @@ std::string to_string(const Info& info);  // one line
 MemoryStats memory_stats(Device device);
 
 }  // namespace duet::cuda
+
+namespace duet {
+
+/// The fused kernels of a plan as CUDA C++, with the operations that they compute; no device is needed.
+std::string cuda_source(const graph::Plan& plan);
+/// Those of all plans that the calls of a compiled or frozen function made so far.
+template <class F>
+auto cuda_source(const F& f) -> decltype(f.cache(), std::string()) {
+  std::string all;
+  for (const auto& plan : f.cache().plans()) all += cuda_source(*plan);
+  return all;
+}
+
+}  // namespace duet

@@ -30,7 +30,8 @@ void start(State& s, const Driver& d) {
 }
 
 void report_fault(State& s, const Fault& fault) {
-  const FaultSite site = s.sites.at(fault.site);
+  const auto of_plan = s.plan_sites.find(fault.site);
+  const FaultSite site = of_plan != s.plan_sites.end() ? of_plan->second : s.sites.at(fault.site);
   s.sites.clear();
   check_result(s, availability().driver->set_bytes(s.fault, 0, sizeof(Fault), s.stream), "cuMemsetD8Async");
   // The line is that of the operation which met the index, not of the one that reads a value now.
@@ -126,11 +127,11 @@ void copy_to_host(Device device, void* to, const void* from, size_t bytes) {
     check_result(s, d.copy_to_host(to, reinterpret_cast<DevicePtr>(from), bytes, s.stream), "cuMemcpyDtoHAsync");
   const std::lock_guard lock(s.mutex);
   Fault fault{};
-  const bool look = !s.sites.empty();
+  const bool look = !s.sites.empty() || s.plan_checks;
   if (look) check_result(s, d.copy_to_host(&fault, s.fault, sizeof(fault), s.stream), "cuMemcpyDtoHAsync");
   check_result(s, d.stream_wait(s.stream), "cuStreamSynchronize");
   if (fault.set != 0) report_fault(s, fault);
-  if (look) s.sites.clear();
+  if (look) s.sites.clear(), s.plan_checks = false;
 }
 
 }  // namespace duet::cuda

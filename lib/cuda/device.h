@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string_view>
 #include <unordered_map>
@@ -47,6 +48,10 @@ struct State {
   // faults
   DevicePtr fault = 0;
   std::vector<FaultSite> sites;
+  std::map<uint32_t, FaultSite> plan_sites;  // of checks that plans repeat; their numbers begin behind all others
+  uint32_t next_plan_site = 0x80000000u;
+  bool plan_checks = false;                                           // some ran since values were read last
+  std::shared_ptr<const char> life = std::make_shared<const char>();  // ends with what is known of the device
   std::string first_cause;  // of an error that the device does not recover from
   ~State();
 };

@@ -37,9 +37,17 @@ const char* fill(void* lib, Driver& d) {
   DUET_FIND(set_bytes, "cuMemsetD8Async");
   DUET_FIND(stream_create, "cuStreamCreate");
   DUET_FIND(stream_wait, "cuStreamSynchronize");
+  DUET_FIND(module_unload, "cuModuleUnload");
   DUET_FIND(module_load, "cuModuleLoadData");
   DUET_FIND(module_function, "cuModuleGetFunction");
   DUET_FIND(launch, "cuLaunchKernel");
+  DUET_FIND(graph_create, "cuGraphCreate");
+  DUET_FIND(graph_add_kernel, "cuGraphAddKernelNode_v2");
+  DUET_FIND(graph_instantiate, "cuGraphInstantiateWithFlags");
+  DUET_FIND(graph_set_kernel, "cuGraphExecKernelNodeSetParams_v2");
+  DUET_FIND(graph_launch, "cuGraphLaunch");
+  DUET_FIND(graph_executable_destroy, "cuGraphExecDestroy");
+  DUET_FIND(graph_destroy, "cuGraphDestroy");
   DUET_FIND(error_name, "cuGetErrorName");
   DUET_FIND(error_text, "cuGetErrorString");
 #undef DUET_FIND

@@ -16,6 +16,15 @@ using Handle = void*;  // context, stream, module, function
 
 inline constexpr Result kOutOfMemory = 2, kStubLibrary = 34, kInsufficientDriver = 35, kNoDevice = 100;
 
+/// CUDA_KERNEL_NODE_PARAMS_v2
+struct NodeParameters {
+  Handle function;
+  unsigned grid[3], block[3], shared_bytes;
+  void** parameters;
+  void** extra;
+  Handle kernel, context;
+};
+
 struct Driver {
   Result (*init)(unsigned flags);
   Result (*driver_version)(int* version);
@@ -34,11 +43,19 @@ struct Driver {
   Result (*set_bytes)(DevicePtr to, unsigned char value, size_t bytes, Handle stream);
   Result (*stream_create)(Handle* stream, unsigned flags);
   Result (*stream_wait)(Handle stream);
+  Result (*module_unload)(Handle module);
   Result (*module_load)(Handle* module, const void* image);
   Result (*module_function)(Handle* function, Handle module, const char* name);
   Result (*launch)(Handle function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
                    unsigned block_y, unsigned block_z, unsigned shared_bytes, Handle stream, void** parameters,
                    void** extra);
+  Result (*graph_create)(Handle* graph, unsigned flags);
+  Result (*graph_add_kernel)(Handle* node, Handle graph, const Handle* behind, size_t count, const NodeParameters* p);
+  Result (*graph_instantiate)(Handle* executable, Handle graph, unsigned long long flags);
+  Result (*graph_set_kernel)(Handle executable, Handle node, const NodeParameters* p);
+  Result (*graph_launch)(Handle executable, Handle stream);
+  Result (*graph_executable_destroy)(Handle executable);
+  Result (*graph_destroy)(Handle graph);
   Result (*error_name)(Result code, const char** text);
   Result (*error_text)(Result code, const char** text);
   bool hosts_kernels = false;  // a test's table, which runs the kernels itself and needs no image

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cuda/record.h"
 #include "duet/core/error.h"
 
 namespace duet::cuda {
@@ -36,20 +37,38 @@ Handle function_of(State& s, const kernel::Kernel& k, std::initializer_list<int>
   return function;
 }
 
+// What is recorded asks the driver for nothing: its functions are known from the run before.
+void use_context(State& s) {
+  if (Replay::active() == nullptr)
+    check_result(s, availability().driver->context_set(s.context), "cuCtxSetCurrent");
+}
+
+void launch(State& s, Handle function, std::string_view what, const void* call, size_t call_bytes, int64_t blocks,
+            int threads) {
+  const Driver& d = *availability().driver;
+  const auto grid = static_cast<unsigned>(std::clamp<int64_t>(blocks, 1, 0x7fffffff));
+  if (Replay* replay = Replay::active())
+    return replay->add(function, grid, static_cast<unsigned>(threads), call, call_bytes);
+  void* parameters[] = {const_cast<void*>(call)};
+  const Result code =
+      d.launch(function, grid, 1, 1, static_cast<unsigned>(threads), 1, 1, 0, s.stream, parameters, nullptr);
+  if (code != 0) check_result(s, code, "cuLaunchKernel", fmt::format(" of {} ({} x {})", what, grid, threads));
+}
+
 }  // namespace
 
 void launch_kernel(State& s, const kernel::Kernel& k, std::initializer_list<int> arguments, const void* call,
-                   int64_t blocks, int threads) {
-  const Driver& d = *availability().driver;
+                   size_t call_bytes, int64_t blocks, int threads) {
   const std::lock_guard lock(s.mutex);
-  check_result(s, d.context_set(s.context), "cuCtxSetCurrent");
-  const Handle function = function_of(s, k, arguments);
-  void* parameters[] = {const_cast<void*>(call)};
-  const auto grid = static_cast<unsigned>(std::clamp<int64_t>(blocks, 1, 0x7fffffff));
-  const Result code =
-      d.launch(function, grid, 1, 1, static_cast<unsigned>(threads), 1, 1, 0, s.stream, parameters, nullptr);
-  if (code == 0) return;
-  check_result(s, code, "cuLaunchKernel", fmt::format(" of {} ({} x {})", thread_state.op, grid, threads));
+  use_context(s);
+  launch(s, function_of(s, k, arguments), thread_state.op, call, call_bytes, blocks, threads);
+}
+
+void launch_function(State& s, Handle function, std::string_view what, const void* call, size_t call_bytes,
+                     int64_t blocks, int threads) {
+  const std::lock_guard lock(s.mutex);
+  use_context(s);
+  launch(s, function, what, call, call_bytes, blocks, threads);
 }
 
 int64_t blocks_for(int64_t n, int threads) {

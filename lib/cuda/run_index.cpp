@@ -3,31 +3,43 @@
 
 #include <algorithm>
 
+#include "cuda/record.h"
 #include "cuda/runners.h"
 #include "ops/axis.h"
 
 namespace duet::cuda {
-namespace {
 
-// Queues the check of all indices; what it finds is reported when a value is read.
-void check_indices(State& s, const KernelCall& call, int i, int64_t extent, bool negative_allowed,
-                   std::string_view what) {
-  const Strided& index = call.in[static_cast<size_t>(i)];
+void check_indices(State& s, std::string_view op, std::string_view what, const Strided& index, int64_t low,
+                   int64_t high) {
   if (index.shape->numel() == 0) return;
   kernel::CheckCall c{};
   c.n = index.shape->numel();
-  c.low = negative_allowed ? -extent : 0;
-  c.high = extent - 1;
-  c.index = operand(call, i);
+  c.low = low;
+  c.high = high;
+  c.index = operand(index.dtype, index.data, *index.shape, index.strides, *index.shape);
   c.fault = reinterpret_cast<Fault*>(s.fault);
   {
     const std::lock_guard lock(s.mutex);
+    FaultSite site{std::string(op),
+                   std::string(what),
+                   fmt::format("{}{}", index.dtype, *index.shape),
+                   thread_state.line.file != nullptr ? fmt::format(" [{}]", to_string(thread_state.line)) : "",
+                   c.low,
+                   c.high};
     c.site = static_cast<uint32_t>(s.sites.size());
-    s.sites.push_back({std::string(call.op.name), std::string(what), fmt::format("{}{}", index.dtype, *index.shape),
-                       thread_state.line.file != nullptr ? fmt::format(" [{}]", to_string(thread_state.line)) : "",
-                       c.low, c.high});
+    if (Replay* replay = Replay::active())
+      c.site = replay->site(s, site);
+    else
+      s.sites.push_back(std::move(site));
   }
   launch_kernel(s, kernel::kCheckIndex, {type(index.dtype)}, &c, 1);
+}
+
+namespace {
+
+void check_indices(State& s, const KernelCall& call, int i, int64_t extent, bool negative_allowed,
+                   std::string_view what) {
+  check_indices(s, call.op.name, what, call.in[static_cast<size_t>(i)], negative_allowed ? -extent : 0, extent - 1);
 }
 
 // Indices in place of an axis; `attrs`: axis, batch axes.

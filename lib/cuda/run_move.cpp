@@ -1,6 +1,7 @@
 // Creating, copying and padding.
 #include <algorithm>
 
+#include "cuda/record.h"
 #include "cuda/runners.h"
 
 namespace duet::cuda {
@@ -13,6 +14,13 @@ void copy_elements(State& s, DType dtype, const kernel::Operand& x, const kernel
 
 void fill_zeros(State& s, void* p, size_t bytes) {
   if (bytes == 0) return;
+  if (Replay::active() != nullptr) {  // a kernel, as all that is recorded
+    const bool words = bytes % 8 == 0;
+    kernel::Operand zero{};
+    zero.kind = kernel::Operand::number;
+    return copy_elements(s, words ? DType::i64 : DType::u8, zero, dense(p),
+                         static_cast<int64_t>(words ? bytes / 8 : bytes));
+  }
   const Driver& d = *availability().driver;
   check_result(s, d.context_set(s.context), "cuCtxSetCurrent");
   check_result(s, d.set_bytes(reinterpret_cast<DevicePtr>(p), 0, bytes, s.stream), "cuMemsetD8Async");

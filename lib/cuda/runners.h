@@ -5,6 +5,7 @@
 #include "cuda/launch.h"
 #include "cuda/memory.h"
 #include "cuda/operands.h"
+#include "cuda/record.h"
 #include "duet/core/error.h"
 #include "duet/duet.h"
 
@@ -87,8 +88,14 @@ inline kernel::Operand dense(const void* p) {
 /// Device memory for the length of a call: whoever gets it next is queued behind.
 class Room {
  public:
-  Room(const State& s, size_t bytes) : device_(s.device), bytes_(bytes), data_(allocate(device_, bytes)) {}
-  ~Room() { deallocate(device_, data_, bytes_); }
+  Room(const State& s, size_t bytes)
+      : device_(s.device),
+        bytes_(bytes),
+        replay_(Replay::active()),
+        data_(replay_ != nullptr ? replay_->room(device_, bytes) : allocate(device_, bytes)) {}
+  ~Room() {
+    if (replay_ == nullptr) deallocate(device_, data_, bytes_);
+  }
   Room(const Room&) = delete;
   Room& operator=(const Room&) = delete;
   void* data() const { return data_; }
@@ -96,6 +103,7 @@ class Room {
  private:
   Device device_;
   size_t bytes_;
+  Replay* replay_;
   void* data_;
 };
 

@@ -1,5 +1,6 @@
 #include "graph/execute.h"
 
+#include "cuda/memory.h"
 #include "duet/ops/movement.h"
 #include "graph/show.h"
 #include "ops/indices.h"
@@ -61,6 +62,20 @@ size_t size_bytes(const cpu::Pass& p) {
 }
 
 }  // namespace
+
+void* allocate_on(Device device, size_t bytes) {
+  return device.is_cuda() ? cuda::allocate(device, bytes) : memory::allocate(bytes);
+}
+void Storage::allocate(Device device, int64_t bytes) {
+  if (bytes == 0) return;
+  data_ = allocate_on(device, static_cast<size_t>(bytes));
+  device_ = device;
+  bytes_ = static_cast<size_t>(bytes);
+}
+Storage::~Storage() {
+  if (data_ == nullptr) return;
+  device_.is_cuda() ? cuda::deallocate(device_, data_, bytes_) : memory::deallocate(data_, bytes_);
+}
 
 size_t size_bytes(const Launch& l) {
   size_t n = sizeof(Launch);

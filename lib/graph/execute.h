@@ -96,6 +96,23 @@ void find_accesses(Launch& launch, const std::vector<Layout>& layouts);
 /// Bytes that a launch holds, its machine code among them.
 size_t size_bytes(const Launch& l);
 
+/// Memory of a device.
+void* allocate_on(Device device, size_t bytes);
+class Storage {
+ public:
+  Storage() = default;
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+  void allocate(Device device, int64_t bytes);
+  char* data() const { return static_cast<char*>(data_); }
+
+ private:
+  Device device_;
+  void* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
 /// Pointers of one launch; kept from launch to launch.
 struct LaunchTables {
   std::vector<const void*> sources;

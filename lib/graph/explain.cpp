@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cuda/plan.h"
 #include "graph/bytes.h"
 #include "graph/show.h"
 
@@ -38,6 +39,13 @@ class Reader {
     p.recorded = static_cast<int>(plan_.recorded().size());
     p.passes = plan_.report().passes;
     p.plan_us = plan_.compile_us();
+    if (const cuda::PlanOnDevice* on = plan_.on_device()) {
+      const auto& made = on->made();
+      p.device = fmt::format("{}, {} fused kernel{}", plan_.graph().device, made.kernels, made.kernels == 1 ? "" : "s");
+      if (made.kernels > 0)
+        p.device +=
+            fmt::format(" by {} in {:.1f} µs{}", made.compiler, made.time_us, made.from_disk ? ", from disk" : "");
+    }
     p.bytes = plan_.cost().bytes;
     read_inputs(p);
     shown_.assign(g_.nodes.size(), 0);
@@ -88,7 +96,7 @@ class Reader {
   Explanation::Captured captured(int slot, const Explanation::Value& v) const {
     if (frozen_ == nullptr) return {v, false, ""};
     constexpr int64_t kShown = 6;
-    const Tensor& t = frozen_->constants[index(slot)];
+    const Tensor t = frozen_->constants[index(slot)].to(Device::cpu());
     std::string contents;
     visit(t.dtype(), [&](auto zero) {
       using T = decltype(zero);

@@ -187,6 +187,7 @@ class Json {
     close();
     member("aliases", p.aliases);
     member("plan_us", p.plan_us);
+    if (!p.device.empty()) member("device", p.device);
     close();
   }
 

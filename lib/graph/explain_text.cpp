@@ -142,6 +142,7 @@ void print(const Explanation::Plan& p, Page& page) {
   page.line(fmt::format("  {} recorded, {}, {} bytes read and written{}; planned in {:.1f} µs",
                         count(static_cast<size_t>(p.recorded), "operation"), count(p.kernels.size(), "kernel"),
                         with_commas(p.bytes), in_place_of_apart(p.bytes_apart, operations, p.bytes), p.plan_us));
+  if (!p.device.empty()) page.line("  on " + p.device);
   if (!p.passes.empty())
     page.line("  passes: " + joined(p.passes, [](const graph::PassRecord& r) {
                 return fmt::format("{} {} -> {} ({:.1f} µs)", r.name, r.nodes_before, r.nodes_after, r.time_us);

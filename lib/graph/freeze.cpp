@@ -44,6 +44,8 @@ std::span<const uint64_t> words_of(const FrozenTrace& t, size_t i) {
 bool same_contents(const Tensor& a, const Tensor& b) {
   const Block &x = a.block(), &y = b.block();
   if (&x == &y || x.data == y.data) return true;
+  if (x.device != y.device) return false;
+  if (x.device.is_cuda()) return same_contents(a.to(Device::cpu()), b.to(Device::cpu()));
   return x.dtype == y.dtype && x.shape == y.shape && x.dense && y.dense &&
          std::memcmp(x.data, y.data, x.data_bytes()) == 0;
 }
@@ -158,7 +160,7 @@ FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<Fl
   for (const Tensor& t : leaves) {
     FrozenPlan::LeafSpec l{};
     if (t.defined()) {
-      l = {t.spec(), true, t.is_contiguous(), {}};
+      l = {t.spec(), true, t.is_contiguous(), t.device(), {}};
       std::copy_n(t.block().strides, kMaxRank, l.strides.begin());
     }
     p.leaves.push_back(l);
@@ -239,6 +241,10 @@ bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, cons
       return false;
     }
     const Block& b = leaves[i]->block();
+    if (b.device != l.device) {
+      if (why) *why = fmt::format("tensor {} of the arguments is on {}, was on {}", i + 1, b.device, l.device);
+      return false;
+    }
     if (b.dtype != l.spec.dtype || !(b.shape == l.spec.shape)) {
       if (why) *why = fmt::format("tensor {} of the arguments is {}, was {}", i + 1, leaves[i]->spec(), l.spec);
       return false;

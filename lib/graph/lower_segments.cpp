@@ -58,6 +58,10 @@ void SegmentLowering::run(const Kernel& kernel, Launch& launch) {
   give_places();
   for (int i : kernel.nodes)
     if (g_.node(i).space != Space::whole) add(g_.node(i));
+  if (g_.device.is_cuda()) {  // the device's code is made of the programs as they are
+    for (cpu::Segment& s : launch.segments) s.cut();
+    return;
+  }
   for (std::vector<cpu::SmallStep>* steps : {&launch.before, &launch.after})
     for (cpu::SmallStep& s : *steps) s.pass.finish();
   for (cpu::Segment& s : launch.segments) s.finish();

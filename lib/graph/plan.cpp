@@ -6,6 +6,7 @@
 
 #include "cpu/gemm.h"
 #include "cpu/scratch.h"
+#include "cuda/plan.h"
 #include "graph/bytes.h"
 #include "graph/hooks.h"
 #include "graph/verify_memory.h"
@@ -126,7 +127,7 @@ class StoragePlanner {
       }
       if (home >= 0)
         e_.product_in.emplace_back(product, home);
-      else if (reuse && elsewhere && should_pass_by(l))
+      else if (reuse && elsewhere && !g_.device.is_cuda() && should_pass_by(l))
         l.passes_by = true;
       else
         for (int v : l.outputs) add(v, -1);
@@ -159,16 +160,13 @@ class StoragePlanner {
 
 // What one call needs besides its outputs; kept for the next call.
 struct Plan::Workspace {
-  void* arena = nullptr;
-  size_t arena_bytes = 0;
+  Storage arena;
+  cuda::Replay replay;
   std::vector<char*> base;  // by root value
   LaunchTables tables;
   std::vector<uint8_t> given;  // slots donated in this call
   cpu::Room room;
   std::thread::id settled;  // the thread of a run that ended: what its kernels need is there the next time
-  ~Workspace() {
-    if (arena != nullptr) memory::deallocate(arena, arena_bytes);
-  }
 };
 
 Plan::Plan(Graph graph, const PassOptions& options, std::vector<uint64_t> key)
@@ -190,6 +188,7 @@ Plan::Plan(Graph graph, const PassOptions& options, std::vector<uint64_t> key)
   memory_ = StoragePlanner(graph_, e).run(!left_out("plan_memory", options.without));
   if (kVerify) verify_memory(graph_, e, memory_);
   plant_in_storage(e);
+  if (graph_.device.is_cuda()) on_device_ = std::make_unique<cuda::PlanOnDevice>(graph_, e, graph_.device);
   cost_.kernels = static_cast<int>(e.launches.size());
   for (const Launch& l : e.launches) cost_.bytes += l.bytes;
   compile_us_ = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
@@ -213,10 +212,7 @@ std::unique_ptr<Plan::Workspace> Plan::take_workspace() const {
     }
   }
   auto w = std::make_unique<Workspace>();
-  if (executable_->arena_bytes > 0) {
-    w->arena_bytes = static_cast<size_t>(executable_->arena_bytes);
-    w->arena = memory::allocate(w->arena_bytes);
-  }
+  w->arena.allocate(graph_.device, executable_->arena_bytes + (on_device_ ? on_device_->scratch_bytes() : 0));
   // The arena and constants stay where they are; slots, numbers and outputs are filled in at each call.
   w->base.resize(graph_.values.size());
   for (size_t v = 0; v < graph_.values.size(); ++v) {
@@ -224,7 +220,7 @@ std::unique_ptr<Plan::Workspace> Plan::take_workspace() const {
     if (graph_.values[v].origin == Origin::constant)
       w->base[v] = reinterpret_cast<char*>(const_cast<Number8*>(&graph_.values[v].constant));
     else if (offset >= 0)
-      w->base[v] = static_cast<char*>(w->arena) + offset;
+      w->base[v] = w->arena.data() + offset;
   }
   return w;
 }
@@ -248,7 +244,9 @@ void Plan::run(const Run& run) const {
 
 void Plan::execute(const Run& run) const {
   const Executable& e = *executable_;
-  auto make_output = [&](size_t k) { return block::make(output_specs_[k].dtype, output_specs_[k].shape, false); };
+  auto make_output = [&](size_t k) {
+    return block::make(output_specs_[k].dtype, output_specs_[k].shape, false, graph_.device);
+  };
   struct Lease {  // the workspace returns also when a kernel throws
     const Plan& plan;
     std::unique_ptr<Workspace> w;
@@ -288,7 +286,7 @@ void Plan::execute(const Run& run) const {
       data = static_cast<char*>(b->data);
     } else {
       b->owned_bytes = static_cast<size_t>(root.shape.numel()) * duet::size_bytes(root.dtype);
-      b->owned = memory::allocate(b->owned_bytes);
+      b->owned = allocate_on(graph_.device, b->owned_bytes);
       data = static_cast<char*>(b->owned);
     }
     w.base[static_cast<size_t>(o.root)] = data;
@@ -301,12 +299,13 @@ void Plan::execute(const Run& run) const {
   for (auto [product, home] : e.product_in) w.base[static_cast<size_t>(product)] = w.base[static_cast<size_t>(home)];
 
   const cpu::Room::Use use(w.room);
-  const Poison poison = kVerify ? Poison(graph_, e, w.arena) : Poison();
-  for (size_t k = 0; k < e.launches.size(); ++k) {
-    run_launch(e.launches[k], graph_, e.layouts, w.base, static_cast<char*>(w.arena) + e.workspace_offset[k], w.tables);
+  const Poison poison = kVerify && !on_device_ ? Poison(graph_, e, w.arena.data()) : Poison();
+  for (size_t k = 0; k < e.launches.size() && !on_device_; ++k) {
+    run_launch(e.launches[k], graph_, e.layouts, w.base, w.arena.data() + e.workspace_offset[k], w.tables);
     poison.after(k);
   }
-  thread_state.launches += e.launches.size();
+  if (on_device_) on_device_->run(w.base, w.arena.data(), w.replay);
+  thread_state.launches += on_device_ ? 0 : e.launches.size();  // a device counts its own
   thread_state.bytes += static_cast<uint64_t>(cost_.bytes);
 
   for (size_t k = 0; k < e.outputs.size(); ++k) {

@@ -25,6 +25,22 @@ std::string first_elements(DType dtype, const Shape& shape, const void* data) {
   return text + (n < shape.numel() ? ", …" : "");
 }
 
+// Elements as they are, or a copy of what lies on a device.
+class OnHost {
+ public:
+  OnHost(Device device, const void* data, const Spec& spec) : data_(data) {
+    if (!device.is_cuda()) return;
+    copy_.resize(static_cast<size_t>(spec.shape.numel()) * size_bytes(spec.dtype));
+    cuda::copy_to_host(device, copy_.data(), data, copy_.size());
+    data_ = copy_.data();
+  }
+  const void* data() const { return data_; }
+
+ private:
+  const void* data_;
+  std::vector<char> copy_;
+};
+
 std::string kernel_name(const Graph& g, const std::vector<int>& nodes) {
   std::string ops;
   for (int n : nodes) ops += (ops.empty() ? "" : "+") + std::string(g.node(n).op->name);
@@ -115,10 +131,12 @@ void ShownLaunch::end() const {
       std::erase_if(made, [&](int other) { return base_[static_cast<size_t>(other)] == data; });
       made.push_back(v);
     }
-  for (int v : made)
-    debug_line(fmt::format(
-        "  {}: {}", names[static_cast<size_t>(v)],
-        first_elements(graph_.value(v).spec.dtype, graph_.value(v).spec.shape, base_[static_cast<size_t>(v)])));
+  for (int v : made) {
+    const Spec& spec = graph_.value(v).spec;
+    const OnHost elements(graph_.device, base_[static_cast<size_t>(v)], spec);
+    debug_line(fmt::format("  {}: {}", names[static_cast<size_t>(v)],
+                           first_elements(spec.dtype, spec.shape, elements.data())));
+  }
 }
 
 }  // namespace duet::graph
@@ -131,12 +149,8 @@ void run_shown(const KernelCall& call) {
   run_on_device(call);
   if (debug_level() < 5) return;
   for (const Strided& y : call.out) {
-    std::vector<char> copy;  // of elements that lie on a device
-    if (call.device.is_cuda()) {
-      copy.resize(static_cast<size_t>(y.shape->numel()) * size_bytes(y.dtype));
-      cuda::copy_to_host(call.device, copy.data(), y.data, copy.size());
-    }
-    debug_line("  " + graph::first_elements(y.dtype, *y.shape, call.device.is_cuda() ? copy.data() : y.data));
+    const graph::OnHost elements(call.device, y.data, {y.dtype, *y.shape});
+    debug_line("  " + graph::first_elements(y.dtype, *y.shape, elements.data()));
   }
 }
 

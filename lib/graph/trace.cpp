@@ -85,6 +85,9 @@ Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spe
   if (op.view == nullptr)  // what could not be computed eagerly is refused at its line, and no plan counts with it
     for (int k = 0; k < op.outputs; ++k)
       memory::check_size(static_cast<size_t>(specs[k].shape.numel()) * size_bytes(specs[k].dtype));
+  if (marks_.empty()) device_ = in.device();
+  check<DeviceError>(in.device() == device_, "{}: a compiled function works on one device: on {} here, on {} before",
+                     op.name, in.device(), device_);
   const size_t marks = marks_.size(), words = words_.size(), numbers = numbers_.size(), slots = slots_.size(),
                pending = pending_.size();
   // An operation is recorded whole or not at all: host code may catch what is thrown here, and go on.
@@ -125,7 +128,8 @@ Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spe
     y.count = op.outputs;
     uint64_t id = fresh_ids(op.outputs);
     for (int k = 0; k < op.outputs; ++k) {
-      Tensor made = Tensor::adopt(block::make(specs[k].dtype, specs[k].shape, false), id + static_cast<uint64_t>(k));
+      Tensor made =
+          Tensor::adopt(block::make(specs[k].dtype, specs[k].shape, false, device_), id + static_cast<uint64_t>(k));
       Block* b = &made.block();
       pending_.push_back(b);
       b->refs.store(2, std::memory_order_relaxed);  // the handle's and the trace's
@@ -150,6 +154,7 @@ std::vector<int> Trace::seal() {
     if (pending_[i]->refs.load(std::memory_order_acquire) > 1) outputs.push_back(static_cast<int>(i));
   words_.push_back(~uint64_t{0});
   for (int o : outputs) words_.push_back(static_cast<uint64_t>(o));
+  words_.push_back(static_cast<uint64_t>(device_.index()));
   return outputs;
 }
 
@@ -220,6 +225,7 @@ Graph Trace::decode(const std::vector<int>& outputs) const {
     g.nodes.push_back(std::move(node));
   }
   g.slots = static_cast<int>(slots_.size());
+  g.device = device_;
   const std::vector<LeafPosition> arguments = positions().arguments;
   for (Value& v : g.values) {
     if (v.origin != Origin::slot) continue;

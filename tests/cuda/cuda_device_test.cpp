@@ -62,13 +62,6 @@ TEST_F(CudaDeviceTest, OperandsOnDifferentDevicesAreRefused) {
   EXPECT_EQ(message([&] { b.data(); }), "data: the elements are on cuda:0: f32[2]; use .to(Device::cpu())");
 }
 
-TEST_F(CudaDeviceTest, CompiledFunctionsStayOnTheCpu) {
-  const Tensor x = tensor({1.0, 2.0}).to(kGpu);
-  auto f = compile([](const Tensor& t) { return t * t; });
-  EXPECT_EQ(message([&] { f(x); }),
-            "mul: a compiled function works on cuda:0; compile and freeze run on the CPU, write eager");
-}
-
 TEST_F(CudaDeviceTest, NoDeviceIsOneLine) {
   const Tensor x = tensor({1.0});
   EXPECT_EQ(message([&] { x.to(Device::cuda(5)); }), "cuda:5: there is no such device: this machine has 2");

@@ -1,11 +1,15 @@
 #include "cuda/fake_driver.h"
 
+#include <malloc.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
 
 #include "kernels/device.h"
 #include "kernels/keep.h"
+#include "cuda/host_compiler.h"
 
 namespace duet::kernel {
 namespace {
@@ -131,27 +135,118 @@ Result stream_wait(Handle) {
   CALLED("cuStreamSynchronize");
   return 0;
 }
-Result module_load(Handle* module, const void*) {
+// A module of kernels/, or of a generated program that was compiled for the host.
+struct Module {
+  std::string program;
+};
+// What a launch finds behind a function: one of the two.
+struct Function {
+  std::string name;
+  kernel::HostKernel fixed = nullptr;
+  HostGenerated generated = nullptr;
+};
+std::map<std::string, Function> functions;
+int modules = 0;
+
+Result module_load(Handle* module, const void* image) {
   CALLED("cuModuleLoadData");
-  *module = &now;
+  static Module fixed;
+  *module = &fixed;
+  if (std::string program = host_program(static_cast<const char*>(image)); !program.empty())
+    *module = new Module{std::move(program)}, ++modules;
   return 0;
 }
-Result module_function(Handle* function, Handle, const char* name) {
+Result module_unload(Handle module) {
+  const Result failure = called("cuModuleUnload");  // done all the same: tests look for leaks
+  delete static_cast<Module*>(module);
+  --modules;
+  return failure;
+}
+Result module_function(Handle* function, Handle module, const char* name) {
   CALLED("cuModuleGetFunction", name);
+  const std::string& program = static_cast<Module*>(module)->program;
+  if (!program.empty()) {
+    Function& f = functions[program + " " + name];
+    f = {name, nullptr, host_kernel(program, name)};
+    *function = &f;
+    return f.generated != nullptr ? 0 : 500;
+  }
   const auto it = kernel::table().find(name);
   if (it == kernel::table().end()) return 500;
-  *function = &*it;
+  Function& f = functions[name];
+  f = {name, it->second, nullptr};
+  *function = &f;
   return 0;
+}
+void run(const Function& f, unsigned blocks, const void* call) {
+  for (unsigned b = 0; b < blocks; ++b) {
+    kernel::grid = {b, blocks};
+    f.fixed != nullptr ? f.fixed(call) : f.generated(call, b, blocks);
+  }
 }
 Result launch(Handle function, unsigned grid_x, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle,
               void** parameters, void**) {
-  const auto& entry = *static_cast<std::pair<const std::string, kernel::HostKernel>*>(function);
-  CALLED("cuLaunchKernel", entry.first.c_str());
-  for (unsigned b = 0; b < grid_x; ++b) {
-    kernel::grid = {b, grid_x};
-    entry.second(parameters[0]);
-  }
+  const auto& f = *static_cast<const Function*>(function);
+  CALLED("cuLaunchKernel", f.name.c_str());
+  run(f, grid_x, parameters[0]);
   return 0;
+}
+// A graph is a list of launches, whose parameters are copied when a node is made or changed.
+struct Node {
+  const Function* function;
+  unsigned blocks;
+  std::vector<char> call;
+};
+struct Graph {
+  std::vector<std::unique_ptr<Node>> nodes;
+};
+int graphs = 0;
+void fill(Node& node, const NodeParameters& p) {
+  node.function = static_cast<const Function*>(p.function);
+  node.blocks = p.grid[0];
+  // A driver knows how long the parameters are; here the heap does.
+  const auto* call = static_cast<const char*>(p.parameters[0]);
+  node.call.assign(call, call + malloc_usable_size(p.parameters[0]));
+}
+Result graph_create(Handle* graph, unsigned) {
+  CALLED("cuGraphCreate");
+  *graph = new Graph;
+  ++graphs;
+  return 0;
+}
+Result graph_add_kernel(Handle* node, Handle graph, const Handle* behind, size_t count, const NodeParameters* p) {
+  CALLED("cuGraphAddKernelNode");
+  auto& nodes = static_cast<Graph*>(graph)->nodes;
+  if (count != (nodes.empty() ? 0u : 1u) || (count == 1 && behind[0] != nodes.back().get())) return 1;
+  nodes.push_back(std::make_unique<Node>());
+  fill(*nodes.back(), *p);
+  *node = nodes.back().get();
+  return 0;
+}
+Result graph_instantiate(Handle* executable, Handle graph, unsigned long long) {
+  CALLED("cuGraphInstantiate");
+  *executable = graph;
+  ++graphs;
+  return 0;
+}
+Result graph_set_kernel(Handle, Handle node, const NodeParameters* p) {
+  CALLED("cuGraphExecKernelNodeSetParams");
+  fill(*static_cast<Node*>(node), *p);
+  return 0;
+}
+Result graph_launch(Handle executable, Handle) {
+  CALLED("cuGraphLaunch");
+  for (const auto& node : static_cast<Graph*>(executable)->nodes) run(*node->function, node->blocks, node->call.data());
+  return 0;
+}
+Result graph_executable_destroy(Handle) {
+  --graphs;
+  return called("cuGraphExecDestroy");
+}
+Result graph_destroy(Handle graph) {
+  --graphs;
+  delete static_cast<Graph*>(graph);
+  return called("cuGraphDestroy");
 }
 Result error_name(Result code, const char** text) {
   *text = code == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : code == 500 ? "CUDA_ERROR_NOT_FOUND" : "CUDA_ERROR_INVALID_VALUE";
@@ -179,9 +274,17 @@ const Driver kTable = {init,
                        set_bytes,
                        stream_create,
                        stream_wait,
+                       module_unload,
                        module_load,
                        module_function,
                        launch,
+                       graph_create,
+                       graph_add_kernel,
+                       graph_instantiate,
+                       graph_set_kernel,
+                       graph_launch,
+                       graph_executable_destroy,
+                       graph_destroy,
                        error_name,
                        error_text,
                        true};
@@ -196,16 +299,20 @@ void install(const Settings& s) {
   broken = false;
   lines.clear();
   set_driver(&kTable);
+  set_compiler(&host_compiler());
 }
 void uninstall() {
   broken = false;
   now.fail_at = -1;
   set_driver(nullptr);
+  set_compiler(nullptr);
 }
 Settings& settings() { return now; }
 int calls() { return count; }
 const std::vector<std::string>& log() { return lines; }
 int64_t live_bytes() { return used; }
+int live_modules() { return modules; }
+int live_graphs() { return graphs; }
 void clear_log() { lines.clear(); }
 std::vector<std::string> kernels() {
   std::vector<std::string> names;

@@ -27,6 +27,8 @@ Settings& settings();
 int calls();                            // so far
 const std::vector<std::string>& log();  // "cuLaunchKernel _ZN4duet…"
 int64_t live_bytes();                   // of cuMemAlloc
+int live_modules();                     // of generated programs
+int live_graphs();                      // and those made ready to run
 void clear_log();
 /// The symbols of all kernels of kernels/.
 std::vector<std::string> kernels();

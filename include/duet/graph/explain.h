@@ -92,6 +92,7 @@ struct Explanation {
     graph::ScheduleRecord schedule;      // the order of the kernels
     int64_t bytes = 0, bytes_apart = 0;  // read and written by all kernels; with a kernel an operation
     double plan_us = 0;                  // passes and planning
+    std::string device;                  // of a plan on one: its kernels, and how they were compiled
   };
 
   Mode mode = Mode::compiled;

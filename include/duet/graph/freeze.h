@@ -50,6 +50,7 @@ struct FrozenPlan {
   struct LeafSpec {
     Spec spec = {};
     bool defined = false, dense = true;
+    Device device = {};
     std::array<int64_t, kMaxRank> strides = {};
   };
   std::vector<LeafSpec> leaves;       // of the arguments

@@ -70,6 +70,7 @@ struct Graph {
   std::vector<Kernel> kernels;  // in the order in which they run; made by fuse, else one a node
 
   int slots = 0, numbers = 0;
+  Device device = {};  // where all of its tensors lie
   const Value& value(int v) const { return values[static_cast<size_t>(v)]; }
   const Node& node(int n) const { return nodes[static_cast<size_t>(n)]; }
   /// The node that makes v, −1 if none does.

@@ -11,6 +11,11 @@
 namespace duet::graph {
 
 struct Executable;  // lib/graph/execute.h: kernels ready to run
+}
+namespace duet::cuda {
+class PlanOnDevice;
+}
+namespace duet::graph {
 
 /// What a plan costs and saves.
 struct PlanCost {
@@ -27,6 +32,7 @@ class Plan {
   const std::vector<std::pair<std::string_view, Line>>& recorded() const { return recorded_; }
   /// The launches, as data.
   const Executable& executable() const { return *executable_; }
+  const cuda::PlanOnDevice* on_device() const { return on_device_.get(); }
   ~Plan();
 
   /// What a run is given: slots and outputs as blocks, numbers as values. A slot may be donated to an output when
@@ -67,6 +73,7 @@ class Plan {
   std::vector<Spec> output_specs_;
   std::vector<std::pair<std::string_view, Line>> recorded_;
   std::unique_ptr<Executable> executable_;
+  std::unique_ptr<cuda::PlanOnDevice> on_device_;  // null for the CPU's plans
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Workspace>> idle_;  // one for each call that ran at the same time
 };

@@ -129,6 +129,7 @@ class Trace {
   std::vector<uint8_t> donated_;
   std::vector<Number8> values_;
   int segment_ = 0;
+  Device device_ = {};  // of the segment's tensors
   uint32_t region_ = 0, regions_ = 0;
 };
 

@@ -1,0 +1,97 @@
+// A kernel under construction: its parameters, and how its code names operands.
+#pragma once
+
+#include <algorithm>
+
+#include "cuda/codegen/functions.h"
+#include "cuda/codegen/program.h"
+
+namespace duet::cuda {
+
+/// What the kernels of one launch share.
+struct LaunchScope {
+  const graph::Graph& g;
+  const graph::Executable& e;
+  const graph::Launch& launch;
+  const std::vector<std::string>& names;  // of the graph's values
+  Functions& functions;
+  std::string kernel_name;                                      // of its first kernel
+  std::map<std::pair<cpu::Place::Kind, int>, Type> types = {};  // of shared places: what was written there
+
+  Type type_of_place(const cpu::Place& place, Type wanted) const;
+  void set_type(const cpu::Place& place, Type type);
+};
+
+/// An operand of a pass as code reads it.
+struct Read {
+  Type type = Type::f32;
+  std::string number;   // the same for all elements: this expression
+  std::string pointer;  // else elements behind this pointer
+  bool counts = false;  // else an element is its own offset: labels are compared with the numbers of columns
+  const cpu::Source* source = nullptr;
+};
+
+/// A call in a kernel, which says @AT@ for its block among its own and @COUNT@ for how many there are.
+struct Call {
+  std::string text;
+  int64_t blocks = 1;
+};
+
+class Builder {
+ public:
+  Builder(LaunchScope& scope, std::string name) : scope_(scope) { made_.name = std::move(name); }
+
+  LaunchScope& scope() { return scope_; }
+  Functions& functions() { return scope_.functions; }
+  const std::string& name() const { return made_.name; }
+
+  /// "at<float>(p.r0)"; a parameter of the kernel from now on. `packs`: it is accessed 16 bytes at a time where all
+  /// such addresses allow that.
+  std::string pointer(const cpu::Place& place, Type type, bool packs = false);
+  std::string scratch(int64_t bytes);
+  /// Whether they do.
+  std::string wide();
+  /// Source k of a pass.
+  Read read(const cpu::Pass& pass, int k, Type type, bool packs = false);
+  size_t parameters() const { return made_.parameters.size(); }
+
+  /// A segment's share of the blocks.
+  void add_segment(const Call& call);
+  /// What the one block of the kernel does next.
+  void add_step(const std::string& statement);
+  void add_function(const std::string& text) { functions_text_ += text; }
+  void use_shared(int64_t bytes) { shared_bytes_ = std::max(shared_bytes_, bytes); }
+
+  std::string text(std::string_view comment) const;
+  const GeneratedKernel& kernel() const { return made_; }
+
+ private:
+  int parameter(Parameter::Kind kind, int index, const std::string& member, bool packs = false);
+
+  LaunchScope& scope_;
+  GeneratedKernel made_;
+  std::string members_, functions_text_, body_;
+  int64_t shared_bytes_ = 0, blocks_ = 0;
+};
+
+/// Where an operand's element lies, from the first: axes [first, end) of the source, at this position among them.
+std::string offset_text(const cpu::Source& s, int first, int end, const std::string& position);
+/// An element as an expression; `position` is in the space of the pass.
+std::string element_text(const Read& x, const std::string& position);
+/// "u32" where positions and offsets fit it, else "i64".
+const char* index_type(const cpu::Pass& pass, int64_t numel);
+
+/// Blocks for so many elements: as many as a device works on at once.
+int64_t blocks_of(int64_t elements);
+
+/// A pass without rows.
+Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool inlined);
+/// A segment with rows.
+void add_rows(Builder& b, const cpu::Segment& segment, int number);
+/// A call with its placeholders filled in.
+std::string filled(const Call& call, const std::string& at, int64_t count);
+/// Kernels for what one thread of the CPU does before or after all segments.
+void add_steps(LaunchScope& scope, const std::vector<cpu::SmallStep>& steps, const std::string& suffix,
+               std::string& text, std::vector<GeneratedKernel>& kernels);
+
+}  // namespace duet::cuda
