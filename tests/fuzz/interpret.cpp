@@ -148,19 +148,6 @@ bool uses_number(const Body& b, int which) {
   });
 }
 
-Tensor make_leaf(const Program& p, const Leaf& l, Rng& rng, bool bad) {
-  const auto kind = p.specials ? testing::Draw::special : testing::Draw::plain;
-  auto plain = testing::drawing(rng, kind, l.spec.dtype);
-  bool first = bad;
-  auto draw = [&]() -> double {
-    if (l.bound == 0) return p.specials && is_float(l.spec.dtype) && below(rng, 6) == 0 ? -0.0 : plain();
-    const int64_t n = std::abs(l.bound);
-    if (std::exchange(first, false)) return static_cast<double>(n + 5);
-    return static_cast<double>(l.bound > 0 ? below(rng, 2 * n) - n : below(rng, n));
-  };
-  return testing::laid_out(l.spec.shape, l.spec.dtype, l.layout, draw);
-}
-
 }  // namespace
 
 PlainOracle::PlainOracle() { plain_oracle = true; }
@@ -185,37 +172,13 @@ Tensors interpret(const Program& p, Tensors& state, Tensors inputs, float s0, fl
 std::vector<Spec> infer_specs(const Program& p) {
   const PlainOracle plain;
   std::vector<Spec> specs;
-  Tensors state = make_state(p), inputs = make_inputs(p, 0), values;
+  const Data data(p);
+  Tensors state = data.state(), inputs = data.inputs(0), values;
   size_t next_state = 0, next_input = 0;
   for (const Leaf& l : p.leaves)
     values.push_back(l.kind == Leaf::state ? state.at(next_state++) : inputs.at(next_input++));
   Interpreter(p, 0.75f, -0.5f, &specs).run_program(std::move(values));
   return specs;
-}
-
-Tensors make_state(const Program& p) {
-  Rng rng(p.seed * 77u + 5);
-  Tensors all;
-  for (const Leaf& l : p.leaves)
-    if (l.kind == Leaf::state) all.push_back(make_leaf(p, l, rng, false));
-  return all;
-}
-Tensors make_inputs(const Program& p, int call) {
-  Rng rng(p.seed * 31u + 1000003u * static_cast<uint32_t>(call));
-  Tensors all;
-  bool bad = p.bad_index && call == 1;
-  for (const Leaf& l : p.leaves) {
-    if (l.kind == Leaf::state) continue;
-    all.push_back(make_leaf(p, l, rng, bad && l.bound != 0));
-    bad = bad && l.bound == 0;
-  }
-  return all;
-}
-std::pair<float, float> make_numbers(const Program& p, int call) {
-  static constexpr float kPlain[][2] = {{0.75f, -0.5f}, {1.5f, 2.0f}, {0.75f, 3.0f}};
-  static constexpr float kSpecial[][2] = {{0.75f, -0.5f}, {INFINITY, -0.0f}, {0.0f, NAN}};
-  const auto& n = p.specials && p.seed % 2 == 0 ? kSpecial[call % 3] : kPlain[call % 3];
-  return {n[0], n[1]};
 }
 
 }  // namespace duet::fuzz
