@@ -72,6 +72,11 @@ bool made_last(const Launch& l, const Executable& e, int operand, int result) {
     const int v = p.kind == cpu::Place::Kind::source ? l.sources[at(p.index)] : -1;
     return v >= 0 && e.layouts[at(v)].root == operand;
   };
+  auto reads = [&](const cpu::Pass& p) {
+    for (size_t k = 0; k < p.in.size(); ++k)
+      if (p.program.sources[k].constant == nullptr && is_operand(p.in[k])) return true;
+    return false;
+  };
   auto writes = [&](const cpu::Pass& p) { return std::any_of(p.out.begin(), p.out.end(), is_result); };
   for (const cpu::Segment& s : l.segments)
     for (const cpu::Stage& stage : s.stages) {
@@ -84,9 +89,7 @@ bool made_last(const Launch& l, const Executable& e, int operand, int result) {
   for (const cpu::SmallStep& s : l.before)
     if (s.kind == cpu::SmallStep::Kind::pass ? writes(s.pass) : is_result(s.out)) return false;
   for (const cpu::SmallStep& s : l.after)
-    if (s.kind == cpu::SmallStep::Kind::pass ? std::any_of(s.pass.in.begin(), s.pass.in.end(), is_operand)
-                                             : is_operand(s.in))
-      return false;
+    if (s.kind == cpu::SmallStep::Kind::pass ? reads(s.pass) : is_operand(s.in)) return false;
   return true;
 }
 

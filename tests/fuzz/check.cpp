@@ -142,7 +142,13 @@ std::optional<Twin> twin_of(const Program& p) {
     try {
       auto data = std::make_unique<Data>(t);
       std::vector<Given> expected = eager_bits(t, *data);
-      if (expected[0].error.empty()) return Twin{std::move(t), std::move(data), std::move(expected)};
+      bool fits = expected[0].error.empty();
+      for (const Given& g : expected)  // a state of another shape would be an error of its own kind
+        for (size_t i = g.results, state = 0; i < g.values.size(); ++i) {
+          while (t.leaves[state].kind != Leaf::state) ++state;
+          fits &= g.values[i].spec() == t.leaves[state++].spec;
+        }
+      if (fits) return Twin{std::move(t), std::move(data), std::move(expected)};
     } catch (const std::exception&) {  // it does not fit
     }
   }
