@@ -11,6 +11,7 @@
 
 #include "fuzz/apart.h"
 #include "fuzz/bugs.h"
+#include "fuzz/oracle.h"
 #include "fuzz/program.h"
 
 namespace duet::fuzz {
@@ -29,11 +30,25 @@ struct Settings {
   std::vector<std::string> files;
 };
 
+constexpr double kLeastShare = 0.9;
+
 /// What a child tells of its part of a campaign.
 struct Progress {
   uint64_t graphs = 0, steps = 0, refused = 0, failures = 0;
-  std::string text() const { return fmt::format("{} {} {} {}", graphs, steps, refused, failures); }
-  void read(const std::string& text) { std::istringstream(text) >> graphs >> steps >> refused >> failures; }
+  uint64_t elements = 0, compared = 0;  // by the second oracle
+  std::string text() const {
+    return fmt::format("{} {} {} {} {} {}", graphs, steps, refused, failures, elements, compared);
+  }
+  void read(const std::string& text) {
+    std::istringstream(text) >> graphs >> steps >> refused >> failures >> elements >> compared;
+  }
+  Progress& operator+=(const Progress& o) {
+    graphs += o.graphs, steps += o.steps, refused += o.refused, failures += o.failures;
+    elements += o.elements, compared += o.compared;
+    return *this;
+  }
+  /// How many of the elements that the second oracle saw its bounds said something of.
+  double share() const { return elements == 0 ? 1 : static_cast<double>(compared) / static_cast<double>(elements); }
 };
 
 Program program_of(uint32_t seed) { return grow(seed, static_cast<int>(seed % rule_names().size())); }
@@ -52,6 +67,7 @@ uint64_t graph_of(const Settings& o, unsigned job, uint64_t i) { return job + i 
 int run_graphs(const Settings& o, unsigned job, Clock::time_point start, Note& note, Progress p) {
   const bool shows = job == 0 && isatty(STDERR_FILENO) != 0;
   double shown = 0;
+  const Progress before = p;
   for (uint64_t i = p.graphs; graph_of(o, job, i) < o.graphs; ++i) {
     if (o.seconds > 0 && seconds_since(start) >= o.seconds) return 0;
     const uint32_t seed = o.seed + static_cast<uint32_t>(graph_of(o, job, i));
@@ -62,6 +78,7 @@ int run_graphs(const Settings& o, unsigned job, Clock::time_point start, Note& n
     if (f && !f.refused) return 3;
     p.steps += static_cast<uint64_t>(count_steps(program.body));
     p.refused += f.refused;
+    p.elements = before.elements + looked().elements, p.compared = before.compared + looked().compared;
     if (f.refused && o.refused) fmt::print("seed {}: refused: {}\n", seed, f.what);
     note.write(p.text());
     if (p.graphs % 10000 == 0 && !shows)  // a long campaign's log
@@ -126,7 +143,7 @@ int campaign(const Settings& o) {
     Progress part;
     if (wait_apart(jobs[job]) != 0) throw std::runtime_error("a job ended by itself");
     part.read(notes[job].read());
-    p.graphs += part.graphs, p.steps += part.steps, p.refused += part.refused, p.failures += part.failures;
+    p += part;
   }
   // What was grown has to have had every operation in it.
   std::set<std::string> seen, missing;
@@ -138,9 +155,14 @@ int campaign(const Settings& o) {
     for (const std::string& name : missing) fmt::print("no program has the operation {}\n", name);
   }
   const double seconds = seconds_since(start);
-  fmt::print("fuzz: {} graphs from seed {}, {} operations, {} refused, {} failed, {:.1f} s ({:.0f} graphs/s)\n",
-             p.graphs, o.seed, p.steps, p.refused, p.failures, seconds, static_cast<double>(p.graphs) / seconds);
-  return p.failures > 0 || !missing.empty() ? 1 : 0;
+  fmt::print(
+      "fuzz: {} graphs from seed {}, {} operations, {:.1f} % of {} elements compared with f64, {} refused, {} failed, "
+      "{:.1f} s ({:.0f} graphs/s)\n",
+      p.graphs, o.seed, p.steps, 100 * p.share(), p.elements, p.refused, p.failures, seconds,
+      static_cast<double>(p.graphs) / seconds);
+  const bool blind = p.graphs >= 100 && p.share() < kLeastShare;
+  if (blind) fmt::print("too few elements were compared with f64\n");
+  return p.failures > 0 || !missing.empty() || blind ? 1 : 0;
 }
 
 int replay(const std::vector<std::string>& files) {

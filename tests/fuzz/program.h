@@ -105,8 +105,14 @@ class Data {
 };
 std::pair<float, float> make_numbers(const Program& p, int call);
 
+/// Told of all leaves, and of the results of each step of the program's own body.
+struct Watcher {
+  std::function<void(const Tensors& values)> leaves;
+  std::function<void(size_t step, const Tensors& results)> step;
+};
 /// Runs the program's host code: eagerly, or under a recording. Tensors of `state` are rebound at the end.
-Tensors interpret(const Program& p, Tensors& state, Tensors inputs, float s0, float s1);
+Tensors interpret(const Program& p, Tensors& state, Tensors inputs, float s0, float s1,
+                  const Watcher* watcher = nullptr);
 /// Specs of all values, by an eager run; throws what the run throws.
 std::vector<Spec> infer_specs(const Program& p);
 
