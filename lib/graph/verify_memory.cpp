@@ -63,6 +63,36 @@ int64_t bytes_of(const Graph& g, int v) {
   return s.shape.numel() * static_cast<int64_t>(size_bytes(s.dtype));
 }
 
+// Whether a launch writes `result` when all threads are through its rows, and nothing reads `operand` from then on.
+bool made_last(const Launch& l, const Executable& e, int operand, int result) {
+  auto is_result = [&](const cpu::Place& p) {
+    return p.kind == cpu::Place::Kind::result && l.results[at(p.index)] == result;
+  };
+  auto is_operand = [&](const cpu::Place& p) {
+    const int v = p.kind == cpu::Place::Kind::source ? l.sources[at(p.index)] : -1;
+    return v >= 0 && e.layouts[at(v)].root == operand;
+  };
+  auto reads = [&](const cpu::Pass& p) {
+    for (size_t k = 0; k < p.in.size(); ++k)
+      if (p.program.sources[k].constant == nullptr && is_operand(p.in[k])) return true;
+    return false;
+  };
+  auto writes = [&](const cpu::Pass& p) { return std::any_of(p.out.begin(), p.out.end(), is_result); };
+  for (const cpu::Segment& s : l.segments)
+    for (const cpu::Stage& stage : s.stages) {
+      if (writes(stage.rows) || writes(stage.elements)) return false;
+      for (const cpu::RowReduction& r : stage.reductions)
+        if (is_result(r.out)) return false;
+      for (const cpu::ColumnReduction& c : stage.columns)
+        if (is_result(c.chunks)) return false;
+    }
+  for (const cpu::SmallStep& s : l.before)
+    if (s.kind == cpu::SmallStep::Kind::pass ? writes(s.pass) : is_result(s.out)) return false;
+  for (const cpu::SmallStep& s : l.after)
+    if (s.kind == cpu::SmallStep::Kind::pass ? reads(s.pass) : is_operand(s.in)) return false;
+  return true;
+}
+
 // Why launch k may not compute `result` in the storage of `operand`; empty if it may.
 std::string sharing_fault(const Graph& g, const Executable& e, int k, int operand, int result) {
   const Launch& l = e.launches[at(k)];
@@ -70,6 +100,7 @@ std::string sharing_fault(const Graph& g, const Executable& e, int k, int operan
   for (int v : l.inputs)
     if (root(v) == operand) return "it is read as a whole";
   if (!can_compute_in_place(l, g, e.layouts, operand, result)) return "it is read after that is written";
+  if (made_last(l, e, operand, result)) return "";
   // The same once more from the graph: what needs the result comes after it, and finds the operand overwritten.
   std::vector<char> later(g.values.size(), 0);
   std::vector<int> nodes(l.nodes);

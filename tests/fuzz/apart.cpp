@@ -25,7 +25,7 @@ void Note::write(const std::string& text) {
 }
 std::string Note::read() const { return text_; }
 
-int run_apart(const std::function<int()>& f, bool quiet) {
+int start_apart(const std::function<int()>& f, bool quiet) {
   std::fflush(nullptr);
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error("fork failed");
@@ -39,12 +39,17 @@ int run_apart(const std::function<int()>& f, bool quiet) {
     if (!quiet) std::exit(status);  // with the sanitizers' look for leaks
     _exit(status);
   }
+  return child;
+}
+int wait_apart(int child) {
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
   }
   // A sanitizer ends the process with 1; f does not.
   return WIFEXITED(status) && WEXITSTATUS(status) != 1 ? WEXITSTATUS(status) : -1;
 }
+
+int run_apart(const std::function<int()>& f, bool quiet) { return wait_apart(start_apart(f, quiet)); }
 
 namespace {
 Note* mode_note = nullptr;

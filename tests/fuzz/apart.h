@@ -24,5 +24,8 @@ class Note {
 /// Runs f in a child process; its exit status, −1 if it did not end by itself (or a sanitizer ended it). `quiet` keeps
 /// what it says of its end to itself.
 int run_apart(const std::function<int()>& f, bool quiet);
+/// The same in two parts, so that several can be under way: the child's number, and its exit status.
+int start_apart(const std::function<int()>& f, bool quiet);
+int wait_apart(int child);
 
 }  // namespace duet::fuzz

@@ -310,7 +310,7 @@ Program grow(uint32_t seed, int focus) {
   const int steps = 1 + below(rng, large ? 10 : below(rng, 3) == 0 ? 60 : 15);
   // Others are one large kernel: more values at a time than there are registers, many of them results.
   const bool wide = !large && seed % 12 == 5;
-  Grower g(rng, 0, wide ? 60 + 2 * steps : steps, large ? 200'000 : 20'000);
+  Grower g(rng, 0, wide ? 60 + 2 * steps : steps, large ? 200'000 : below(rng, 4) == 0 ? 20'000 : 4'000);
   std::vector<int> states, outputs;
   for (int i = below(rng, 4); i > 0; --i) states.push_back(g.given({g.dtype(kFloats), g.shape(0, 3)}));
   outputs.push_back(g.want_of(growth_rules()[static_cast<size_t>(focus) % growth_rules().size()]));
@@ -349,6 +349,8 @@ Program grow(uint32_t seed, int focus) {
   for (int id : g.leaves()) {
     Leaf l{p.leaves.size() < states.size() ? Leaf::state : Leaf::input, g.at(id).spec, Layout::dense, g.at(id).bound};
     if (l.kind == Leaf::input && g.chance(3)) l.layout = static_cast<Layout>(below(rng, 5));
+    // A row is one of what has an axis more.
+    if (l.layout == Layout::row && l.spec.shape.rank() == kMaxRank) l.layout = Layout::dense;
     indices |= l.bound != 0;
     p.leaves.push_back(l);
   }

@@ -32,8 +32,8 @@ const Word& word(const std::string& name) {
 
 class Interpreter {
  public:
-  Interpreter(const Program& p, float s0, float s1, std::vector<Spec>* specs)
-      : p_(p), numbers_{s0, s1}, specs_(specs) {}
+  Interpreter(const Program& p, float s0, float s1, const Watcher* watcher)
+      : p_(p), numbers_{s0, s1}, watcher_(watcher) {}
 
   /// All outputs; `keep` are read after the last step.
   Tensors run(const Body& b, Tensors values, const std::vector<int>& keep) {
@@ -55,8 +55,7 @@ class Interpreter {
   Tensors run_program(Tensors values) {
     std::vector<int> keep = p_.body.outputs;
     keep.insert(keep.end(), p_.rebinds.begin(), p_.rebinds.end());
-    if (specs_ != nullptr)
-      for (const Tensor& t : values) specs_->push_back(t.spec());
+    if (watcher_ != nullptr) watcher_->leaves(values);
     return run(p_.body, std::move(values), keep);
   }
 
@@ -76,7 +75,7 @@ class Interpreter {
 
   Tensors step(const Step& s, Tensors& values, const std::vector<int>& last, int now) {
     const Word& w = word(s.op);
-    const bool observed = specs_ != nullptr && depth_ == 0;
+    const bool watched = watcher_ != nullptr && depth_ == 0;
     Tensors y;
     if (w.composite != nullptr) {
       Tensors x;
@@ -97,8 +96,7 @@ class Interpreter {
       y = dispatched(*w.op, s, values, last, now);
     }
     if (static_cast<int>(y.size()) != s.outputs) throw std::runtime_error(s.op + ": another number of results");
-    if (observed)
-      for (const Tensor& t : y) specs_->push_back(t.spec());
+    if (watched) watcher_->step(static_cast<size_t>(now), y);
     return y;
   }
 
@@ -136,7 +134,7 @@ class Interpreter {
 
   const Program& p_;
   float numbers_[kNumbers];
-  std::vector<Spec>* specs_;
+  const Watcher* watcher_;
   int depth_ = 0;
 };
 
@@ -148,31 +146,18 @@ bool uses_number(const Body& b, int which) {
   });
 }
 
-Tensor make_leaf(const Program& p, const Leaf& l, Rng& rng, bool bad) {
-  const auto kind = p.specials ? testing::Draw::special : testing::Draw::plain;
-  auto plain = testing::drawing(rng, kind, l.spec.dtype);
-  bool first = bad;
-  auto draw = [&]() -> double {
-    if (l.bound == 0) return p.specials && is_float(l.spec.dtype) && below(rng, 6) == 0 ? -0.0 : plain();
-    const int64_t n = std::abs(l.bound);
-    if (std::exchange(first, false)) return static_cast<double>(n + 5);
-    return static_cast<double>(l.bound > 0 ? below(rng, 2 * n) - n : below(rng, n));
-  };
-  return testing::laid_out(l.spec.shape, l.spec.dtype, l.layout, draw);
-}
-
 }  // namespace
 
 PlainOracle::PlainOracle() { plain_oracle = true; }
 PlainOracle::~PlainOracle() { plain_oracle = false; }
 
-Tensors interpret(const Program& p, Tensors& state, Tensors inputs, float s0, float s1) {
+Tensors interpret(const Program& p, Tensors& state, Tensors inputs, float s0, float s1, const Watcher* watcher) {
   Tensors values;
   size_t next_state = 0, next_input = 0;
   for (const Leaf& l : p.leaves)
     values.push_back(l.kind == Leaf::state ? state.at(next_state++) : std::move(inputs.at(next_input++)));
   inputs.clear();
-  Tensors results = Interpreter(p, s0, s1, nullptr).run_program(std::move(values));
+  Tensors results = Interpreter(p, s0, s1, watcher).run_program(std::move(values));
   for (size_t i = 0; i < p.rebinds.size(); ++i)
     if (p.rebinds[i] >= 0) state[i] = std::move(results[p.body.outputs.size() + i]);
   results.resize(p.body.outputs.size());
@@ -185,37 +170,17 @@ Tensors interpret(const Program& p, Tensors& state, Tensors inputs, float s0, fl
 std::vector<Spec> infer_specs(const Program& p) {
   const PlainOracle plain;
   std::vector<Spec> specs;
-  Tensors state = make_state(p), inputs = make_inputs(p, 0), values;
+  const Data data(p);
+  Tensors state = data.state(), inputs = data.inputs(0), values;
   size_t next_state = 0, next_input = 0;
   for (const Leaf& l : p.leaves)
     values.push_back(l.kind == Leaf::state ? state.at(next_state++) : inputs.at(next_input++));
-  Interpreter(p, 0.75f, -0.5f, &specs).run_program(std::move(values));
+  auto note = [&](const Tensors& all) {
+    for (const Tensor& t : all) specs.push_back(t.spec());
+  };
+  const Watcher watcher{note, [&](size_t, const Tensors& results) { note(results); }};
+  Interpreter(p, 0.75f, -0.5f, &watcher).run_program(std::move(values));
   return specs;
-}
-
-Tensors make_state(const Program& p) {
-  Rng rng(p.seed * 77u + 5);
-  Tensors all;
-  for (const Leaf& l : p.leaves)
-    if (l.kind == Leaf::state) all.push_back(make_leaf(p, l, rng, false));
-  return all;
-}
-Tensors make_inputs(const Program& p, int call) {
-  Rng rng(p.seed * 31u + 1000003u * static_cast<uint32_t>(call));
-  Tensors all;
-  bool bad = p.bad_index && call == 1;
-  for (const Leaf& l : p.leaves) {
-    if (l.kind == Leaf::state) continue;
-    all.push_back(make_leaf(p, l, rng, bad && l.bound != 0));
-    bad = bad && l.bound == 0;
-  }
-  return all;
-}
-std::pair<float, float> make_numbers(const Program& p, int call) {
-  static constexpr float kPlain[][2] = {{0.75f, -0.5f}, {1.5f, 2.0f}, {0.75f, 3.0f}};
-  static constexpr float kSpecial[][2] = {{0.75f, -0.5f}, {INFINITY, -0.0f}, {0.0f, NAN}};
-  const auto& n = p.specials && p.seed % 2 == 0 ? kSpecial[call % 3] : kPlain[call % 3];
-  return {n[0], n[1]};
 }
 
 }  // namespace duet::fuzz

@@ -17,6 +17,11 @@ class PlainOracle {
 /// Arguments and parameters of calls are those of program.h; `call` counts from 0.
 inline constexpr int kCalls = 3;
 
+/// A dense tensor of its own with the same elements.
+Tensor copy(const Tensor& t);
+/// Whether a value is what a copy of it was.
+bool same(const Tensor& copy, const Tensor& t);
+
 /// Told of each mode before it is run: a crash says nothing any more.
 extern void (*watch_modes)(const Mode& m);
 

@@ -11,6 +11,7 @@
 
 #include "fuzz/apart.h"
 #include "fuzz/bugs.h"
+#include "fuzz/oracle.h"
 #include "fuzz/program.h"
 
 namespace duet::fuzz {
@@ -23,14 +24,31 @@ struct Settings {
   uint64_t graphs = testing::small_size() ? 600 : 5000;
   uint32_t seed = 1;
   double seconds = 0;  // 0: no limit
+  unsigned jobs = 1;
   std::string keep = DUET_SOURCE_DIR "/tests/regress";
   bool bugs = false, print = false, refused = false;
   std::vector<std::string> files;
 };
 
+constexpr double kLeastShare = 0.9;
+
 /// What a child tells of its part of a campaign.
 struct Progress {
-  uint64_t graphs = 0, steps = 0, refused = 0;
+  uint64_t graphs = 0, steps = 0, refused = 0, failures = 0;
+  uint64_t elements = 0, compared = 0;  // by the second oracle
+  std::string text() const {
+    return fmt::format("{} {} {} {} {} {}", graphs, steps, refused, failures, elements, compared);
+  }
+  void read(const std::string& text) {
+    std::istringstream(text) >> graphs >> steps >> refused >> failures >> elements >> compared;
+  }
+  Progress& operator+=(const Progress& o) {
+    graphs += o.graphs, steps += o.steps, refused += o.refused, failures += o.failures;
+    elements += o.elements, compared += o.compared;
+    return *this;
+  }
+  /// How many of the elements that the second oracle saw its bounds said something of.
+  double share() const { return elements == 0 ? 1 : static_cast<double>(compared) / static_cast<double>(elements); }
 };
 
 Program program_of(uint32_t seed) { return grow(seed, static_cast<int>(seed % rule_names().size())); }
@@ -42,25 +60,33 @@ void add_names(const Body& b, std::set<std::string>& names) {
   }
 }
 
-/// Runs graphs first, first + 1, … until one fails or all are done; `note` has the progress.
-int run_graphs(uint64_t first, const Settings& o, Clock::time_point start, Note& note, Progress p) {
-  const bool terminal = isatty(STDERR_FILENO) != 0;
+/// Every `jobs`-th graph is a job's own.
+uint64_t graph_of(const Settings& o, unsigned job, uint64_t i) { return job + i * o.jobs; }
+
+/// Runs a job's graphs from the next one on until one fails or all are done; `note` has the progress.
+int run_graphs(const Settings& o, unsigned job, Clock::time_point start, Note& note, Progress p) {
+  const bool shows = job == 0 && isatty(STDERR_FILENO) != 0;
   double shown = 0;
-  for (uint64_t i = first; i < o.graphs; ++i) {
+  const Progress before = p;
+  for (uint64_t i = p.graphs; graph_of(o, job, i) < o.graphs; ++i) {
     if (o.seconds > 0 && seconds_since(start) >= o.seconds) return 0;
-    const uint32_t seed = o.seed + static_cast<uint32_t>(i);
+    const uint32_t seed = o.seed + static_cast<uint32_t>(graph_of(o, job, i));
     ++p.graphs;
-    note.write(fmt::format("{} {} {}", p.graphs, p.steps, p.refused));
+    note.write(p.text());
     const Program program = program_of(seed);
     const Failure f = check(program, modes_of(program));
     if (f && !f.refused) return 3;
     p.steps += static_cast<uint64_t>(count_steps(program.body));
     p.refused += f.refused;
+    p.elements = before.elements + looked().elements, p.compared = before.compared + looked().compared;
     if (f.refused && o.refused) fmt::print("seed {}: refused: {}\n", seed, f.what);
-    note.write(fmt::format("{} {} {}", p.graphs, p.steps, p.refused));
-    if (const double now = seconds_since(start); terminal && now - shown > 0.2) {
+    note.write(p.text());
+    if (p.graphs % 10000 == 0 && !shows)  // a long campaign's log
+      fmt::print(stderr, "{} graphs, {} operations, {} failed, to seed {}\n", p.graphs, p.steps, p.failures, seed);
+    if (const double now = seconds_since(start); shows && now - shown > 0.2) {
       shown = now;
-      fmt::print(stderr, "\r\033[Kseed {}: {} graphs, {:.0f} a second", seed, i + 1, static_cast<double>(i + 1) / now);
+      const uint64_t all = graph_of(o, 0, i + 1);  // about
+      fmt::print(stderr, "\r\033[Kseed {}: {} graphs, {:.0f} a second", seed, all, static_cast<double>(all) / now);
     }
   }
   return 0;
@@ -88,20 +114,36 @@ void report(uint32_t seed, const Settings& o) {
              f.what, seed, count_steps(p.body), path, text);
 }
 
+/// A job's part of a campaign.
+int run_job(const Settings& o, unsigned job, Clock::time_point start, Note& note) {
+  Progress p;
+  constexpr int kMaxFailures = 20;
+  while (graph_of(o, job, p.graphs) < o.graphs && p.failures < kMaxFailures) {
+    note.write(p.text());
+    const int status = run_apart([&] { return run_graphs(o, job, start, note, p); }, false);
+    p.read(note.read());
+    if (job == 0 && isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+    if (status == 0) break;
+    ++p.failures;
+    report(o.seed + static_cast<uint32_t>(graph_of(o, job, p.graphs - 1)), o);
+    std::fflush(stdout);
+  }
+  note.write(p.text());
+  return 0;
+}
+
 int campaign(const Settings& o) {
   const auto start = Clock::now();
+  std::vector<Note> notes(o.jobs);
+  std::vector<int> jobs;
+  for (unsigned job = 0; job < o.jobs; ++job)
+    jobs.push_back(start_apart([&, job] { return run_job(o, job, start, notes[job]); }, false));
   Progress p;
-  int failures = 0;
-  constexpr int kMaxFailures = 20;
-  while (p.graphs < o.graphs && failures < kMaxFailures) {
-    Note note;
-    note.write(fmt::format("{} {} {}", p.graphs, p.steps, p.refused));
-    const int status = run_apart([&] { return run_graphs(p.graphs, o, start, note, p); }, false);
-    std::istringstream(note.read()) >> p.graphs >> p.steps >> p.refused;
-    if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
-    if (status == 0) break;
-    ++failures;
-    report(o.seed + static_cast<uint32_t>(p.graphs) - 1, o);
+  for (unsigned job = 0; job < o.jobs; ++job) {
+    Progress part;
+    if (wait_apart(jobs[job]) != 0) throw std::runtime_error("a job ended by itself");
+    part.read(notes[job].read());
+    p += part;
   }
   // What was grown has to have had every operation in it.
   std::set<std::string> seen, missing;
@@ -113,9 +155,14 @@ int campaign(const Settings& o) {
     for (const std::string& name : missing) fmt::print("no program has the operation {}\n", name);
   }
   const double seconds = seconds_since(start);
-  fmt::print("fuzz: {} graphs from seed {}, {} operations, {} refused, {} failed, {:.1f} s ({:.0f} graphs/s)\n",
-             p.graphs, o.seed, p.steps, p.refused, failures, seconds, static_cast<double>(p.graphs) / seconds);
-  return failures > 0 || !missing.empty() ? 1 : 0;
+  fmt::print(
+      "fuzz: {} graphs from seed {}, {} operations, {:.1f} % of {} elements compared with f64, {} refused, {} failed, "
+      "{:.1f} s ({:.0f} graphs/s)\n",
+      p.graphs, o.seed, p.steps, 100 * p.share(), p.elements, p.refused, p.failures, seconds,
+      static_cast<double>(p.graphs) / seconds);
+  const bool blind = p.graphs >= 100 && p.share() < kLeastShare;
+  if (blind) fmt::print("too few elements were compared with f64\n");
+  return p.failures > 0 || !missing.empty() || blind ? 1 : 0;
 }
 
 int replay(const std::vector<std::string>& files) {
@@ -144,6 +191,7 @@ int main(int argc, char** argv) {
   auto* graphs = app.add_option("--graphs", o.graphs, "how many programs")->capture_default_str();
   app.add_option("--seed", o.seed, "of the first one; the others follow")->capture_default_str();
   app.add_option("--seconds", o.seconds, "stop after so long; without --graphs nothing else does");
+  app.add_option("--jobs", o.jobs, "processes that share the programs")->check(CLI::Range(1, 256));
   app.add_option("--keep", o.keep, "folder for programs that failed")->capture_default_str();
   app.add_flag("--planted", o.bugs, "find the planted bugs instead, and print a table");
   app.add_flag("--print", o.print, "print the program of the seed instead of running it");

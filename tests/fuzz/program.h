@@ -77,13 +77,42 @@ int count_steps(const Body& b);
 /// Whether an operation of this name is somewhere in the body.
 bool has_op(const Body& b, std::string_view name);
 
-/// Arguments of a call: the same for every mode.
-Tensors make_state(const Program& p);
-Tensors make_inputs(const Program& p, int call);
+/// The arguments of a program's calls, drawn once: the same for every mode.
+class Data {
+ public:
+  explicit Data(const Program& p);
+  Data(const Data&) = delete;
+  Data& operator=(const Data&) = delete;
+  /// Tensors of their own, to be rebound.
+  Tensors state() const;
+  /// Those of a call, which are held here and must not change.
+  const Tensors& inputs(int call) const { return held_.at(static_cast<size_t>(call)); }
+  /// The same as tensors of their own, to be given away.
+  Tensors fresh_inputs(int call) const;
+  /// Whether the inputs of a call are what they were.
+  bool unchanged(int call) const;
+
+ private:
+  struct Drawn {
+    const Leaf* leaf;
+    std::vector<double> values;  // in the order in which they lie in memory
+  };
+  static Tensor make(const Drawn& d);
+  std::vector<Leaf> leaves_;
+  std::vector<Drawn> state_;
+  std::vector<std::vector<Drawn>> inputs_;  // by call
+  std::vector<Tensors> held_, copies_;
+};
 std::pair<float, float> make_numbers(const Program& p, int call);
 
+/// Told of all leaves, and of the results of each step of the program's own body.
+struct Watcher {
+  std::function<void(const Tensors& values)> leaves;
+  std::function<void(size_t step, const Tensors& results)> step;
+};
 /// Runs the program's host code: eagerly, or under a recording. Tensors of `state` are rebound at the end.
-Tensors interpret(const Program& p, Tensors& state, Tensors inputs, float s0, float s1);
+Tensors interpret(const Program& p, Tensors& state, Tensors inputs, float s0, float s1,
+                  const Watcher* watcher = nullptr);
 /// Specs of all values, by an eager run; throws what the run throws.
 std::vector<Spec> infer_specs(const Program& p);
 

@@ -53,7 +53,7 @@ DUET_RULE_OF(Reshape, 14) {
   }
   return unary("reshape", w, {w.dtype(), s}, dims(w.shape()));
 }
-DUET_RULE_OF(Transpose, 12) {
+inline Made transposed(Growth& g, const Want& w) {
   std::vector<int64_t> order;
   for (int a = 0; a < w.rank(); ++a) order.push_back(a);
   for (int a = w.rank() - 1; a > 0; --a)
@@ -61,6 +61,12 @@ DUET_RULE_OF(Transpose, 12) {
   Shape x = w.shape();
   for (int a = 0; a < w.rank(); ++a) x[static_cast<int>(order[static_cast<size_t>(a)])] = w.shape()[a];
   return unary("transpose", w, {w.dtype(), x}, order);
+}
+DUET_RULE_OF(Transpose, 12) {
+  Made m = transposed(g, w);
+  // Two of three axes and more seldom cancel, though they may look as if.
+  if (w.rank() > 2 && w.plain() && g.chance(3)) m.in[0] = Growth::output_of(transposed(g, {m.in[0].spec}));
+  return m;
 }
 DUET_RULE_OF(BroadcastTo, 10) { return unary("broadcast_to", w, {w.dtype(), g.broadcast(w.shape())}, dims(w.shape())); }
 DUET_RULE_OF(Slice, 12) {
