@@ -23,7 +23,7 @@ Shape with_front(int64_t n, const Shape& s) {
 
 Tensor example_as(const Tensor& whole, uint64_t id) {
   const Shape& s = whole.shape();
-  Block* b = block::make(whole.dtype(), Shape(s.begin() + 1, s.rank() - 1), false);
+  Block* b = block::make(whole.dtype(), Shape(s.begin() + 1, s.rank() - 1), false, whole.device());
   block::retain(&whole.block());
   b->root = &whole.block();
   b->owned_bytes = whole.id();

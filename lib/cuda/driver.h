@@ -16,6 +16,7 @@ using Handle = void*;  // context, stream, module, function
 
 inline constexpr Result kOutOfMemory = 2, kStubLibrary = 34, kInsufficientDriver = 35, kNoDevice = 100;
 
+struct Blas;
 struct Driver {
   Result (*init)(unsigned flags);
   Result (*driver_version)(int* version);
@@ -42,6 +43,7 @@ struct Driver {
   Result (*error_name)(Result code, const char** text);
   Result (*error_text)(Result code, const char** text);
   bool hosts_kernels = false;  // a test's table, which runs the kernels itself and needs no image
+  const Blas* blas = nullptr;  // … and the cuBLAS beside it
 };
 
 /// What there is of CUDA on this machine: a table and at least one device, or why not, in one line.

@@ -12,6 +12,6 @@ void launch_kernel(State& s, const kernel::Kernel& kernel, std::initializer_list
                    int64_t blocks, int threads = 256);
 
 /// Blocks for n elements, one a thread, as many as a device works on at once.
-int64_t blocks_for(int64_t n, int threads = 256);
+int64_t blocks_for(const State& s, int64_t n, int threads = 256);
 
 }  // namespace duet::cuda
