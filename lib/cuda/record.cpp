@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "cuda/blas.h"
 #include "cuda/memory.h"
 
 namespace duet::cuda {
@@ -23,16 +24,21 @@ NodeParameters parameters_of(const RecordedLaunch& l, void** call) {
 }  // namespace
 
 Replay* Replay::active() { return recording; }
+uint64_t& Replay::foreign_calls() {
+  thread_local uint64_t calls = 0;
+  return calls;
+}
 Replay::Scope::Scope(Replay& r) { recording = &r; }
 Replay::Scope::~Scope() { recording = nullptr; }
 
 // Whether this run is recorded.
 bool Replay::begin(State& s) {
-  if (life_.expired()) forget();
+  if (life_.expired() || providers_ != provider_choices()) forget();
+  providers_ = provider_choices();
   device_ = s.device;
   life_ = s.life;
   launches_ = rooms_used_ = sites_used_ = 0;
-  return runs_++ > 0;
+  return runs_++ > 0 && !foreign_;
 }
 
 void Replay::add(Handle function, unsigned blocks, unsigned threads, const void* call, size_t bytes) {
@@ -136,6 +142,7 @@ void Replay::forget() noexcept {
   now_.clear();
   before_.clear();
   runs_ = 0;
+  foreign_ = false;
 }
 
 }  // namespace duet::cuda

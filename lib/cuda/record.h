@@ -20,21 +20,27 @@ class Replay {
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;
 
-  /// Runs `queue`, which queues launches on the device: as it is the first time, then recorded, as one graph.
+  /// Runs `queue`, which queues launches on the device: as it is the first time, then recorded, as one graph. Where a
+  /// library's calls are among them it stays as it is.
   template <class F>
   void run(State& s, const F& queue) {
-    if (begin(s)) {
+    if (!begin(s)) {
+      const uint64_t before = foreign_calls();
+      queue();
+      foreign_ = foreign_calls() != before;
+      return;
+    }
+    {
       const Scope scope(*this);
       queue();
-    } else {
-      queue();
-      return;
     }
     launch(s);
   }
 
   /// The one that records in this thread; null when launches are queued.
   static Replay* active();
+  /// Calls of this thread that another library queued itself, and which no recording has.
+  static uint64_t& foreign_calls();
   void add(Handle function, unsigned blocks, unsigned threads, const void* call, size_t bytes);
   /// Memory for the length of a launch: the same one in every recording, nobody else's between them.
   void* room(Device device, size_t bytes);
@@ -58,6 +64,8 @@ class Replay {
   Device device_;
   std::weak_ptr<const char> life_;
   int runs_ = 0;
+  bool foreign_ = false;
+  uint64_t providers_ = 0;  // how often the provider of products had been chosen
   std::vector<RecordedLaunch> now_, before_;
   size_t launches_ = 0, rooms_used_ = 0, sites_used_ = 0;  // of the recording under way
   std::vector<Room> rooms_;
