@@ -31,7 +31,7 @@ void Matmul::infer(const Args& in, Attrs, Spec* out) {
   auto both = [&] { return fmt::format("{} · {}", in.text(0), in.text(1)); };
   if (a.rank() < 2 || b.rank() < 2) fail<ShapeError>("matmul: a matrix needs two axes: {}", both());
   if (in[0].dtype != in[1].dtype || !is_float(in[0].dtype))
-    fail<DTypeError>("matmul: takes two f32 or two f64 tensors: {}; use .to(f32)", both());
+    fail<DTypeError>("matmul: takes two floating tensors of one type: {}; use .to(f32)", both());
   int64_t k = a[a.rank() - 1], k2 = b[b.rank() - 2];
   if (k != k2)
     fail<ShapeError>("matmul: inner axes differ: {} ({} vs {}){}", both(), k, k2,
