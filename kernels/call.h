@@ -127,6 +127,6 @@ struct MatmulCall {
 inline constexpr int kSum = 0, kMax = 1, kMin = 2, kProd = 3;  // cpu::ReduceKind's values
 
 /// Element types as kernels' template arguments: duet::DType's values.
-inline constexpr int kF32 = 0, kF64 = 1, kI32 = 2, kI64 = 3, kU8 = 4, kBool = 5;
+inline constexpr int kF32 = 0, kF64 = 1, kI32 = 2, kI64 = 3, kU8 = 4, kBool = 5, kF16 = 6, kBF16 = 7;
 
 }  // namespace duet::kernel

@@ -109,6 +109,14 @@ template <>
 struct ElementOf<kBool> {
   using type = uint8_t;
 };
+template <>
+struct ElementOf<kF16> {
+  using type = Half;
+};
+template <>
+struct ElementOf<kBF16> {
+  using type = BFloat16;
+};
 template <int Type>
 using Element = typename ElementOf<Type>::type;
 

@@ -91,7 +91,7 @@ void keep_image() {
     DUET_KEEP(kFold, ImageCall, fold, decltype(type)::value);
   });
   for_each_below<kBool>([](auto type) { DUET_KEEP(kUnwindows, ImageCall, unwindows, decltype(type)::value); });
-  for_each_below<kDTypes>(
+  for_each_below<kComputedDTypes>(
       [](auto type) { DUET_KEEP(kMaxPoolIndex, ImageCall, max_pool_index, decltype(type)::value); });
 }
 

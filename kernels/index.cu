@@ -1,5 +1,6 @@
 // Operations with indices in their data. Indices are checked by a kernel of one block, which notes the first bad one;
 // the others read element 0 in its place, and the error comes when a value is read.
+#include "duet/ops/convert.h"
 #include "kernels/device.h"
 #include "kernels/list.h"
 
@@ -65,7 +66,7 @@ DUET_KERNEL one_hot(const IndexCall c) {
   using E = Element<Type>;
   each_element(c.n, [&](int64_t i) {
     const auto label = static_cast<int64_t>(at<Element<Index>>(c.index, i / c.extent));
-    static_cast<E*>(c.y)[i] = i % c.extent == label ? E(1) : E(0);
+    static_cast<E*>(c.y)[i] = convert<E>(i % c.extent == label ? 1.0f : 0.0f);
   });
 }
 
@@ -74,6 +75,7 @@ void keep_index() {
     constexpr int kIndex = decltype(index)::value;
     DUET_KEEP(kCheckIndex, CheckCall, check_index, kIndex);
     DUET_KEEP(kPick, IndexCall, pick, kU8, kIndex);
+    DUET_KEEP(kPick, IndexCall, pick, kF16, kIndex);
     DUET_KEEP(kPick, IndexCall, pick, kI32, kIndex);
     DUET_KEEP(kPick, IndexCall, pick, kI64, kIndex);
     for_each_below<kBool>(

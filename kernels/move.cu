@@ -40,15 +40,17 @@ DUET_KERNEL triangle(const TriangleCall c) {
   using E = Element<Type>;
   each_element(c.n, [&](int64_t i) {
     const int64_t column = i % c.columns, row = i / c.columns % c.rows, off = column - row;
-    static_cast<E*>(c.y)[i] = off >= c.low && off <= c.high ? at<E>(c.x, i) : E(0);
+    static_cast<E*>(c.y)[i] = off >= c.low && off <= c.high ? at<E>(c.x, i) : E{};
   });
 }
 
 void keep_move() {
   DUET_KEEP(kCopy, CopyCall, copy, kU8);
+  DUET_KEEP(kCopy, CopyCall, copy, kF16);
   DUET_KEEP(kCopy, CopyCall, copy, kI32);
   DUET_KEEP(kCopy, CopyCall, copy, kI64);
   DUET_KEEP(kTriangle, TriangleCall, triangle, kU8);
+  DUET_KEEP(kTriangle, TriangleCall, triangle, kF16);
   DUET_KEEP(kTriangle, TriangleCall, triangle, kI32);
   DUET_KEEP(kTriangle, TriangleCall, triangle, kI64);
   for_each_below<kBool>([](auto type) { DUET_KEEP(kArange, ArangeCall, arange, decltype(type)::value); });

@@ -213,7 +213,7 @@ void keep_reduce() {
     for_each_of(std::integer_sequence<int, kI32, kI64, kU8, kBool>(),
                 [](auto type) { DUET_KEEP(kReduceIntegers, RowCall, reduce_integers, kKind, decltype(type)::value); });
   });
-  for_each_below<kDTypes>([](auto type) {
+  for_each_below<kComputedDTypes>([](auto type) {
     constexpr int kType = decltype(type)::value;
     DUET_KEEP(kTruth, RowCall, truth, 0, kType);
     DUET_KEEP(kTruth, RowCall, truth, 1, kType);

@@ -79,7 +79,7 @@ void keep_rows() {
   });
   for_each_of(std::integer_sequence<int, kI32, kI64, kU8, kBool>(),
               [](auto type) { DUET_KEEP(kScan, ScanCall, scan, kCumsumKind, decltype(type)::value); });
-  for_each_below<kDTypes>([](auto type) { DUET_KEEP(kSortRows, SortCall, sort_rows, decltype(type)::value); });
+  for_each_below<kComputedDTypes>([](auto type) { DUET_KEEP(kSortRows, SortCall, sort_rows, decltype(type)::value); });
   for_each_of(std::integer_sequence<int, kU8, kI32, kI64>(), [](auto type) {
     DUET_KEEP(kUnsort, PlaceCall, unsort, decltype(type)::value);
     DUET_KEEP(kResort, PlaceCall, resort, decltype(type)::value);

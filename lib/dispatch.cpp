@@ -18,20 +18,6 @@ namespace {
 
 const Shape kScalarShape;
 
-Outputs dispatch_widened(const OpRecord& op, const Args& in, Attrs attrs, DType dtype) {
-  OperandList list;
-  std::vector<Tensor> casts(static_cast<size_t>(in.size()));
-  for (int i = 0; i < in.size(); ++i) {
-    const Arg& a = in[i];
-    bool free = ((op.bool_in | op.free_in) >> i) & 1u;
-    if (a.tensor == nullptr || free || a.dtype == dtype)
-      list.add(a);
-    else
-      list.add(casts[static_cast<size_t>(i)] = cast(*a.tensor, dtype));
-  }
-  return dispatch(op, list.inputs(), attrs);
-}
-
 // Room for the specs of an operation's results. Of all that is possible one or two are made: the rest would cost as
 // much as a small kernel.
 struct SpecStorage {
@@ -90,6 +76,7 @@ Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()
         graph::reject_foreign(op.name, b);
       a.dtype = b.dtype;
       a.shape = &b.shape;
+      halves_ |= is_half(b.dtype);
       if (alike_ == nullptr) {
         alike_ = &b, device_ = b.device;
       } else if (alike_ != &b) {
@@ -112,6 +99,7 @@ Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()
     }
   }
   if (alike_ == nullptr) device_ = default_device();
+  if (op.dtype_attr >= 0) halves_ |= is_half(static_cast<DType>(attrs[static_cast<size_t>(op.dtype_attr)]));
   if (!alike) alike_ = nullptr;
 }
 
@@ -142,11 +130,9 @@ inline Outputs run_or_record(const OpRecord& op, const Args& in, Attrs attrs) {
   LineScope scope(inputs.size() > 0 ? Line(inputs[0].line()) : Line());
   ++thread_state.dispatches;
   Args in(op, inputs, attrs);
-  if (in.alike() == nullptr && op.inputs != 1) {
-    bool mixed = false;
-    DType widest = wider_integer(op, in, mixed);
-    if (mixed) [[unlikely]]
-      return dispatch_widened(op, in, attrs, widest);
+  if (in.halves() || (in.alike() == nullptr && op.inputs != 1)) {
+    if (Outputs y = dispatch_promoted(op, in, attrs); y.count > 0) [[unlikely]]
+      return y;
   }
   return run_or_record(op, in, attrs);
 }

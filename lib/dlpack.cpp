@@ -15,10 +15,10 @@ std::string text_of(DataType t) {
   return t.lanes == 1 ? s : fmt::format("{} x {}", s, t.lanes);
 }
 
-constexpr DType kAll[] = {f32, f64, i32, i64, u8, boolean};
+constexpr DType kAll[] = {f32, f64, i32, i64, u8, boolean, f16, bf16};
 
 DataType data_type(DType t) {
-  const TypeCode code = is_float(t) ? kFloat : t == boolean ? kBool : t == u8 ? kUInt : kInt;
+  const TypeCode code = t == bf16 ? kBfloat : is_float(t) ? kFloat : t == boolean ? kBool : t == u8 ? kUInt : kInt;
   return {code, static_cast<uint8_t>(8 * size_bytes(t)), 1};
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <exception>
 
@@ -11,6 +12,7 @@
 #include "duet/core/memory.h"
 #include "duet/cuda.h"
 #include "duet/ops/movement.h"
+#include "duet/ops/convert.h"
 
 namespace duet {
 namespace {
@@ -18,8 +20,8 @@ namespace {
 // The bits of element i, NaNs made one.
 template <class T>
 uint64_t canonical(const T* x, size_t i) {
-  if constexpr (std::is_floating_point_v<T>)
-    if (x[i] != x[i]) return ~uint64_t{0} - 1;
+  if constexpr (is_float(dtype_of<T>))
+    if (std::isnan(readable(x[i]))) return ~uint64_t{0} - 1;
   uint64_t bits = 0;
   std::memcpy(&bits, x + i, sizeof(T));
   return bits;
@@ -67,7 +69,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   y = y.to(Device::cpu());
   const auto n = static_cast<size_t>(x.numel());
   if (n == 0 || std::memcmp(x.block().data, y.block().data, x.size_bytes()) == 0) return true;
-  return visit(x.dtype(), [&](auto zero) {
+  return visit_stored(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     auto *p = static_cast<const T*>(x.block().data), *q = static_cast<const T*>(y.block().data);
     for (size_t i = 0; i < n; ++i)
@@ -92,7 +94,7 @@ std::string bits_hash(const std::vector<Tensor>& tensors) {
     Tensor x = t.contiguous();
     materialize(x, "bits_hash");
     x = x.to(Device::cpu());
-    visit(x.dtype(), [&](auto zero) {
+    visit_stored(x.dtype(), [&](auto zero) {
       auto* p = static_cast<const decltype(zero)*>(x.block().data);
       for (size_t i = 0; i < static_cast<size_t>(x.numel()); ++i) add(canonical(p, i));
     });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "duet/autocast.h"
 #include "duet/batch.h"
 #include "duet/formula.h"
 
@@ -16,6 +17,7 @@ struct TapeImpl::Node {
   uint32_t ids, saved_inputs, saved_outputs, attrs;  // where the node's part of each array begins
   uint32_t inputs, outputs;
   uint16_t attr_count;
+  uint8_t autocast;  // the rule computes as the operation did
 };
 
 TapeImpl::TapeImpl() : first_id_(fresh_ids(1) + 1) {
@@ -66,6 +68,7 @@ void TapeImpl::note(const OpRecord& op, const Args& in, Attrs attrs, const Outpu
   Node n;
   n.op = &op;
   n.line = thread_state.line;
+  n.autocast = thread_state.autocast;
   n.first_output = y.values[0].id();
   n.wanted = wanted;
   n.needs = op.needs(op, static_cast<unsigned>(wanted), attrs);
@@ -101,6 +104,7 @@ void TapeImpl::note(const std::shared_ptr<TapeRule>& rule, const std::vector<Ten
   if (paused_ || outputs.empty() || std::none_of(inputs.begin(), inputs.end(), watched)) return;
   Node n{};
   n.line = thread_state.line;
+  n.autocast = thread_state.autocast;
   n.first_output = outputs[0].id();
   n.ids = static_cast<uint32_t>(ids_.size());
   n.inputs = static_cast<uint32_t>(inputs.size());
@@ -150,6 +154,7 @@ std::vector<Tensor> TapeImpl::backward(const std::vector<std::pair<uint64_t, Ten
     Line line = n.line;
     line.grad_of = true;
     LineOverride scope(line);
+    const Autocast products(static_cast<DType>(n.autocast), std::source_location());
     std::optional<DeviceScope> where;  // for the constants of the rule
     if (reached)
       where.emplace(std::find_if(dy.begin(), dy.end(), [](const Tensor& t) { return t.defined(); })->device());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "duet/duet.h"
+#include "duet/ops/convert.h"
 
 namespace duet::expect {
 
@@ -17,11 +18,11 @@ namespace duet::expect {
 inline std::string bits(const Tensor& t) {
   if (!t.defined()) return "empty";
   std::string s = to_string(t.spec()) + ":";
-  visit(t.dtype(), [&](auto zero) {
+  visit_stored(t.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for (T x : t.to_vector<T>()) {
-      if constexpr (std::is_floating_point_v<T>)
-        if (std::isnan(x)) x = std::numeric_limits<T>::quiet_NaN();
+      if constexpr (is_float(dtype_of<T>))
+        if (std::isnan(readable(x))) x = convert<T>(std::numeric_limits<float>::quiet_NaN());
       char raw[sizeof(T)];
       std::memcpy(raw, &x, sizeof(T));
       s.append(raw, sizeof(T));

@@ -284,7 +284,7 @@ TEST(NN, LayersWithoutSizeAreRefused) {
                "more");
   EXPECT_ERROR(Error, nn::Dropout{1}(ones({2}), Key(1)),
                "dropout: 1 is no share to drop; give a number from 0 up to, not including, 1");
-  EXPECT_ERROR(DTypeError, nn::Dropout()(tensor({1, 2})), "dropout: takes f32 or f64: i32[2]; use .to(f32)");
+  EXPECT_ERROR(DTypeError, nn::Dropout()(tensor({1, 2})), "dropout: takes floating numbers: i32[2]; use .to(f32)");
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ std::string zip(const std::vector<Member>& members, const std::vector<size_t>& o
          number(directory.size(), 4) + number(file.size(), 4) + number(0, 2);
 }
 
-std::string npy(const Spec& spec, const std::string& elements) { return io::npy_header(spec) + elements; }
+std::string npy(const Spec& spec, const std::string& elements) { return io::npy_header("x", spec) + elements; }
 const std::string kTwo = npy({i32, {2}}, "\1\0\0\0\2\0\0\0"s);
 
 std::string changed(std::string file, size_t at, const std::string& bytes) {
@@ -151,7 +151,7 @@ TEST(Npz, ReadsOtherWritersFiles) {
   EXPECT_EQ(loaded[1].second.to_vector<int32_t>(), (std::vector<int32_t>{1, 2}));
 
   // More than one step of unpacking, and a header longer than what is read ahead of the elements.
-  std::string noise(1'000'000, '\0'), dict = io::npy_header({u8, {1'000'000}}).substr(10);
+  std::string noise(1'000'000, '\0'), dict = io::npy_header("x", {u8, {1'000'000}}).substr(10);
   for (size_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<char>(i * i >> 7);
   dict.insert(dict.size() - 1, std::string(9000, ' '));
   write_file(path, zip({packed("t.npy", "\x93NUMPY\1\0"s + number(dict.size(), 2) + dict + noise)}));

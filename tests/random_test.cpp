@@ -142,7 +142,7 @@ TEST(Random, CategoricalEdges) {
   EXPECT_ERROR(ShapeError, categorical(Key(1), zeros({2, 3}), 2),
                "categorical: there is no axis 2: f32[2,3]; axes go from -2 to 1");
   EXPECT_ERROR(DTypeError, categorical(Key(1), from_vector<int32_t>({1, 2}, {2})),
-               "categorical: takes f32 or f64: i32[2]; use .to(f32)");
+               "categorical: takes floating numbers: i32[2]; use .to(f32)");
 }
 
 TEST(Random, Permutation) {

@@ -21,6 +21,7 @@
 #include "duet/ops/pad.h"        // pad, tril, triu, update
 #include "duet/ops/windows.h"    // sliding windows of an image
 #include "duet/ops/matmul.h"     // products, linear
+#include "duet/autocast.h"       // products of 16-bit numbers
 #include "duet/ops/index.h"      // gather, scatter_add, one_hot, take, embedding
 #include "duet/ops/along.h"      // take_along_axis, scatter_add_along_axis
 #include "duet/ops/create.h"     // zeros, arange, eye
@@ -55,6 +56,7 @@
 #include "duet/optim/adam.h"
 #include "duet/optim/lion.h"
 #include "duet/optim/clip.h"
+#include "duet/optim/loss_scale.h"
 #include "duet/optim/schedule.h"
 #include "duet/data/idx.h"       // digits, MNIST
 #include "duet/data/csv.h"       // tables

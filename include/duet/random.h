@@ -68,11 +68,11 @@ Tensor normal(const Key& key, const Shape& shape, double mean = 0, double deviat
 Tensor bernoulli(const Key& key, double p, const Shape& shape, Here line = Here::current());
 /// x with each element set to 0 with probability p, the others divided by 1 − p, so that the mean stays (Srivastava et
 /// al. 2014); x's shape. Gradient: dy through the same mask. Under vmap a key shared by all
-/// examples draws one mask for all. Error unless 0 ≤ p < 1, DTypeError unless x is f32 or f64.
+/// examples draws one mask for all. Error unless 0 ≤ p < 1, DTypeError unless x is floating.
 Tensor dropout(const Operand& x, double p, const Key& key);
 /// Draws an index along `axis` with probabilities softmax(logits), i64 without that axis: the largest of logits plus
 /// Gumbel noise (Gumbel 1954). Logits of -inf are never drawn beside a finite one; as in argmax the first NaN wins, and
-/// among nothing but -inf the index is 0. f32 or f64 (whose noise has 24 bits as well); no gradient. DTypeError for
+/// among nothing but -inf the index is 0. Any float (whose noise has 24 bits as well); no gradient. DTypeError for
 /// other dtypes, ShapeError over no elements.
 Tensor categorical(const Key& key, const Operand& logits, int axis = -1, Here line = Here::current());
 /// 0…n−1 in a random order, i64[n]. ShapeError for a negative n.

@@ -1,3 +1,4 @@
+#include "duet/core/dtype.h"
 #include "duet/core/error.h"
 
 #include <fmt/format.h>
@@ -40,6 +41,8 @@ std::string shortest(double v) {
 Error::Error(std::string message) : message_(std::move(message)), line_(thread_state.line) {
   if (line_.file != nullptr) message_ += fmt::format(" [{}]", to_string(line_));
 }
+
+void reject_half() { internal_error("16-bit floats are cast to f32 before kernels compute", __FILE__, __LINE__); }
 
 void internal_error(const char* condition, const char* file, int line) {
   thread_state.line = Line();

@@ -28,6 +28,8 @@ template Tensor from_span<int32_t>(std::span<const int32_t>, const Shape&, std::
 template Tensor from_span<int64_t>(std::span<const int64_t>, const Shape&, std::source_location);
 template Tensor from_span<uint8_t>(std::span<const uint8_t>, const Shape&, std::source_location);
 template Tensor from_span<bool>(std::span<const bool>, const Shape&, std::source_location);
+template Tensor from_span<Half>(std::span<const Half>, const Shape&, std::source_location);
+template Tensor from_span<BFloat16>(std::span<const BFloat16>, const Shape&, std::source_location);
 
 namespace {
 

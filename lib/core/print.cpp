@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "duet/core/tensor.h"
+#include "duet/ops/convert.h"
 
 namespace duet {
 namespace {
@@ -100,11 +101,11 @@ std::string to_string(const Tensor& t) {
   if (!t.defined()) return "empty Tensor";
   std::vector<double> v;
   std::vector<int64_t> whole;
-  visit(t.dtype(), [&](auto zero) {
+  visit_stored(t.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for (auto x : t.to_vector<T>(std::source_location())) {
-      if constexpr (std::is_floating_point_v<T>)
-        v.push_back(static_cast<double>(x));
+      if constexpr (is_float(dtype_of<T>))
+        v.push_back(static_cast<double>(readable(x)));
       else
         whole.push_back(static_cast<int64_t>(x));
     }

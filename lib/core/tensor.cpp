@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "duet/graph/trace.h"
+#include "duet/ops/convert.h"
 #include "duet/ops/movement.h"
 #include "duet/ops/pointwise.h"
 #include "cpu/tiles.h"
@@ -62,14 +63,14 @@ T Tensor::item(std::source_location line) const {
   LineScope scope(line);
   const Block& b = readable(*this, "item");
   check<ShapeError>(b.numel == 1, "item: the tensor has not one element: {}; reduce it or use to_vector()", spec());
-  return visit(b.dtype, [&](auto zero) {
+  return visit_stored(b.dtype, [&](auto zero) {
     using From = decltype(zero);
     From v;
     if (b.device.is_cuda())
       cuda::copy_to_host(b.device, &v, b.data, sizeof(From));
     else
       std::memcpy(&v, b.data, sizeof(From));
-    return static_cast<T>(v);
+    return static_cast<T>(readable(v));
   });
 }
 
@@ -114,6 +115,10 @@ DUET_FOR_ELEMENT(int32_t)
 DUET_FOR_ELEMENT(int64_t)
 DUET_FOR_ELEMENT(uint8_t)
 DUET_FOR_ELEMENT(bool)
+template std::vector<Half> Tensor::to_vector<Half>(std::source_location) const;
+template std::vector<BFloat16> Tensor::to_vector<BFloat16>(std::source_location) const;
+template const Half* Tensor::data<Half>(std::source_location) const;
+template const BFloat16* Tensor::data<BFloat16>(std::source_location) const;
 
 // A conversion has no line of its own; an enclosing scope's is used.
 Tensor::operator bool() const { return item<double>(std::source_location()) != 0; }

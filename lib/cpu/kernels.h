@@ -46,6 +46,8 @@ struct Kernels {
   /// A pointwise op's kernel, by row in PointwiseOps, or its gradient's for a set of wanted gradients; null where the
   /// op does not take the dtype.
   TileFn (*pointwise)(int row, int vjp_mask, DType dtype);
+  /// Casts from f32 to a 16-bit float and back; null for others.
+  TileFn (*half)(DType from, DType to);
   /// One instruction of a user's formula.
   TileFn (*instruction)(ExprOp op, bool is_double);
   void (*gemm)(const Gemm& g);

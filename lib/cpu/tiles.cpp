@@ -93,6 +93,8 @@ void gather(const Source& s, const void* data, int64_t begin, int64_t n, void* o
     gather_as<uint32_t>(s, from, begin, n, to);
   else if (s.bytes == 8)
     gather_as<uint64_t>(s, from, begin, n, to);
+  else if (s.bytes == 2)
+    gather_as<uint16_t>(s, from, begin, n, to);
   else
     gather_as<uint8_t>(s, from, begin, n, to);
 }

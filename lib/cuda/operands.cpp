@@ -6,7 +6,8 @@ namespace duet::cuda {
 
 static_assert(kernel::kMaxAxes == kMaxRank && kernel::kMaxInputs == cpu::kMaxTileInputs &&
               kernel::kMaxOutputs == cpu::kMaxTileOutputs);
-static_assert(kernel::kF64 == static_cast<int>(DType::f64) && kernel::kBool == static_cast<int>(DType::boolean));
+static_assert(kernel::kF64 == static_cast<int>(DType::f64) && kernel::kBool == static_cast<int>(DType::boolean) &&
+              kernel::kBF16 == static_cast<int>(DType::bf16));
 
 kernel::Operand operand(DType dtype, const void* data, const Shape& shape, const int64_t* strides, const Shape& space) {
   const cpu::Source source = cpu::make_source(dtype, shape, strides, space);

@@ -72,7 +72,10 @@ void fill_zeros(State& s, void* p, size_t bytes);
 
 /// The type that moves elements of a width: bits only.
 inline int width_type(DType t) {
-  return size_bytes(t) == 8 ? kernel::kI64 : size_bytes(t) == 4 ? kernel::kI32 : kernel::kU8;
+  return size_bytes(t) == 8   ? kernel::kI64
+         : size_bytes(t) == 4 ? kernel::kI32
+         : size_bytes(t) == 2 ? kernel::kF16
+                              : kernel::kU8;
 }
 /// An operand in its own shape.
 inline kernel::Operand operand(const KernelCall& call, int i) {

@@ -9,6 +9,7 @@
 
 #include "duet/dispatch.h"
 #include "duet/graph/plan.h"
+#include "duet/ops/convert.h"
 #include "duet/ops/saved.h"
 
 namespace duet::graph {
@@ -78,15 +79,16 @@ std::optional<std::string> difference(const Tensor& was, const Tensor& is) {
   Shape common;
   if (was.dtype() != is.dtype() || !broadcast_shapes(was.shape(), is.shape(), common) || common != was.shape())
     return fmt::format("[]: {} became {}", was.spec(), is.spec());
-  return visit(was.dtype(), [&](auto zero) -> std::optional<std::string> {
+  return visit_stored(was.dtype(), [&](auto zero) -> std::optional<std::string> {
     using T = decltype(zero);
     const std::vector<T> a = was.to_vector<T>(), b = is.to_vector<T>();
     const bool repeated = is.shape() != was.shape();
     if (repeated && b.size() != 1) return std::nullopt;  // looked at in the operation that reads it
     for (size_t i = 0; i < a.size(); ++i) {
-      const T x = a[i], y = b[repeated ? 0 : i];
-      if (std::memcmp(static_cast<const void*>(&x), static_cast<const void*>(&y), sizeof(T)) == 0) continue;
-      if constexpr (std::is_floating_point_v<T>)
+      const T as = a[i], bs = b[repeated ? 0 : i];
+      if (std::memcmp(static_cast<const void*>(&as), static_cast<const void*>(&bs), sizeof(T)) == 0) continue;
+      const auto x = readable(as), y = readable(bs);
+      if constexpr (is_float(dtype_of<T>))
         if (std::isnan(x) && std::isnan(y)) continue;
       std::string place;
       auto rest = static_cast<int64_t>(i);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cuda/plan.h"
+#include "duet/ops/convert.h"
 #include "graph/bytes.h"
 #include "graph/show.h"
 
@@ -98,13 +99,13 @@ class Reader {
     constexpr int64_t kShown = 6;
     const Tensor t = frozen_->constants[index(slot)].to(Device::cpu());
     std::string contents;
-    visit(t.dtype(), [&](auto zero) {
+    visit_stored(t.dtype(), [&](auto zero) {
       using T = decltype(zero);
       for (int64_t i = 0; i < std::min(kShown, t.numel()); ++i) {
         int64_t rest = i, at = 0;
         for (int axis = t.rank() - 1; axis >= 0; rest /= t.shape(axis), --axis)
           at += rest % t.shape(axis) * t.block().strides[axis];
-        contents += fmt::format("{}{}", i > 0 ? ", " : "", static_cast<const T*>(t.block().data)[at]);
+        contents += fmt::format("{}{}", i > 0 ? ", " : "", readable(static_cast<const T*>(t.block().data)[at]));
       }
     });
     return {v, true, contents + (t.numel() > kShown ? ", …" : "")};

@@ -255,7 +255,11 @@ bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, cons
     }
   }
   if (config == p.config) return true;
-  if (why) *why = "a number or size in the arguments differs";
+  auto scope = [](uint64_t dtype) { return dtype == 0 ? "none" : name(static_cast<DType>(dtype)); };
+  if (why && config.back() != p.config.back())
+    *why = fmt::format("the call is inside another Autocast: {}, was {}", scope(config.back()), scope(p.config.back()));
+  else if (why)
+    *why = "a number or size in the arguments differs";
   return false;
 }
 

@@ -7,6 +7,7 @@
 
 #include "cuda/device.h"
 #include "duet/dispatch.h"
+#include "duet/ops/convert.h"
 
 namespace duet::graph {
 namespace {
@@ -17,10 +18,10 @@ constexpr int64_t kShownElements = 4;
 std::string first_elements(DType dtype, const Shape& shape, const void* data) {
   std::string text = fmt::format("{}{} =", dtype, shape);
   const int64_t n = std::min(shape.numel(), kShownElements);
-  visit(dtype, [&](auto zero) {
+  visit_stored(dtype, [&](auto zero) {
     using T = decltype(zero);
     const T* x = static_cast<const T*>(data);
-    for (int64_t i = 0; i < n; ++i) text += fmt::format("{} {}", i > 0 ? "," : "", x[i]);
+    for (int64_t i = 0; i < n; ++i) text += fmt::format("{} {}", i > 0 ? "," : "", readable(x[i]));
   });
   return text + (n < shape.numel() ? ", …" : "");
 }
@@ -71,6 +72,9 @@ std::string number_text(const Number8& n, DType dtype) {
       return fmt::format("{}", n.i32);
     case DType::i64:
       return fmt::format("{}", n.i64);
+    case DType::f16:
+    case DType::bf16:  // what casts of constants are folded to
+      return fmt::format("{}", dtype == DType::f16 ? to_float(n.f16) : to_float(n.bf16));
     default:
       return fmt::format("{}", n.u8);
   }

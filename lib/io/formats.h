@@ -24,8 +24,8 @@ inline constexpr size_t kNpyLongestHeader = 10'000;
 NpyHeader parse_npy_header(std::string_view where, std::span<const uint8_t> start, uint64_t file_bytes);
 /// The tensor whose elements `read` holds in the byte order and the order of axes of the file.
 Tensor npy_tensor(std::string_view where, const NpyHeader& header, Tensor read);
-/// What stands before the elements: version 1, little-endian, C order.
-std::string npy_header(const Spec& spec);
+/// What stands before the elements: version 1, little-endian, C order. DTypeError for bf16, which NumPy has not.
+std::string npy_header(std::string_view where, const Spec& spec);
 
 struct SafetensorsEntry {
   std::string name;

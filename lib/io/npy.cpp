@@ -17,7 +17,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "these files are written as memory is");
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr std::string_view kCodes[kDTypes] = {"f4", "f8", "i4", "i8", "u1", "b1"};
+constexpr std::string_view kCodes[kDTypes] = {"f4", "f8", "i4", "i8", "u1", "b1", "f2", ""};  // NumPy has no bf16
 
 // Reads the dictionary, a Python literal with exactly the keys descr, fortran_order and shape. Nothing is evaluated.
 class HeaderReader {
@@ -94,10 +94,11 @@ class HeaderReader {
       fail<ParseError>("{}: object arrays are refused: they are programs, not data", where_);
     }
     size_t i = 0;
-    while (i < kDTypes && (code.empty() || code.substr(1) != kCodes[i])) ++i;
+    while (i < kDTypes && (code.size() < 2 || code.substr(1) != kCodes[i])) ++i;
     bool known = i < kDTypes && std::string_view("<>|=").find(code[0]) != std::string_view::npos;
     if (!known) {
-      fail<ParseError>("{}: dtype {} is not supported; supported are f4, f8, i4, i8, u1 and b1", where_, quote(code));
+      fail<ParseError>("{}: dtype {} is not supported; supported are f2, f4, f8, i4, i8, u1 and b1", where_,
+                       quote(code));
     }
     header_.spec.dtype = static_cast<DType>(i);
     header_.swap_bytes = code[0] == '>' && size_bytes(header_.spec.dtype) > 1;
@@ -190,7 +191,9 @@ Tensor npy_tensor(std::string_view where, const NpyHeader& header, Tensor read) 
   return read;
 }
 
-std::string npy_header(const Spec& spec) {
+std::string npy_header(std::string_view where, const Spec& spec) {
+  check<DTypeError>(spec.dtype != DType::bf16,
+                    "{}: {}: .npy files have no bf16; convert it with .to(f32), or save .safetensors", where, spec);
   std::string shape;
   for (int64_t extent : spec.shape) shape += fmt::format("{}{}", extent, spec.shape.rank() == 1 ? "," : ", ");
   if (spec.shape.rank() > 1) shape.resize(shape.size() - 2);
@@ -221,8 +224,9 @@ void save_npy(const std::string& path, const Tensor& t, std::source_location lin
   check<Error>(t.defined(), "{}: the tensor is empty: default-constructed or moved from", where);
   Tensor dense = t.contiguous().to(Device::cpu());
   materialize(dense, "save");
+  const std::string header = npy_header(where, dense.spec());
   OutputFile file(where, path);
-  file.write(npy_header(dense.spec()));
+  file.write(header);
   file.write(elements(dense));
   file.commit();
 }

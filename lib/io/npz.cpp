@@ -61,7 +61,7 @@ void save_npz(const std::string& path, const NamedTensors& tensors, std::source_
     if (const char* error = zip_name_error(m.name)) fail<Error>("{}: tensor {}: {}", where, quote(name), error);
     dense.push_back(t.contiguous().to(Device::cpu()));
     materialize(dense.back(), "save");
-    headers.push_back(npy_header(t.spec()));
+    headers.push_back(npy_header(where, t.spec()));
     Crc32 crc;
     crc.add(headers.back());
     crc.add(elements(dense.back()));

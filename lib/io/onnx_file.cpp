@@ -53,13 +53,17 @@ Tensor tensor_of(std::string_view where, const Spec& spec, const TensorFields& f
     fill_from<double>(t, f.doubles);
   } else {
     const int64_t lo = spec.dtype == DType::i32 ? std::numeric_limits<int32_t>::min() : 0;
-    const int64_t hi = spec.dtype == DType::i32 ? std::numeric_limits<int32_t>::max() : 255;
+    const int64_t hi = spec.dtype == DType::i32 ? std::numeric_limits<int32_t>::max()
+                       : is_half(spec.dtype)    ? 65535
+                                                : 255;
     for (int64_t v : f.ints)
       if (spec.dtype != DType::i64 && (v < lo || v > hi)) fail<ParseError>("{}: {} is no {}", where, v, spec.dtype);
     if (spec.dtype == DType::i64)
       fill_from<int64_t>(t, f.ints);
     else if (spec.dtype == DType::i32)
       fill_from<int32_t>(t, f.ints);
+    else if (is_half(spec.dtype))
+      fill_from<uint16_t>(t, f.ints);  // their bits
     else
       fill_from<uint8_t>(t, f.ints);
   }
@@ -170,13 +174,18 @@ DType onnx_dtype(std::string_view where, int64_t type) {
       return DType::i64;
     case 9:
       return DType::boolean;
+    case 10:
+      return DType::f16;
     case 11:
       return DType::f64;
+    case 16:
+      return DType::bf16;
     default:
       if (type < 0 || type > 16) fail<ParseError>("{}: element type {} is unknown", where, type);
       fail<ParseError>(
-          "{}: element type {} is not supported; supported are float, double, int32, int64, uint8 and bool", where,
-          kNames[type]);
+          "{}: element type {} is not supported; supported are float, double, float16, bfloat16, int32, int64, uint8 "
+          "and bool",
+          where, kNames[type]);
   }
 }
 

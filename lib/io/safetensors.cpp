@@ -14,7 +14,7 @@
 namespace duet::io {
 namespace {
 
-constexpr std::string_view kCodes[kDTypes] = {"F32", "F64", "I32", "I64", "U8", "BOOL"};
+constexpr std::string_view kCodes[kDTypes] = {"F32", "F64", "I32", "I64", "U8", "BOOL", "F16", "BF16"};
 constexpr size_t kLongestName = 4096;
 
 // Receives the events of nlohmann's parser, which is iterative. Anything but the few forms that the format allows ends
@@ -52,7 +52,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     size_t i = 0;
     while (i < kDTypes && kCodes[i] != text) ++i;
     if (i == kDTypes) {
-      bad_entry(fmt::format("dtype {} is not supported; supported are F32, F64, I32, I64, U8 and BOOL", quote(text)));
+      bad_entry(fmt::format("dtype {} is not supported; supported are F32, F64, F16, BF16, I32, I64, U8 and BOOL",
+                            quote(text)));
     }
     entries.back().spec.dtype = static_cast<DType>(i);
     key_.clear();

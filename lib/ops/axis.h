@@ -32,6 +32,8 @@ void visit_width(DType dtype, F f) {
     f(uint32_t{});
   else if (size_bytes(dtype) == 8)
     f(uint64_t{});
+  else if (size_bytes(dtype) == 2)
+    f(uint16_t{});
   else
     f(uint8_t{});
 }

@@ -122,8 +122,9 @@ void convert_tile(const cpu::TileCall& call) {
 }  // namespace
 
 cpu::TileFn cast_tile(DType from, DType to) {
+  if (const cpu::TileFn fn = cpu::kernels().half(from, to)) return fn;
   cpu::TileFn fn = nullptr;
-  visit(from, [&](auto f) { visit(to, [&](auto t) { fn = convert_tile<decltype(f), decltype(t)>; }); });
+  visit_stored(from, [&](auto f) { visit_stored(to, [&](auto t) { fn = convert_tile<decltype(f), decltype(t)>; }); });
   return fn;
 }
 

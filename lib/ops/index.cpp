@@ -5,6 +5,7 @@
 #include "batch_call.h"
 #include "cpu/tiles.h"
 #include "duet/grad.h"
+#include "duet/ops/convert.h"
 #include "duet/ops/movement.h"
 #include "ops/axis.h"
 #include "ops/indices.h"
@@ -174,11 +175,11 @@ void OneHot::run(const KernelCall& call) {
   const CheckedIndices label(user(call.attrs), call.in[0], classes, false, "label");
   if (y.shape->numel() == 0) return;  // storage of nothing has no address
   std::memset(y.data, 0, static_cast<size_t>(y.shape->numel()) * size_bytes(y.dtype));
-  visit(y.dtype, [&](auto zero) {
+  visit_stored(y.dtype, [&](auto zero) {
     using T = decltype(zero);
     T* to = static_cast<T*>(y.data);
     for (int64_t k : label) {
-      to[k] = T(1);
+      to[k] = convert<T>(1.0f);
       to += classes;
     }
   });

@@ -7,6 +7,7 @@
 #include "cpu/threads.h"
 #include "duet/grad.h"
 #include "ops/matmul_loop.h"
+#include "ops/operands.h"
 #include "ops/records.h"
 
 namespace duet {
@@ -24,6 +25,13 @@ namespace {
 
 Tensor swap_last(const Tensor& x) { return swap_axes(x, x.rank() - 2, x.rank() - 1); }
 
+// An operand as an Autocast wants it. The product of what was rounded is the product in f32: every product of two
+// 16-bit numbers is exact there, and sums are what they are.
+Tensor rounded(const Tensor& x) {
+  if (thread_state.autocast == 0 || x.dtype() == DType::f64 || !is_float(x.dtype())) return x;
+  return cast(cast(x, static_cast<DType>(thread_state.autocast)), DType::f32);
+}
+
 }  // namespace
 
 void Matmul::infer(const Args& in, Attrs, Spec* out) {
@@ -31,7 +39,7 @@ void Matmul::infer(const Args& in, Attrs, Spec* out) {
   auto both = [&] { return fmt::format("{} · {}", in.text(0), in.text(1)); };
   if (a.rank() < 2 || b.rank() < 2) fail<ShapeError>("matmul: a matrix needs two axes: {}", both());
   if (in[0].dtype != in[1].dtype || !is_float(in[0].dtype))
-    fail<DTypeError>("matmul: takes two f32 or two f64 tensors: {}; use .to(f32)", both());
+    fail<DTypeError>("matmul: takes two floating tensors of one type: {}; use .to(f32)", both());
   int64_t k = a[a.rank() - 1], k2 = b[b.rank() - 2];
   if (k != k2)
     fail<ShapeError>("matmul: inner axes differ: {} ({} vs {}){}", both(), k, k2,
@@ -68,12 +76,14 @@ Outputs Matmul::batch(const BatchCall& c) {
 }
 
 void Matmul::vjp(VjpContext& c) {
-  if (c.wants(0)) c.set(0, sum_to(Tensor(call_op<Matmul>({}, c.dy(), swap_last(c.input(1).tensor))), c.in_shape(0)));
-  if (c.wants(1)) c.set(1, sum_to(Tensor(call_op<Matmul>({}, swap_last(c.input(0).tensor), c.dy())), c.in_shape(1)));
+  const Tensor dy = rounded(c.dy());  // the operands were rounded, if they had to be
+  if (c.wants(0)) c.set(0, sum_to(Tensor(call_op<Matmul>({}, dy, swap_last(c.input(1).tensor))), c.in_shape(0)));
+  if (c.wants(1)) c.set(1, sum_to(Tensor(call_op<Matmul>({}, swap_last(c.input(0).tensor), dy)), c.in_shape(1)));
 }
 
-Tensor matmul(const Operand& a, const Operand& b) {
-  LineScope scope(a.line());
+namespace {
+
+Tensor product(const Operand& a, const Operand& b) {
   bool tensors = a.is_tensor() && b.is_tensor() && a.tensor().defined() && b.tensor().defined();
   if (!tensors || (a.tensor().rank() >= 2 && b.tensor().rank() >= 2)) return dispatch(op<Matmul>(), {a, b});
   // NumPy's rule for vectors: an axis of extent 1 is added, and taken away from the product.
@@ -82,13 +92,21 @@ Tensor matmul(const Operand& a, const Operand& b) {
                     "matmul: a matrix or vector is needed: {} · {}; multiply by a number with *", x.spec(), y.spec());
   Tensor left = x.rank() == 1 ? reshape(x, {1, x.shape()[0]}) : x;
   Tensor right = y.rank() == 1 ? reshape(y, {y.shape()[0], 1}) : y;
-  Tensor product = call_op<Matmul>({}, left, right);
+  Tensor xy = call_op<Matmul>({}, left, right);
   Shape shape;
-  for (int i = 0; i < product.rank(); ++i) {
-    bool added = (x.rank() == 1 && i == product.rank() - 2) || (y.rank() == 1 && i == product.rank() - 1);
-    if (!added) shape.push_back(product.shape()[i]);
+  for (int i = 0; i < xy.rank(); ++i) {
+    bool added = (x.rank() == 1 && i == xy.rank() - 2) || (y.rank() == 1 && i == xy.rank() - 1);
+    if (!added) shape.push_back(xy.shape()[i]);
   }
-  return reshape(product, shape);
+  return reshape(xy, shape);
+}
+
+}  // namespace
+
+Tensor matmul(const Operand& a, const Operand& b) {
+  LineScope scope(a.line());
+  if (thread_state.autocast == 0 || !a.is_tensor() || !b.is_tensor()) return product(a, b);
+  return product(rounded(checked_tensor("matmul", a)), rounded(checked_tensor("matmul", b)));
 }
 
 Tensor linear(const Operand& x, const Operand& weight, const Operand& bias) {

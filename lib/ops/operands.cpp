@@ -21,7 +21,7 @@ const Tensor& checked_tensor(std::string_view op, const Operand& x, std::string_
 
 const Tensor& floating(std::string_view op, const Operand& x, std::string_view what) {
   const Tensor& t = checked_tensor(op, x, what);
-  check<DTypeError>(is_float(t.dtype()), "{}: takes f32 or f64: {}; use .to(f32)", op, t.spec());
+  check<DTypeError>(is_float(t.dtype()), "{}: takes floating numbers: {}; use .to(f32)", op, t.spec());
   return t;
 }
 

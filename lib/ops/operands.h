@@ -11,7 +11,7 @@ void check_alive(std::string_view op, const Tensor& t);
 /// The operand of a function that needs a tensor: neither a number nor empty, nor of a recording or vmap that is over.
 const Tensor& checked_tensor(std::string_view op, const Operand& x, std::string_view what = "operand");
 
-/// The same of f32 or f64.
+/// The same of a floating type.
 const Tensor& floating(std::string_view op, const Operand& x, std::string_view what = "operand");
 
 /// An axis counted from either end; ShapeError outside of the rank.

@@ -1,5 +1,6 @@
 #include "duet/ops/pointwise.h"
 
+#include <algorithm>
 #include <deque>
 #include <mutex>
 
@@ -7,6 +8,7 @@
 #include "cpu/tiles.h"
 #include "duet/formula.h"
 #include "duet/grad.h"
+#include "ops/convert.h"
 
 namespace duet {
 namespace {
@@ -35,6 +37,8 @@ constexpr int64_t kParallelElements = int64_t{64} * 1024;
     if ((op.bool_in >> i) & 1u) {
       check<DTypeError>(a.dtype == DType::boolean, "{}: operand {} must be bool: {}; compare it first, as in x != 0",
                         op.name, i + 1, in.text(i));
+    } else if (a.tensor == nullptr && in.halves()) {
+      // Counts in f32, whatever stands beside it.
     } else if (typed < 0) {
       dtype = a.dtype;
       typed = i;
@@ -55,9 +59,9 @@ constexpr int64_t kParallelElements = int64_t{64} * 1024;
     }
     shape = &common;
   }
-  if (!contains(op.accepts, dtype))
+  if (!contains(op.accepts, is_half(dtype) ? DType::f32 : dtype))
     fail<DTypeError>("{}: takes {}: {}; use .to(f32)", op.name,
-                     op.accepts == kFloats ? "f32 or f64" : "numbers, not bool", in.text(std::max(typed, 0)));
+                     op.accepts == kFloats ? "floating numbers" : "numbers, not bool", in.text(std::max(typed, 0)));
   for (int i = 0; i < op.outputs; ++i) out[i] = {op.bool_out ? DType::boolean : dtype, *shape};
 }
 
@@ -85,12 +89,49 @@ void pointwise_infer(const OpRecord& op, const Args& in, Attrs, Spec* out) {
   joined_infer(op, in, out);
 }
 
+namespace {
+
+// 16-bit floats, eagerly and where nobody looks at the operation itself: in f32 between casts, a tile at a time.
+void run_on_halves(const KernelCall& call) {
+  static thread_local cpu::TileProgram program;
+  program.clear(call.out[0].numel);
+  cpu::Register in[cpu::kMaxTileInputs], out[cpu::kMaxTileOutputs];
+  std::vector<const void*> data;
+  void* results[cpu::kMaxTileOutputs];
+  for (size_t i = 0; i < call.in.size(); ++i) {
+    const Strided& x = call.in[i];
+    in[i] = program.add_source(cpu::make_source(x.dtype, *x.shape, x.strides, *call.out[0].shape));
+    data.push_back(x.data);
+  }
+  for (size_t i = 0; i < call.in.size(); ++i) {
+    const DType from = call.in[i].dtype;
+    if (!is_half(from)) continue;
+    const cpu::Register wide = program.add_temporary();
+    program.add_cast(cast_tile(from, DType::f32), from, DType::f32, std::exchange(in[i], wide), wide);
+  }
+  for (size_t i = 0; i < call.out.size(); ++i) {
+    results[i] = call.out[i].data;
+    out[i] = is_half(call.out[i].dtype) ? program.add_temporary() : program.add_output(call.out[i].dtype);
+  }
+  program.add_op(call.op, DType::f32, in, out);
+  for (size_t i = 0; i < call.out.size(); ++i)
+    if (const DType to = call.out[i].dtype; is_half(to))
+      program.add_cast(cast_tile(DType::f32, to), DType::f32, to, out[i], program.add_output(to));
+  program.pack_temporaries();
+  data.resize(program.sources.size());
+  cpu::run_tiles(program, data.data(), results);
+}
+
+}  // namespace
+
 void pointwise_run(const KernelCall& call) {
   const OpRecord& op = call.op;
   const DType dtype = cpu::compute_dtype(op, call.in, call.out);
   const Shape& space = *call.out[0].shape;
   const int64_t n = call.out[0].numel;
   if (n == 0) return;
+  if (std::any_of(call.in.begin(), call.in.end(), [](const Strided& x) { return is_half(x.dtype); }))
+    return run_on_halves(call);
   if (op.formula == nullptr) {
     // The common case by hand: everything dense or a single element, one kernel call a thread.
     cpu::TileCall tile;  // filled in as far as the operands go: zeros would cost as much as the kernel

@@ -64,7 +64,7 @@ Tensor shifted(const Tensor& x, int axis, bool to_end) {
 }
 
 void check_floats(std::string_view op, const Args& in) {
-  check<DTypeError>(is_float(in[0].dtype), "{}: takes f32 or f64: {}; use .to(f32)", op, in.text(0));
+  check<DTypeError>(is_float(in[0].dtype), "{}: takes floating numbers: {}; use .to(f32)", op, in.text(0));
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ Tensor stddev(const Operand& x, const ReduceOver& over, int64_t ddof) {
 Tensor logsumexp(const Operand& x, const ReduceOver& over) {
   LineScope scope(x.line());
   const Tensor& t = checked_tensor("logsumexp", x);
-  check<DTypeError>(is_float(t.dtype()), "logsumexp: takes f32 or f64: {}; use .to(f32)", t.spec());
+  check<DTypeError>(is_float(t.dtype()), "logsumexp: takes floating numbers: {}; use .to(f32)", t.spec());
   const unsigned axes = axis_mask("logsumexp", t, over.axis);
   int64_t keep[] = {axes, 1}, attrs[] = {axes, over.keepdims};
   if (count_along(t.shape(), axes) == 0) return log(Tensor(call_op<Sum>(attrs, exp(t))));

@@ -134,7 +134,7 @@ void max_pool_index(const Strided& x, int64_t* y, const Geometry& g) {
 }  // namespace
 
 void Unfold::infer(const Args& in, Attrs attrs, Spec* out) {
-  check<DTypeError>(is_float(in[0].dtype), "unfold: takes f32 or f64: {}; use .to(f32)", in.text(0));
+  check<DTypeError>(is_float(in[0].dtype), "unfold: takes floating numbers: {}; use .to(f32)", in.text(0));
   const Geometry g = geometry(name, in, attrs);
   out[0] = {in[0].dtype, columns_shape(g)};
   checked_numel(out[0].shape, out[0].dtype);

@@ -3,6 +3,7 @@
 #include "duet/optim/adam.h"
 #include "duet/optim/clip.h"
 #include "duet/optim/lion.h"
+#include "duet/optim/loss_scale.h"
 #include "duet/optim/sgd.h"
 #include "ops/operands.h"
 
@@ -17,8 +18,11 @@ void check_trees(const char* who, const std::vector<Tensor*>& parameters, const 
   auto spec = [](const Tensor& t) { return t.defined() ? to_string(t.spec()) : "empty"; };
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Tensor &p = *parameters[i], &g = *gradients[i], &s = *state[i];
-    auto same = [&](const Tensor& t) { return t.defined() && t.dtype() == p.dtype() && t.shape() == p.shape(); };
-    if (!same(s) || !same(g))
+    auto same = [&](const Tensor& t, DType dtype) {
+      return t.defined() && t.dtype() == dtype && t.shape() == p.shape();
+    };
+    const bool state_is_f32 = is_half(p.dtype()) && s.defined() && &s != &g;
+    if (!same(s, state_is_f32 ? DType::f32 : p.dtype()) || !same(g, p.dtype()))
       fail<ShapeError>(
           "{}: the trees differ: parameter {} is {}, its gradient {}, its state {}; init the optimiser from this model",
           who, i + 1, spec(p), spec(g), spec(s));
@@ -44,6 +48,9 @@ namespace {
 // Rates are computed once, in f64 where all parameters are, else in f32; a parameter of another dtype has its own copy.
 Tensor beside(DType dtype, const Tensor& t) { return t.dtype() == dtype ? t : cast(t, dtype); }
 Tensor beside(const Tensor& p, const Tensor& t) { return beside(p.dtype(), t); }
+
+// 16-bit parameters are updated in f32 and rounded at the end.
+Tensor widened(const Tensor& t) { return is_half(t.dtype()) ? cast(t, DType::f32) : t; }
 
 // 1 − β^step, exactly enough for small steps: −expm1(step·log β). β may change from step to step in one plan.
 Tensor bias_correction(const Tensor& step, double beta) { return neg(expm1(mul(step, std::log(beta)))); }
@@ -104,8 +111,8 @@ void sgd_update(Sgd& sgd, const std::vector<Tensor*>& parameters, const std::vec
   check_rate("Sgd", parameters, lr);
   Rebinds all(2 * parameters.size());
   for (size_t i = 0; i < parameters.size(); ++i) {
-    const Tensor& p = *parameters[i];
-    Tensor g = *gradients[i];
+    const Tensor p = widened(*parameters[i]);
+    Tensor g = widened(*gradients[i]);
     if (sgd.weight_decay != 0) g = add(g, mul(p, static_cast<double>(sgd.weight_decay)));
     if (moves) {
       const Tensor v = add(mul(sgd.velocity[i], momentum), g);
@@ -113,7 +120,7 @@ void sgd_update(Sgd& sgd, const std::vector<Tensor*>& parameters, const std::vec
       all.later(sgd.velocity[i], v);
     }
     const Tensor step = lr.is_tensor() ? mul(g, beside(p, lr.tensor())) : mul(g, lr);
-    all.later(*parameters[i], sub(p, step));
+    all.later(*parameters[i], beside(*parameters[i], sub(p, step)));
   }
   all.now();
 }
@@ -152,17 +159,18 @@ void adam_update(const char* who, const std::vector<Tensor*>& parameters, const 
   Rebinds all(1 + 3 * parameters.size());
   all.later(state.step, std::move(next));
   for (size_t i = 0; i < parameters.size(); ++i) {
-    Tensor &p = *parameters[i], &m = state.m[i].value, &v = state.v[i].value;
+    Tensor &m = state.m[i].value, &v = state.v[i].value;
+    const Tensor p = widened(*parameters[i]), g = widened(*gradients[i]);
     const Tensor r = beside(p, rate), s = beside(p, scale);
     const Operand b1(beta1), b2(beta2), rest1(1 - beta1), rest2(1 - beta2), e(epsilon);
     Outputs y;
     if (decays(i))
-      y = dispatch(op<AdamWUpdate>(), {Operand(p), Operand(*gradients[i]), Operand(m), Operand(v), Operand(r), b1,
-                                       rest1, b2, rest2, e, Operand(s), Operand(beside(p, keep))});
+      y = dispatch(op<AdamWUpdate>(), {Operand(p), Operand(g), Operand(m), Operand(v), Operand(r), b1, rest1, b2, rest2,
+                                       e, Operand(s), Operand(beside(p, keep))});
     else
-      y = dispatch(op<AdamUpdate>(), {Operand(p), Operand(*gradients[i]), Operand(m), Operand(v), Operand(r), b1, rest1,
-                                      b2, rest2, e, Operand(s)});
-    all.later(p, std::move(y[0]));
+      y = dispatch(op<AdamUpdate>(),
+                   {Operand(p), Operand(g), Operand(m), Operand(v), Operand(r), b1, rest1, b2, rest2, e, Operand(s)});
+    all.later(*parameters[i], beside(*parameters[i], y[0]));
     all.later(m, std::move(y[1]));
     all.later(v, std::move(y[2]));
   }
@@ -186,11 +194,12 @@ void lion_update(Lion& lion, const std::vector<Tensor*>& parameters, const std::
   const Tensor keep = any ? kept_part(lr, lion.weight_decay) : Tensor();
   Rebinds all(2 * parameters.size());
   for (size_t i = 0; i < parameters.size(); ++i) {
-    Tensor &p = *parameters[i], &m = lion.m[i].value;
+    Tensor& m = lion.m[i].value;
+    const Tensor p = widened(*parameters[i]), g = widened(*gradients[i]);
     auto step = [&](const Operand& rate, const Operand& kept) {
-      Outputs y = dispatch(op<LionUpdate>(), {Operand(p), Operand(*gradients[i]), Operand(m), rate, Operand(beta1),
+      Outputs y = dispatch(op<LionUpdate>(), {Operand(p), Operand(g), Operand(m), rate, Operand(beta1),
                                               Operand(1 - beta1), Operand(beta2), Operand(1 - beta2), kept});
-      all.later(p, std::move(y[0]));
+      all.later(*parameters[i], beside(*parameters[i], y[0]));
       all.later(m, std::move(y[1]));
     };
     auto with_rate = [&](const Operand& kept) {
@@ -224,7 +233,7 @@ Tensor clip(const std::vector<Tensor*>& gradients, const Operand& max_norm) {
   const DeviceScope there(gradients.empty() ? default_device() : gradients[0]->device());
   Tensor squares = zeros({}, dtype);
   for (const Tensor* g : gradients) {
-    const Tensor more = beside(squares, sum(square(*g)));
+    const Tensor more = beside(squares, sum(square(widened(*g))));
     squares = add(Operand(std::move(squares)), more);
   }
   Tensor norm = sqrt(squares);
@@ -239,3 +248,47 @@ Tensor clip(const std::vector<Tensor*>& gradients, const Operand& max_norm) {
 }
 
 }  // namespace duet::optim::detail
+
+namespace duet::optim {
+
+LossScale LossScale::init(float scale, LossScaleOptions options, std::source_location line) {
+  LineScope scope(line);
+  check<Error>(scale > 0 && std::isfinite(scale), "LossScale: the scale must be positive and finite: {}", scale);
+  check<Error>(options.growth > 1 && options.backoff > 0 && options.backoff < 1 && options.interval > 0,
+               "LossScale: growth {} must be above 1, backoff {} between 0 and 1, interval {} positive", options.growth,
+               options.backoff, options.interval);
+  return {options.growth, options.backoff, static_cast<float>(options.interval), full({}, scale), zeros({})};
+}
+
+Tensor LossScale::scaled(const Operand& loss) const {
+  LineScope at(loss.line());
+  return mul(cast(floating("LossScale", loss, "loss"), DType::f32), scale);
+}
+
+Tensor LossScale::unscale(const std::vector<Tensor*>& gradients) const {
+  const DeviceScope there(scale.device());
+  const Tensor back = div(Operand::constant(1), scale);
+  detail::Rebinds all(gradients.size());
+  Tensor total;  // of zeros, or NaN where a gradient is not finite
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const Tensor& g = *gradients[i];
+    check<DTypeError>(g.dtype() == DType::f32 || g.dtype() == DType::f64,
+                      "LossScale: gradient {} is {}; keep the parameters in f32 and compute under Autocast(f16)", i + 1,
+                      g.spec());
+    const Tensor zero = cast(sum(mul(g, Operand::constant(0))), DType::f32);
+    total = total.defined() ? add(total, zero) : zero;
+    all.later(*gradients[i], mul(g, detail::beside(g, back)));
+  }
+  all.now();
+  return total.defined() ? eq(total, Operand::constant(0)) : ones({}, DType::boolean);
+}
+
+void LossScale::adjust(const Tensor& finite) {
+  const Tensor steps = add(good_steps, Operand::constant(1)), due = ge(steps, interval);
+  const Tensor grown = minimum(mul(scale, growth), Operand::constant(0x1p127));
+  const Tensor next = where(finite, where(due, grown, scale), maximum(mul(scale, backoff), Operand::constant(1)));
+  good_steps = where(logical_and(finite, logical_not(due)), steps, Operand::constant(0));
+  scale = next;
+}
+
+}  // namespace duet::optim

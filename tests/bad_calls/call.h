@@ -117,7 +117,7 @@ inline Argument tensor(std::string name, const Tensor& good, Types types, Fits f
   wrong("never computed", never_computed(good));
   wrong("example of a vmap that is over", leaked_example(good));
   const DType dtype = good.dtype();
-  for (DType t : {f32, f64, i32, i64, u8, boolean})
+  for (DType t : {f32, f64, i32, i64, u8, boolean, f16, bf16})
     if (t != dtype && !takes(types, t, dtype)) {
       wrong("of " + std::string(duet::name(t)), good.to(t));
       wrong("no elements of " + std::string(duet::name(t)), zeros({0}, t));

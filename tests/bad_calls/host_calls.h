@@ -72,7 +72,7 @@ inline void add_host(std::vector<Function>& all, const TempFolder& folder) {
       {"of INT_MIN axes", [](dlpack::ManagedTensor& m) { m.dl_tensor.ndim = INT_MIN; }},
       {"of INT_MAX axes", [](dlpack::ManagedTensor& m) { m.dl_tensor.ndim = INT_MAX; }},
       {"of 3 bits", [](dlpack::ManagedTensor& m) { m.dl_tensor.dtype.bits = 3; }},
-      {"of 16 bits", [](dlpack::ManagedTensor& m) { m.dl_tensor.dtype.bits = 16; }},
+      {"of 24 bits", [](dlpack::ManagedTensor& m) { m.dl_tensor.dtype.bits = 24; }},
       {"of 0 bits", [](dlpack::ManagedTensor& m) { m.dl_tensor.dtype.bits = 0; }},
       {"of 4 lanes", [](dlpack::ManagedTensor& m) { m.dl_tensor.dtype.lanes = 4; }},
       {"of 0 lanes", [](dlpack::ManagedTensor& m) { m.dl_tensor.dtype.lanes = 0; }},

@@ -16,7 +16,14 @@ inline void add_transforms(std::vector<Function>& all) {
         {"transforms", name, std::move(arguments), [f](const Values& v) { return Tensors{f(v)}; }, std::move(says)});
   };
   auto floats = [](const char* name, const Tensor& t) { return tensor(name, t, Types::alike); };
-  made("grad", {floats("x", x).without("of f64").without("no elements of f64")},
+  made("grad",
+       {floats("x", x)
+            .without("of f64")
+            .without("no elements of f64")
+            .without("of f16")
+            .without("no elements of f16")
+            .without("of bf16")
+            .without("no elements of bf16")},
        [](const Values& v) { return grad(squares)(v.t(0)); }, {"mul", "sum", "alias"});
   made("grad",
        {Argument{"result",

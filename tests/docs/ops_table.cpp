@@ -101,7 +101,7 @@ std::string answer(bool yes, const std::string& op, const char* column, const Te
 
 std::string dtypes(DTypeSet set) {
   if (set == 0) return "numbers";
-  if (set == kAnyDType) return "any";
+  if (set == kStored || set == kAnyDType) return "any";
   if (set == kFloats) return "float";
   std::string s;
   for (int i = 0; i < kDTypes; ++i)
@@ -247,6 +247,8 @@ constexpr const char* kHeading = R"(# Operations
 What each operation takes and gives, and which tests look at it. `tests/docs/ops_table.cpp` derives this page from the lists
 of operations, their samples and the golden cases; a test compares the two, `./run docs` writes it anew.
 
+- **takes**: where f32 is taken, f16 and bf16 are too, computed in f32 and rounded ([numerics.md](numerics.md)); tests take every
+  operation through them in every mode. What takes «any» moves their bits
 - **values**: against an independent reference in f64, over shapes, dtypes, layouts in memory, instruction sets and threads,
   or against PyTorch; else the test that looks at it
 - **gradient**, **second**: against central differences in f64, or PyTorch's

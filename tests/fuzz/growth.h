@@ -48,7 +48,7 @@ class Growth {
   int64_t extent();
   /// A shape of a rank between the two; now and then one that the program has already.
   Shape shape(int min_rank = 0, int max_rank = 4);
-  DType dtype(DTypeSet set = kAnyDType);
+  DType dtype(DTypeSet set = kStored);
   /// A number beside tensors of the type.
   Need number(DType dtype);
   Need constant(double v) { return {{}, 0, Ref{Ref::constant, 0, v}, nullptr}; }

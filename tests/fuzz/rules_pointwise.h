@@ -12,8 +12,9 @@ struct Rule<Op> {
   static constexpr int kWeight = Op::kInputs > 3 ? 2 : Op::kInputs == 2 && !Op::kBoolOut ? 16 : 5;
   static Maybe make(Growth& g, const Want& w) {
     constexpr unsigned kAll = (1u << Op::kInputs) - 1;
-    if (!w.plain() || (Op::kBoolOut ? w.dtype() != boolean : !contains(Op::kAccepts, w.dtype()))) return {};
-    const DType dtype = Op::kBoolOut ? g.dtype(Op::kAccepts) : w.dtype();
+    constexpr DTypeSet kTakes = Op::kAccepts | (contains(Op::kAccepts, f32) ? kHalves : 0);
+    if (!w.plain() || (Op::kBoolOut ? w.dtype() != boolean : !contains(kTakes, w.dtype()))) return {};
+    const DType dtype = Op::kBoolOut ? g.dtype(kTakes) : w.dtype();
     // x + 0, x · 1 and their like, which passes look for.
     if (Op::kInputs == 2 && !Op::kBoolOut && is_float(dtype) && g.chance(5)) {
       static constexpr double kNeutral[] = {0, 0, -0.0, 1};

@@ -229,8 +229,8 @@ TEST(Dlpack, Refusals) {
         },
         DTypeError(""), "duet has no dtype for the elements: " + name + "; convert them first");
   };
-  dtype(dlpack::kFloat, 16, 1, "float16");
-  dtype(dlpack::kBfloat, 16, 1, "bfloat16");
+  dtype(dlpack::kFloat, 8, 1, "float8");
+  dtype(dlpack::kBfloat, 8, 1, "bfloat8");
   dtype(dlpack::kInt, 8, 1, "int8");
   dtype(dlpack::kUInt, 32, 1, "uint32");
   dtype(dlpack::kComplex, 64, 1, "complex64");

@@ -145,7 +145,8 @@ TEST(Onnx, SaysWhatIsWrongInAFile) {
       {model(x + node("Relu", {"x"}, {"x"}) + y), "two values are named 'x'"},
       {model(value(11, "") + relu + y), "a value has no name"},
       {model(value(11, "x", 8) + relu + y),
-       "element type string is not supported; supported are float, double, int32, int64, uint8 and bool"},
+       "element type string is not supported; supported are float, double, float16, bfloat16, int32, int64, uint8 and "
+       "bool"},
       {model(value(11, "x", 99) + relu + y), "element type 99 is unknown"},
       {model(bytes(11, bytes(1, "x") + bytes(2, bytes(4, ""))) + relu + y),
        "sequences, maps and optional values are not supported"},

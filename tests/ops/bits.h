@@ -8,6 +8,7 @@
 #include <random>
 
 #include "duet/duet.h"
+#include "duet/ops/convert.h"
 
 namespace duet::testing {
 
@@ -16,13 +17,13 @@ inline std::vector<uint8_t> bits(const Tensor& t) {
   if (!t.defined()) return {};
   Tensor dense = contiguous(t);
   std::vector<uint8_t> bytes(dense.size_bytes());
-  visit(t.dtype(), [&](auto zero) {
+  visit_stored(t.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* x = dense.template data<T>();
     for (int64_t i = 0; i < dense.numel(); ++i) {
       T v = x[i];
-      if constexpr (std::is_floating_point_v<T>)
-        if (v != v) v = std::numeric_limits<T>::quiet_NaN();
+      if constexpr (is_float(dtype_of<T>))
+        if (std::isnan(readable(v))) v = convert<T>(std::numeric_limits<float>::quiet_NaN());
       std::memcpy(bytes.data() + static_cast<size_t>(i) * sizeof(T), &v, sizeof(T));
     }
   });

@@ -20,7 +20,7 @@ class ConvErrors : public testing::Test {
 TEST_F(ConvErrors, Convolution) {
   EXPECT_ERROR(ShapeError, conv2d(v, w), "conv2d: takes images [N,C,H,W]: f32[4]");
   EXPECT_ERROR(ShapeError, conv2d(x, v), "conv2d: the weight is f32[4]; it must be [O,C/groups,kh,kw]");
-  EXPECT_ERROR(DTypeError, conv2d(n, w), "conv2d: takes f32 or f64: i32[2,4,5,6]; use .to(f32)");
+  EXPECT_ERROR(DTypeError, conv2d(n, w), "conv2d: takes floating numbers: i32[2,4,5,6]; use .to(f32)");
   EXPECT_ERROR(Error, conv2d(x, empty), "conv2d: the weight is an empty Tensor; give it a value first");
   EXPECT_ERROR(ShapeError, conv2d(1.f, w), "conv2d: the operand is a number; give a tensor");
   EXPECT_ERROR(ShapeError, conv2d(x, ones({3, 5, 3, 3})),
@@ -50,7 +50,7 @@ TEST_F(ConvErrors, Convolution) {
 
 TEST_F(ConvErrors, PoolsAndColumns) {
   EXPECT_ERROR(ShapeError, max_pool2d(v, 2), "max_pool2d: takes images [N,C,H,W]: f32[4]");
-  EXPECT_ERROR(DTypeError, max_pool2d(n, 2), "max_pool2d: takes f32 or f64: i32[2,4,5,6]; use .to(f32)");
+  EXPECT_ERROR(DTypeError, max_pool2d(n, 2), "max_pool2d: takes floating numbers: i32[2,4,5,6]; use .to(f32)");
   EXPECT_ERROR(ShapeError, max_pool2d(x, 3, {.padding = {1, 2}}),
                "max_pool2d: a padding of 1x2 is more than half a kernel of 3x3; give less");
   EXPECT_ERROR(
@@ -76,7 +76,7 @@ TEST_F(ConvErrors, PoolsAndColumns) {
   EXPECT_ERROR(ShapeError, avg_pool2d(x, 2, {.padding = 2}),
                "avg_pool2d: a padding of 2x2 is more than half a kernel of 2x2; give less");
   EXPECT_ERROR(ShapeError, unfold(v, 2), "unfold: takes images [N,C,H,W]: f32[4]");
-  EXPECT_ERROR(DTypeError, unfold(n, 2), "unfold: takes f32 or f64: i32[2,4,5,6]; use .to(f32)");
+  EXPECT_ERROR(DTypeError, unfold(n, 2), "unfold: takes floating numbers: i32[2,4,5,6]; use .to(f32)");
   const int64_t attrs[] = {2, 2, 1, 1, 0, 0, 1, 1, 5, 6};
   auto fold = [&](const Tensor& t) {
     return Tensor(dispatch(op<Fold>(), {Operand(t, std::source_location::current())}, attrs));

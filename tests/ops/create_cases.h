@@ -15,7 +15,7 @@ template <>
 struct Generator<Full> {
   static std::vector<Sample> samples() {
     std::vector<Sample> all;
-    for (DType t : {f32, f64, i32, i64, u8, boolean})
+    for (DType t : {f32, f64, i32, i64, u8, boolean, f16, bf16})
       for (const Shape& shape : {Shape{}, Shape{0}, Shape{1}, Shape{17}, Shape{3, 65}, Shape{2, 1, 2, 3, 2}}) {
         Sample s;
         s.what = fmt::format("full {}{}", t, shape);

@@ -4,11 +4,12 @@
 #include <fmt/format.h>
 
 #include "duet/random.h"
+#include "half_reference.h"
 #include "ops/cases.h"
 
 namespace duet::testing {
 
-inline const std::vector<DType> kAllDTypes = {f32, f64, i32, i64, u8, boolean};
+inline const std::vector<DType> kAllDTypes = {f32, f64, i32, i64, u8, boolean, f16, bf16};
 
 inline const std::vector<Shape>& movement_shapes() {
   static const std::vector<Shape> shapes = {{},   {0},     {1},    {2},       {17},         {64},
@@ -213,6 +214,7 @@ inline double converted(double v, DType from, DType to) {
   if (to == boolean) return v != 0;
   if (to == f64) return v;
   if (to == f32) return static_cast<double>(static_cast<float>(v));
+  if (is_half(to)) return rounded_to(v, to);
   if (!is_float(from)) {
     const auto i = static_cast<int64_t>(v);
     return to == u8    ? static_cast<double>(static_cast<uint8_t>(i))

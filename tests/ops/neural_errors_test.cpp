@@ -17,7 +17,7 @@ class NeuralErrors : public testing::Test {
 TEST_F(NeuralErrors, Normalisations) {
   EXPECT_ERROR(ShapeError, rms_norm(zeros({}), v),
                "rms_norm: a scalar has no axis to normalise: f32[]; give at least one axis");
-  EXPECT_ERROR(DTypeError, rms_norm(n, v), "rms_norm: takes f32 or f64: i32[1,3]; use .to(f32)");
+  EXPECT_ERROR(DTypeError, rms_norm(n, v), "rms_norm: takes floating numbers: i32[1,3]; use .to(f32)");
   EXPECT_ERROR(Error, rms_norm(empty, v), "rms_norm: the operand is an empty Tensor; give it a value first");
   EXPECT_ERROR(ShapeError, rms_norm(2.f, v), "rms_norm: the operand is a number; give a tensor");
   EXPECT_ERROR(ShapeError, rms_norm(x, c),
@@ -42,14 +42,14 @@ TEST_F(NeuralErrors, Normalisations) {
   EXPECT_ERROR(ShapeError, group_norm(x, 3, v, c),
                "group_norm: gamma is f32[4] for f32[2,3,4]; it must have one number a channel: [3]");
   EXPECT_ERROR(Error, group_norm(x, 3, c, empty), "group_norm: the beta is an empty Tensor; give it a value first");
-  EXPECT_ERROR(DTypeError, group_norm(n, 1, c, c), "group_norm: takes f32 or f64: i32[1,3]; use .to(f32)");
+  EXPECT_ERROR(DTypeError, group_norm(n, 1, c, c), "group_norm: takes floating numbers: i32[1,3]; use .to(f32)");
   EXPECT_ERROR(ShapeError, batch_norm(c, c, c, c, c), "batch_norm: channels are axis 1: f32[3]; give [N,C,…]");
   EXPECT_ERROR(ShapeError, batch_norm(x, c, c, c, v),
                "batch_norm: variance is f32[4] for f32[2,3,4]; it must have one number a channel: [3]");
   EXPECT_ERROR(ShapeError, batch_norm(x, c, c, 0.5f, c), "batch_norm: the mean is a number; give a tensor");
-  EXPECT_ERROR(DTypeError, batch_norm(x, c, n, c, c), "batch_norm: takes f32 or f64: i32[1,3]; use .to(f32)");
+  EXPECT_ERROR(DTypeError, batch_norm(x, c, n, c, c), "batch_norm: takes floating numbers: i32[1,3]; use .to(f32)");
   EXPECT_ERROR(ShapeError, batch_statistics(c), "batch_statistics: channels are axis 1: f32[3]; give [N,C,…]");
-  EXPECT_ERROR(DTypeError, batch_statistics(n), "batch_statistics: takes f32 or f64: i32[1,3]; use .to(f32)");
+  EXPECT_ERROR(DTypeError, batch_statistics(n), "batch_statistics: takes floating numbers: i32[1,3]; use .to(f32)");
 }
 
 // Labels are data: a wrong one is found when the plan runs, and named as its user wrote it.
@@ -88,7 +88,7 @@ TEST_F(NeuralErrors, Dropout) {
                "dropout: -0.5 is no share to drop; give a number from 0 up to, not including, 1");
   EXPECT_ERROR(Error, dropout(x, NAN, key),
                "dropout: nan is no share to drop; give a number from 0 up to, not including, 1");
-  EXPECT_ERROR(DTypeError, dropout(n, 0.5, key), "dropout: takes f32 or f64: i32[1,3]; use .to(f32)");
+  EXPECT_ERROR(DTypeError, dropout(n, 0.5, key), "dropout: takes floating numbers: i32[1,3]; use .to(f32)");
   EXPECT_ERROR(ShapeError, dropout(1.5f, 0.5, key), "dropout: the operand is a number; give a tensor");
 }
 
@@ -107,10 +107,10 @@ TEST_F(NeuralErrors, Attention) {
                "attention: the mask is f32[3,4] for scores [2,3,5]; it must broadcast to them");
   EXPECT_ERROR(ShapeError, attention(x, k, k, {.mask = ones({7, 2, 3, 5}, boolean)}),
                "attention: the mask is bool[7,2,3,5] for scores [2,3,5]; it must broadcast to them");
-  EXPECT_ERROR(DTypeError, attention(n, n, n), "attention: takes f32 or f64: i32[1,3]; use .to(f32)");
+  EXPECT_ERROR(DTypeError, attention(n, n, n), "attention: takes floating numbers: i32[1,3]; use .to(f32)");
   EXPECT_ERROR(Error, attention(x, empty, x), "attention: the key is an empty Tensor; give it a value first");
   EXPECT_ERROR(DTypeError, attention(x, d, d),
-               "matmul: takes two f32 or two f64 tensors: f32[2,3,4] · f64[2,4,3]; use .to(f32)");
+               "matmul: takes two floating tensors of one type: f32[2,3,4] · f64[2,4,3]; use .to(f32)");
   EXPECT_ERROR(ShapeError, attention(x, ones({3, 5, 4}), ones({3, 5, 4})),
                "matmul: leading axes do not broadcast: f32[2,3,4] · f32[3,4,5]; they must be equal or 1");
 }

@@ -63,8 +63,8 @@ TEST_F(OpErrorsTest, EveryPointwiseOp) {
     EXPECT_EQ(with_last(a, empty),
               fmt::format("{}: operand {} is an empty Tensor; give it a value first", name, Op::kInputs));
     if (Op::kAccepts == kFloats) {
-      EXPECT_EQ(with_last(n, n), name + ": takes f32 or f64: i32[2,3]; use .to(f32)");
-      EXPECT_EQ(with_last(m, m), name + ": takes f32 or f64: bool[2,3]; use .to(f32)");
+      EXPECT_EQ(with_last(n, n), name + ": takes floating numbers: i32[2,3]; use .to(f32)");
+      EXPECT_EQ(with_last(m, m), name + ": takes floating numbers: bool[2,3]; use .to(f32)");
     } else if (Op::kAccepts == kNumbers) {
       EXPECT_EQ(with_last(m, m), name + ": takes numbers, not bool: bool[2,3]; use .to(f32)");
     } else if (Op::kBoolIn != (1u << Op::kInputs) - 1) {
@@ -176,8 +176,10 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
       {"stop_gradient: the operand is an empty Tensor; give it a value first", [&] { stop_gradient(empty); }},
       // products
       {"matmul: inner axes differ: f32[2,3] · f32[2,3] (3 vs 2); did you mean transpose(b)?", [&] { matmul(a, a); }},
-      {"matmul: takes two f32 or two f64 tensors: f32[2,3] · f64[3,2]; use .to(f32)", [&] { matmul(a, transpose(d)); }},
-      {"matmul: takes two f32 or two f64 tensors: i32[2,3] · i32[3,2]; use .to(f32)", [&] { matmul(n, transpose(n)); }},
+      {"matmul: takes two floating tensors of one type: f32[2,3] · f64[3,2]; use .to(f32)",
+       [&] { matmul(a, transpose(d)); }},
+      {"matmul: takes two floating tensors of one type: i32[2,3] · i32[3,2]; use .to(f32)",
+       [&] { matmul(n, transpose(n)); }},
       {"matmul: leading axes do not broadcast: f32[2,1,3] · f32[3,3,1]; they must be equal or 1",
        [&] {
          matmul(reshape(a, {2, 1, 3}), zeros({3, 3, 1}));
@@ -240,11 +242,11 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
       {"fold_in: operand 2 is an empty Tensor; give it a value first", [&] { fold_in(key, empty); }},
       {"bernoulli: 1.5 is no probability; give a number in 0 to 1", [&] { bernoulli(key, 1.5, {3}); }},
       // composites
-      {"softmax: takes f32 or f64: i32[2,3]; use .to(f32)", [&] { softmax(n); }},
+      {"softmax: takes floating numbers: i32[2,3]; use .to(f32)", [&] { softmax(n); }},
       {"softmax: there is no axis 2: f32[2,3]; axes go from -2 to 1", [&] { softmax(a, 2); }},
       {"softmax: the operand is an empty Tensor; give it a value first", [&] { softmax(empty); }},
       {"softmax: the operand is a number; give a tensor", [&] { softmax(1.5f); }},
-      {"log_softmax: takes f32 or f64: bool[2,3]; use .to(f32)", [&] { log_softmax(m); }},
+      {"log_softmax: takes floating numbers: bool[2,3]; use .to(f32)", [&] { log_softmax(m); }},
       {"cross_entropy: labels must be integers: f32[2]; use .to(i32)", [&] { cross_entropy(a, b); }},
       {"cross_entropy: the labels are not a tensor; give i32 labels", [&] { cross_entropy(a, empty); }},
       {"cross_entropy: logits and labels do not fit: f32[2,3] and i32[2,3]; labels have the logits' shape without the "
@@ -256,7 +258,7 @@ TEST_F(OpErrorsTest, EveryOtherOp) {
        }},
       {"layer_norm: a scalar has no axis to normalise: f32[]; give at least one axis",
        [&] { layer_norm(zeros({}), v, v); }},
-      {"layer_norm: takes f32 or f64: u8[2,3]; use .to(f32)", [&] { layer_norm(u, v, v); }},
+      {"layer_norm: takes floating numbers: u8[2,3]; use .to(f32)", [&] { layer_norm(u, v, v); }},
       {"layer_norm: gamma is f32[2] for f32[2,3]; it must have one number a feature: [3]",
        [&] { layer_norm(a, b, v); }},
       {"layer_norm: beta is f32[2,3] for f32[2,3]; it must have one number a feature: [3]",

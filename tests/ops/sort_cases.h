@@ -110,7 +110,7 @@ std::vector<Sample> order_samples(const char* name, Make make) {
   Rng rng(37);
   std::vector<Sample> all;
   const std::vector<Shape> shapes = {{1}, {17}, {5000}, {3, 128}, {0, 3}, {2, 0}, {33, 2, 34}, {2, 3, 4, 5}};
-  for (const auto& row : pairwise({static_cast<int>(shapes.size()), kDTypes, 5, 3, 4}, rng)) {
+  for (const auto& row : pairwise({static_cast<int>(shapes.size()), kComputedDTypes, 5, 3, 4}, rng)) {
     const Shape& shape = shapes[static_cast<size_t>(row[0])];
     const auto dtype = static_cast<DType>(row[1]);
     const auto layout = static_cast<Layout>(row[2]);

@@ -34,6 +34,7 @@ struct ThreadState {
   BatchLevel* batch = nullptr;       // innermost vmap; each knows the one around it
   std::string_view op;               // the operation that makes its results, for reports of memory
   int8_t device = -2;                // the default device of a DeviceScope; -2: the process's
+  uint8_t autocast = 0;              // the DType of an Autocast; f32, which is 0: none
   uint64_t next_id = 0, end_id = 0;  // value ids: unique among threads, contiguous within one
   uint64_t dispatches = 0;           // operations dispatched, for tests and tables
   uint64_t launches = 0;             // kernels run

@@ -126,6 +126,7 @@ class Frozen {
     leaves.clear();
     config.clear();
     (collect(args, leaves, config), ...);
+    config.push_back(thread_state.autocast);
     std::shared_ptr<const graph::FrozenPlan> plan = find<R>(leaves, config, args...);
 
     thread_local std::vector<graph::Passed> passed;
@@ -299,6 +300,7 @@ class Frozen {
       std::vector<uint64_t> config_after;
       auto look = [&] {
         std::apply([&](const auto&... a) { (collect(a, after, config_after), ...); }, copies);
+        config_after.push_back(thread_state.autocast);
         if (config_after != config || !same_floats(copies, floats, turn == 1)) graph::reject_changed_config(line_);
         traces[turn] = graph::read_trace(recording.trace(), leaves[turn], after, results);
         if (turn == 0 && !traces[0].outputs.empty()) plan = state_->cache.find(recording.trace(), traces[0].outputs);

@@ -14,6 +14,7 @@ const OpRecord& builtin(const AlongOps*, int i);
 /// y[…,k,…] = x[…,index[…,k,…],…] (attribute: axis); the shapes are equal but for the axis.
 struct TakeAlongAxis : KernelOp<AlongOps, 2> {
   static constexpr std::string_view name = "take_along_axis";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr BatchRule batch = batch_axis;
   static constexpr unsigned kFreeIn = 0b10;
   static constexpr bool kMayThrow = true;

@@ -15,6 +15,7 @@ const OpRecord& builtin(const IndexOps*, int i);
 /// the end. Batch axes, the first of both operands, go together: each of their positions picks for itself.
 struct Gather : KernelOp<IndexOps, 2> {
   static constexpr std::string_view name = "gather";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr unsigned kFreeIn = 0b10;
   static constexpr bool kMayThrow = true;
   static void infer(const Args& in, Attrs attrs, Spec* out);
@@ -52,12 +53,14 @@ struct OneHot : KernelOp<IndexOps, 1> {
 /// A gather from a row, under the name that its user wrote.
 struct Take : Gather {
   static constexpr std::string_view name = "take";
+  static constexpr DTypeSet kAccepts = kStored;
   static void infer(const Args& in, Attrs attrs, Spec* out);
 };
 
 /// The rows of a table at ids: a gather along axis 0 that takes no negative ids.
 struct Embedding : Gather {
   static constexpr std::string_view name = "embedding";
+  static constexpr DTypeSet kAccepts = kStored;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
 };

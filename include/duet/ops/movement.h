@@ -15,6 +15,7 @@ const OpRecord& builtin(const MovementOps*, int i);
 /// The same elements in row-major order under another shape (attributes: the extents). A view where strides allow it.
 struct Reshape : KernelOp<MovementOps, 1> {
   static constexpr std::string_view name = "reshape";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr OpClass kClass = OpClass::view;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
@@ -25,6 +26,7 @@ struct Reshape : KernelOp<MovementOps, 1> {
 /// Axes in another order (attributes: for each new axis the old one).
 struct Transpose : KernelOp<MovementOps, 1> {
   static constexpr std::string_view name = "transpose";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr OpClass kClass = OpClass::view;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
@@ -35,6 +37,7 @@ struct Transpose : KernelOp<MovementOps, 1> {
 /// Axes of extent 1 repeated (attributes: the extents).
 struct BroadcastTo : KernelOp<MovementOps, 1> {
   static constexpr std::string_view name = "broadcast_to";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr OpClass kClass = OpClass::view;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static bool view(const Strided& in, Attrs attrs, const Shape& out, int64_t* strides, int64_t& offset);
@@ -45,6 +48,7 @@ struct BroadcastTo : KernelOp<MovementOps, 1> {
 /// Every step-th element along an axis (attributes: axis, start, count, step).
 struct Slice : KernelOp<MovementOps, 1> {
   static constexpr std::string_view name = "slice";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr BatchRule batch = batch_axis;
   static constexpr OpClass kClass = OpClass::view;
   static void infer(const Args& in, Attrs attrs, Spec* out);
@@ -55,6 +59,7 @@ struct Slice : KernelOp<MovementOps, 1> {
 /// The gradient of slice: zeros with x put where the slice was (attributes: axis, start, extent, step).
 struct Unslice : KernelOp<MovementOps, 1> {
   static constexpr std::string_view name = "unslice";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr BatchRule batch = batch_axis;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
@@ -64,6 +69,7 @@ struct Unslice : KernelOp<MovementOps, 1> {
 /// Inputs one after the other along an axis (attribute: axis).
 struct Concat : KernelOp<MovementOps, -1> {
   static constexpr std::string_view name = "concat";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr BatchRule batch = batch_axis;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
@@ -73,6 +79,7 @@ struct Concat : KernelOp<MovementOps, -1> {
 /// The same value with its elements dense in memory.
 struct Copy : KernelOp<MovementOps, 1> {
   static constexpr std::string_view name = "copy";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
@@ -84,6 +91,7 @@ struct Copy : KernelOp<MovementOps, 1> {
 struct Cast : KernelOp<MovementOps, 1> {
   static constexpr OpClass kClass = OpClass::cast;
   static constexpr std::string_view name = "cast";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);

@@ -7,9 +7,9 @@
 namespace duet {
 
 /// exp(x) / sum(exp(x)) along an axis, shifted by the maximum so that nothing overflows; x's shape. DTypeError unless x
-/// is f32 or f64.
+/// is floating.
 Tensor softmax(const Operand& x, int axis = -1);
-/// log(softmax(x)) without forming the softmax; x's shape. DTypeError unless x is f32 or f64.
+/// log(softmax(x)) without forming the softmax; x's shape. DTypeError unless x is floating.
 Tensor log_softmax(const Operand& x, int axis = -1);
 /// (x − mean) / sqrt(variance + eps) · gamma + beta over the last axis (Ba et al. 2016): x f32[…,C],
 /// gamma and beta f32[C] or numbers, result x's shape. ShapeError for a scalar x or another C.
@@ -31,7 +31,7 @@ struct BatchStatistics {
   Tensor mean, variance;  // f32[C]; the variance is divided by the number of elements
 };
 /// Mean and variance of each channel over the batch and all further axes: x f32[N,C,…]. ShapeError for fewer than two
-/// axes, DTypeError unless x is f32 or f64.
+/// axes, DTypeError unless x is floating.
 BatchStatistics batch_statistics(const Operand& x);
 
 }  // namespace duet

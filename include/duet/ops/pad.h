@@ -23,6 +23,7 @@ struct Pad : KernelOp<PadOps, 2> {
 /// Zeros above a diagonal of the last two axes (attribute: which one).
 struct Tril : KernelOp<PadOps, 1> {
   static constexpr std::string_view name = "tril";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
@@ -32,6 +33,7 @@ struct Tril : KernelOp<PadOps, 1> {
 /// Zeros below a diagonal of the last two axes (attribute: which one).
 struct Triu : KernelOp<PadOps, 1> {
   static constexpr std::string_view name = "triu";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr BatchRule batch = batch_same;
   static void infer(const Args& in, Attrs attrs, Spec* out);
   static void run(const KernelCall& call);
@@ -41,6 +43,7 @@ struct Triu : KernelOp<PadOps, 1> {
 /// x with a slice replaced (attributes: axis, start).
 struct Update : KernelOp<PadOps, 2> {
   static constexpr std::string_view name = "update";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr BatchRule batch = batch_axis;
   static constexpr unsigned kFreeIn = 0b10;  // never widened: the result has x's dtype
   static constexpr OpClass kClass = OpClass::update;

@@ -14,6 +14,7 @@ const OpRecord& builtin(const RearrangeOps*, int i);
 /// An axis in reverse order (attribute: axis), as a view with a negative stride.
 struct Flip : KernelOp<RearrangeOps, 1> {
   static constexpr std::string_view name = "flip";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr BatchRule batch = batch_axis;
   static constexpr OpClass kClass = OpClass::view;
   static void infer(const Args& in, Attrs attrs, Spec* out);

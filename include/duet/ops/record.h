@@ -32,6 +32,8 @@ union Number8 {
   int32_t i32;
   int64_t i64;
   uint8_t u8;
+  Half f16;
+  BFloat16 bf16;
   uint64_t bits;
 };
 
@@ -66,10 +68,13 @@ class Args {
   /// What all operands are like, as is common: tensors of its shape and dtype, and numbers, which took its dtype. Null
   /// where they differ and for ops that take masks or operands of any dtype.
   const Block* alike() const { return alike_; }
+  /// Whether there are 16-bit floats among them, or the result is asked to be one.
+  bool halves() const { return halves_; }
   OperandText text(int i) const { return {args_[i]}; }
 
  private:
   int size_;
+  bool halves_ = false;
   Device device_;
   const Block* alike_ = nullptr;
   Arg args_[kMax];
@@ -317,6 +322,7 @@ constexpr OpRecord make_kernel_record() {
   r.inputs = Op::kInputs;
   r.outputs = Op::kOutputs;
   if constexpr (requires { Op::kClass; }) r.kind = Op::kClass;
+  if constexpr (requires { Op::kAccepts; }) r.accepts = Op::kAccepts;
   if constexpr (requires { Op::kFreeIn; }) r.free_in = Op::kFreeIn;
   if constexpr (requires { Op::kBoolOut; }) r.bool_out = Op::kBoolOut;
   if constexpr (requires { Op::kMayThrow; }) r.may_throw = Op::kMayThrow;

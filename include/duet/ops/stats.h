@@ -17,7 +17,7 @@ Tensor stddev(const Operand& x, const ReduceOver& over = {}, int64_t ddof = 0);
 inline Tensor stddev(const Operand& x, int axis, int64_t ddof = 0) { return stddev(x, ReduceOver{axis, false}, ddof); }
 /// log(sum(exp(x))), over axes as in sum, shifted by the maximum so that nothing overflows: −inf where all elements are
 /// −inf or there are none, inf where one is inf. Gradient: softmax(x)·dy; 0 where the result is −inf, NaN where it is
-/// inf. DTypeError unless x is f32 or f64.
+/// inf. DTypeError unless x is floating.
 Tensor logsumexp(const Operand& x, const ReduceOver& over = {});
 inline Tensor logsumexp(const Operand& x, int axis) { return logsumexp(x, ReduceOver{axis, false}); }
 #endif

@@ -15,6 +15,7 @@ const OpRecord& builtin(const WindowOps*, int i);
 /// Windows as a view whose strides overlap (attributes: kh, kw, stride_h, stride_w, dilation_h, dilation_w).
 struct Windows : KernelOp<WindowOps, 1> {
   static constexpr std::string_view name = "windows";
+  static constexpr DTypeSet kAccepts = kStored;
   static constexpr BatchRule batch = batch_same;
   static constexpr OpClass kClass = OpClass::view;
   static void infer(const Args& in, Attrs attrs, Spec* out);

@@ -21,13 +21,13 @@ Device device_of(const T& x) {
   return device;
 }
 
-/// Zeros in the shape of each parameter.
+/// Zeros in the shape of each parameter; in f32 for 16-bit ones, whose state would be lost in roundings.
 template <class T>
 std::vector<Tensor> zeros_like(const T& x) {
   std::vector<Tensor> all;
   for_each_parameter(x, [&](const Tensor& t) {
     const DeviceScope there(t.device());
-    all.push_back(zeros(t.shape(), t.dtype()));
+    all.push_back(zeros(t.shape(), is_half(t.dtype()) ? DType::f32 : t.dtype()));
   });
   return all;
 }

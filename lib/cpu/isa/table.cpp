@@ -8,6 +8,7 @@ namespace duet::cpu::DUET_ISA {
 
 const Kernels kKernels = {DUET_STRING(DUET_ISA),
                           pointwise_kernel,
+                          half_kernel,
                           instruction_kernel,
                           gemm,
                           gemm_f64,

@@ -71,7 +71,7 @@ void Assembler::find_uniform() {
   for (size_t i = 0; i < values_.size(); ++i) {
     const Instruction& x = list_->nodes[i];
     bool uniform = !is_store(x.op) || (!is_reduction(x.op) && list_->of_row[x.imm]);
-    if (x.op == Op::load || x.op == Op::load_mask) uniform = list_->uniform[x.imm] != 0;
+    if (is_load(x.op)) uniform = list_->uniform[x.imm] != 0;
     for (int operand : x.operands())
       if (operand >= 0) uniform = uniform && values_[index(operand)].uniform;
     values_[i].uniform = uniform;

@@ -81,7 +81,9 @@ class Assembler : private Xbyak::CodeGenerator {
   void store_row_element(const Instruction& x);
   void load_mask(int i, int to);
   void store_mask(const Instruction& x);
-  void copy_tail_bytes(const Xbyak::RegExp& from, bool to_frame);
+  void load_half(const Instruction& x, int to);
+  void store_half(const Instruction& x);
+  void copy_tail(const Xbyak::RegExp& at, int bytes, bool to_frame);
 
   // --- registers.cpp ---
   bool is_mask(int value) const { return gives_mask(list_->nodes[index(value)].op); }
@@ -117,6 +119,7 @@ class Assembler : private Xbyak::CodeGenerator {
   int overwritten(int value, int i, std::initializer_list<int> others);
   void or_and(int i);
   void unary(int i);
+  void half(int i);
   void multiply_add(int i);
   void compare(int i);
   void masks(int i);

@@ -34,6 +34,14 @@ void Assembler::emit(int i) {
         give(i, to);
       }
       return;
+    case Op::load_half:
+      if (values_[index(i)].uniform) return load_row_element(i);
+      {
+        const int to = take(false);
+        load_half(x, to);
+        give(i, to);
+      }
+      return;
     case Op::constant:
       return;
     case Op::sqrt:
@@ -41,6 +49,10 @@ void Assembler::emit(int i) {
     case Op::exponent:
     case Op::from_int:
       return unary(i);
+    case Op::from_f16:
+    case Op::to_f16:
+    case Op::round_f16:
+      return half(i);
     case Op::or_and:
       return or_and(i);
     case Op::fma:
@@ -71,10 +83,13 @@ void Assembler::emit(int i) {
       return reduce_angle(i);
     case Op::store:
     case Op::store_mask:
+    case Op::store_half:
       if (values_[index(i)].uniform)
         store_row_element(x);
+      else if (x.op == Op::store)
+        store_element(x);
       else
-        x.op == Op::store ? store_element(x) : store_mask(x);
+        x.op == Op::store_mask ? store_mask(x) : store_half(x);
       return release_operands(i);
     case Op::reduce:
       return reduce(i);
@@ -186,6 +201,24 @@ void Assembler::unary(int i) {
     vgetexpps(y, a);
   else
     vcvtdq2ps(y, a);
+  give(i, to);
+}
+
+// F16C's conversions, whose 16-bit side is a register of half the width.
+void Assembler::half(int i) {
+  const Instruction& x = list_->nodes[index(i)];
+  const int from = in_register(x.a), to = take(false);
+  const Xbyak::Xmm words{wide_ ? Xbyak::Operand::YMM : Xbyak::Operand::XMM, to};
+  if (x.op != Op::from_f16) {
+    vcvtps2ph(words, vec(from), 0);  // to the nearest, ties to even
+  } else if (wide_) {
+    vpmovdw(words, vec(from));
+  } else {
+    vextracti128(words, Xbyak::Ymm(from), 1);
+    vpackusdw(words, quarter(from), words);
+  }
+  x.op == Op::to_f16 ? vpmovzxwd(vec(to), words) : vcvtph2ps(vec(to), words);
+  release_operands(i);
   give(i, to);
 }
 

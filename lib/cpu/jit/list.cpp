@@ -1,5 +1,6 @@
 #include "cpu/jit/list.h"
 
+#include "duet/ops/math_half.h"
 #include "duet/ops/pointwise.h"
 #include "ops/recorded.h"
 
@@ -14,6 +15,20 @@ size_t hash(const Instruction& x) {
                         static_cast<uint64_t>(x.imm), static_cast<uint64_t>(x.mask + 1)})
     h = (h ^ part) * 0x9e3779b97f4a7c15u;
   return static_cast<size_t>(h >> 32);
+}
+
+// A cast from f32 to bf16 or back, whose bits are the lower half of a lane.
+const ExprList& bf16_formula(bool back) {
+  using E = Expr<false>;
+  auto recorded = [](auto formula) {
+    ExprList list;
+    ExprRecorder recorder(list);
+    list.outputs.push_back(formula(E::emit(ExprOp::input)).node);
+    return list;
+  };
+  static const ExprList to = recorded([](int x) { return math::to_bf16(E::of(x)); });
+  static const ExprList from = recorded([](int x) { return math::from_bf16<E>(E::Bits::of(x)); });
+  return back ? from : to;
 }
 
 // Goes over a program's steps and remembers which instruction each register holds.
@@ -46,8 +61,9 @@ class Recording {
   }
 
  private:
-  // What an instruction reads from a register, as a number or as a mask; −1 when it holds something else.
-  int read(Register r, bool as_mask) {
+  // What an instruction reads from a register, as a number, the bits of a 16-bit float, or a mask; −1 when it holds
+  // something else.
+  int read(Register r, bool as_mask, int bytes = 4) {
     int value = -1;
     if (r >= kOutput) {
       value = outputs_[static_cast<size_t>(r - kOutput)];
@@ -56,7 +72,7 @@ class Recording {
     } else {
       const auto k = static_cast<size_t>(r);
       const Source& s = program_.sources[k];
-      if (s.bytes != (as_mask ? 1 : 4)) return -1;
+      if (s.bytes != (as_mask ? 1 : bytes)) return -1;
       int& loaded = as_mask ? masks_[k] : numbers_[k];
       if (operands_[k].value >= 0) {
         value = operands_[k].value;
@@ -64,8 +80,10 @@ class Recording {
       }
       if (loaded < 0) {
         if (s.constant == nullptr)
-          loaded =
-              builder_.add(as_mask ? Op::load_mask : Op::load, -1, -1, -1, static_cast<uint32_t>(operands_[k].source));
+          loaded = builder_.add(as_mask      ? Op::load_mask
+                                : bytes == 2 ? Op::load_half
+                                             : Op::load,
+                                -1, -1, -1, static_cast<uint32_t>(operands_[k].source));
         else if (!as_mask)
           loaded = builder_.constant(*static_cast<const uint32_t*>(s.constant));
       }
@@ -73,7 +91,7 @@ class Recording {
     }
     return value >= 0 && gives_mask(list_.nodes[static_cast<size_t>(value)].op) == as_mask ? value : -1;
   }
-  bool write(Register r, int value) {
+  bool write(Register r, int value, int bytes = 4) {
     if (value < 0) return false;
     if (r < kOutput) {
       temporaries_[static_cast<size_t>(r - kTemporary)] = value;
@@ -81,10 +99,10 @@ class Recording {
     }
     const auto k = static_cast<size_t>(r - kOutput);
     const bool mask = gives_mask(list_.nodes[static_cast<size_t>(value)].op);
-    if (program_.output_bytes[k] != (mask ? 1 : 4)) return false;
+    if (program_.output_bytes[k] != (mask ? 1 : bytes)) return false;
     outputs_[k] = value;
-    list_.nodes.push_back(
-        {mask ? Op::store_mask : Op::store, value, -1, -1, static_cast<uint32_t>(output_numbers_[k])});
+    const Op store = mask ? Op::store_mask : bytes == 2 ? Op::store_half : Op::store;
+    list_.nodes.push_back({store, value, -1, -1, static_cast<uint32_t>(output_numbers_[k])});
     return true;
   }
 
@@ -128,6 +146,16 @@ class Recording {
 
   bool cast(const Step& s) {
     if (s.dtype == s.to && (s.to == DType::f32 || s.to == DType::i32)) return write(s.out[0], read(s.in[0], false));
+    if (s.dtype == DType::f32 && is_half(s.to)) {
+      const int x = read(s.in[0], false);
+      if (s.to == DType::bf16) return write(s.out[0], computed(bf16_formula(false), x), 2);
+      return x >= 0 && write(s.out[0], builder_.add(Op::to_f16, x), 2);
+    }
+    if (is_half(s.dtype) && s.to == DType::f32) {
+      const int x = read(s.in[0], false, 2);
+      if (s.dtype == DType::bf16) return write(s.out[0], computed(bf16_formula(true), x));
+      return x >= 0 && write(s.out[0], builder_.add(Op::from_f16, x));
+    }
     if (s.dtype == DType::boolean && s.to == DType::f32) {
       const int mask = read(s.in[0], true);
       return mask >= 0 &&
@@ -142,6 +170,17 @@ class Recording {
       return x >= 0 && write(s.out[0], builder_.add(Op::from_int, x));
     }
     return false;
+  }
+
+  // The result of a formula of one operand; −1 without it.
+  int computed(const ExprList& formula, int x) {
+    values_.clear();
+    for (const ExprNode& e : formula.nodes)
+      values_.push_back(x < 0 ? -1
+                        : e.op == ExprOp::input
+                            ? x
+                            : instruction(e.op, of(e.a), of(e.b), of(e.c), static_cast<uint32_t>(e.imm)));
+    return of(formula.outputs[0]);
   }
 
   int instruction(ExprOp op, int a, int b, int c, uint32_t imm) {

@@ -14,6 +14,7 @@ namespace duet::cpu::jit {
 enum class Op : uint8_t {
   load,       // imm: the source
   load_mask,  // a byte
+  load_half,  // 16 bits, with zeros above
   constant,   // imm: its bits
   add,
   sub,
@@ -30,6 +31,9 @@ enum class Op : uint8_t {
   mantissa,  // of a, in [1, 2), NaN for a < 0
   exponent,  // of a
   from_int,
+  from_f16,   // the number whose bits a's lower 16 are
+  to_f16,     // its bits, with zeros above
+  round_f16,  // there and back
   lt,
   le,
   eq,
@@ -54,9 +58,11 @@ enum class Op : uint8_t {
   pio2_quadrant,
   store,  // imm: the output
   store_mask,
-  reduce,  // a row's a to one number, imm: the output and how
-  column,  // a into b, the sums of a chunk of rows, which are a source; imm: how
+  store_half,  // the lower 16 bits
+  reduce,      // a row's a to one number, imm: the output and how
+  column,      // a into b, the sums of a chunk of rows, which are a source; imm: how
 };
+constexpr bool is_load(Op op) { return op == Op::load || op == Op::load_mask || op == Op::load_half; }
 constexpr bool is_store(Op op) { return op >= Op::store; }
 constexpr bool is_reduction(Op op) { return op >= Op::reduce; }
 constexpr uint32_t reduction(uint32_t output, ReduceKind kind) { return output * 4 + static_cast<uint32_t>(kind); }

@@ -197,7 +197,7 @@ class RowLists {
     std::vector<char> read(segment_.locals.size(), 0);  // by what comes later, before it is written anew
     auto each_local = [&](List& list, const std::vector<RowStream>& streams, bool stores, auto f) {
       for (Instruction& x : list.nodes) {
-        if (stores ? !is_store(x.op) || is_reduction(x.op) : x.op != Op::load && x.op != Op::load_mask) continue;
+        if (stores ? !is_store(x.op) || is_reduction(x.op) : !is_load(x.op)) continue;
         if (const Place& p = streams[x.imm].place; p.kind == Place::Kind::local)
           f(x, read[static_cast<size_t>(p.index)]);
       }

@@ -59,6 +59,8 @@ class Simplifier {
         if (const Instruction y = logarithm(x); y.a >= 0) return y;
         if (is(x.a, Op::mask_not)) return {Op::select, at(x.a).a, x.c, x.b};
         return x;
+      case Op::from_f16:
+        return is(x.a, Op::to_f16) ? Instruction{Op::round_f16, at(x.a).a} : x;
       case Op::bits_or:
         if (wide_ && is(x.b, Op::bits_and)) return {Op::or_and, x.a, at(x.b).a, at(x.b).b};
         if (wide_ && is(x.a, Op::bits_and)) return {Op::or_and, x.b, at(x.a).a, at(x.a).b};
@@ -194,7 +196,7 @@ void mask_operations(List& list) {
 void sink_stores(List& list) {
   constexpr int64_t kMost = 8;  // more would need too many registers
   auto sinks = [&](const Instruction& x) {
-    return x.op == Op::column || ((x.op == Op::store || x.op == Op::store_mask) && !list.of_row[x.imm]);
+    return x.op == Op::column || (is_store(x.op) && !is_reduction(x.op) && !list.of_row[x.imm]);
   };
   if (std::ranges::count_if(list.nodes, sinks) > kMost) return;
   const size_t n = list.nodes.size();

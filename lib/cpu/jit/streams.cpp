@@ -11,7 +11,7 @@ void Assembler::give_pointers() {
   size_t given = 0;
   for (size_t i = 0; i < values_.size(); ++i) {
     const Instruction& x = list_->nodes[i];
-    const bool load = x.op == Op::load || x.op == Op::load_mask;
+    const bool load = is_load(x.op);
     if (!(load || is_store(x.op)) || values_[i].uniform || is_reduction(x.op)) continue;
     int& pointer = pointers_[load ? x.imm : index(list_->sources) + x.output()];
     if (pointer == -2) pointer = given < std::size(kPointers) ? kPointers[given++] : -1;
@@ -97,6 +97,10 @@ void Assembler::store_row_element(const Instruction& x) {
     vmovss(ptr[rbp], quarter(value));
     return;
   }
+  if (x.op == Op::store_half) {
+    vpextrw(ptr[rbp], quarter(value), 0);
+    return;
+  }
   wide_ ? kmovw(r15d, Xbyak::Opmask(value)) : vmovd(r15d, quarter(value));
   and_(r15d, 1);
   mov(byte[rbp], r15b);
@@ -109,6 +113,10 @@ void Assembler::load_row_element(int i) {
   mov(rbp, ptr[rdi + size_t{x.imm} * 16]);
   if (x.op == Op::load) {
     vbroadcastss(vec(to), ptr[rbp]);
+  } else if (x.op == Op::load_half) {
+    movzx(ebp, word[rbp]);
+    vmovd(quarter(to), ebp);
+    vpbroadcastd(vec(to), quarter(to));
   } else {
     movzx(ebp, byte[rbp]);
     neg(ebp);
@@ -123,12 +131,13 @@ void Assembler::load_row_element(int i) {
   give(i, to);
 }
 
-// The last bytes of a row, fewer than a register's lanes, from or to the frame.
-void Assembler::copy_tail_bytes(const Xbyak::RegExp& at, bool to_frame) {
+// The last elements of a row, of one byte or two and fewer than a register's lanes, from or to the frame.
+void Assembler::copy_tail(const Xbyak::RegExp& at, int bytes, bool to_frame) {
   Xbyak::Label next;
   lea(rbp, ptr[at]);
   mov(rsi, rdx);
   sub(rsi, rax);
+  if (bytes == 2) add(rsi, rsi);
   L(next);
   if (to_frame) {
     mov(r15b, byte[rbp + rsi - 1]);
@@ -150,7 +159,7 @@ void Assembler::load_mask(int i, int to) {
   } else {
     if (tail_) {
       mov(qword[rsp + kBytes], 0);
-      copy_tail_bytes(at, true);
+      copy_tail(at, 1, true);
       vpmovzxbd(vec(bytes), ptr[rsp + kBytes]);
     } else {
       vpmovzxbd(vec(bytes), ptr[at]);
@@ -174,12 +183,41 @@ void Assembler::store_mask(const Instruction& x) {
     vpabsb(quarter(bytes), quarter(bytes));
     if (tail_) {
       vmovq(ptr[rsp + kBytes], quarter(bytes));
-      copy_tail_bytes(at, false);
+      copy_tail(at, 1, false);
     } else {
       vmovq(ptr[at], quarter(bytes));
     }
   }
   free(bytes, false);
+}
+
+void Assembler::load_half(const Instruction& x, int to) {
+  const Xbyak::RegExp at = element(static_cast<int>(x.imm), 2, x.part);
+  if (!tail_) {
+    vpmovzxwd(vec(to), ptr[at]);
+  } else if (wide_) {
+    vpmovzxwd(vec(to) | k7 | T_z, ptr[at]);
+  } else {
+    vpxor(quarter(to), quarter(to), quarter(to));
+    vmovdqa(ptr[rsp + kBytes], quarter(to));
+    copy_tail(at, 2, true);
+    vpmovzxwd(vec(to), ptr[rsp + kBytes]);
+  }
+}
+
+void Assembler::store_half(const Instruction& x) {
+  const int value = in_register(x.a);
+  const Xbyak::RegExp at = element(list_->sources + static_cast<int>(x.imm), 2, x.part);
+  if (wide_) {
+    tail_ ? vpmovdw(ptr[at] | k7, Xbyak::Zmm(value)) : vpmovdw(ptr[at], Xbyak::Zmm(value));
+    return;
+  }
+  const int words = take(false);
+  vextracti128(quarter(words), Xbyak::Ymm(value), 1);
+  vpackusdw(quarter(words), quarter(value), quarter(words));
+  vmovdqu(tail_ ? ptr[rsp + kBytes] : ptr[at], quarter(words));
+  if (tail_) copy_tail(at, 2, false);
+  free(words, false);
 }
 
 }  // namespace duet::cpu::jit

@@ -20,7 +20,7 @@ namespace {
 
 bool is_constant(const Graph& g, int v, double wanted) {
   const Value& x = g.value(v);
-  if (x.origin != Origin::constant || !is_float(x.spec.dtype)) return false;
+  if (x.origin != Origin::constant || !contains(kFloats, x.spec.dtype)) return false;
   double c = x.spec.dtype == DType::f32 ? static_cast<double>(x.constant.f32) : x.constant.f64;
   return c == wanted && !(wanted == 0 && std::signbit(c));
 }

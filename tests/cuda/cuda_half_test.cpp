@@ -1,0 +1,90 @@
+// 16-bit floats on the fake device: the CPU's bits in casts, operations, gradients and mixed precision.
+#include <gtest/gtest.h>
+
+#include "cuda/memory.h"
+#include "cuda/on_device.h"
+#include "ops/checks.h"
+#include "ops/half_samples.h"
+
+namespace duet::testing {
+namespace {
+
+class CudaHalfTest : public ::testing::Test {
+ protected:
+  void SetUp() override { begin_device(); }
+  void TearDown() override {
+    end_device();
+    EXPECT_EQ(cuda::fake::live_bytes(), 0);
+  }
+};
+
+TEST_F(CudaHalfTest, EveryCast) {
+  std::vector<BFloat16> words(65536);
+  for (size_t i = 0; i < words.size(); ++i) words[i].bits = static_cast<uint16_t>(i);
+  const Tensor all = from_vector(words, {65536});
+  const Tensor floats = concat({all.to(f32), all.to(f32) * 1.00390625f, all.to(f32) * 1e-7f});
+  for (DType t : {f16, bf16}) {
+    const Tensor h = floats.to(t);
+    EXPECT_EQ(compare_devices({floats}, [t](const Tensors& x) { return Tensors{x[0].to(t)}; }), "");
+    for (DType other : {f32, f64, i32, i64, u8, boolean, f16, bf16}) {
+      const Tensor x = floats.to(other);
+      EXPECT_EQ(compare_devices({h}, [=](const Tensors& v) { return Tensors{v[0].to(other)}; }), "") << name(other);
+      EXPECT_EQ(compare_devices({x}, [=](const Tensors& v) { return Tensors{v[0].to(t)}; }), "") << name(other);
+    }
+  }
+}
+
+template <class Family>
+void compare_family() {
+  for (const Sample& s : half_samples<Family>()) {
+    SCOPED_TRACE(s.what);
+    const Tensors wanted = WithGradients{&s}(s.inputs, kNumber);
+    const Tensors inputs = like_on_device(s.inputs);
+    set_default_device(Device::cuda());
+    Tensors got;
+    try {
+      got = WithGradients{&s}(inputs, kNumber);
+    } catch (const std::exception& e) {
+      ADD_FAILURE() << e.what();
+    }
+    set_default_device(Device::cpu());
+    for (size_t i = 0; i < got.size(); ++i) EXPECT_EQ(device_difference(wanted[i], got[i]), "") << "result " << i;
+  }
+}
+
+TEST_F(CudaHalfTest, EveryList) {
+  for_each_family([]<class Family>(const char*) { compare_family<Family>(); });
+}
+
+struct Mlp {
+  nn::Linear hidden, out;
+};
+Tensor loss(const Mlp& m, const Tensor& x, const Tensor& y) { return cross_entropy(m.out(relu(m.hidden(x))), y); }
+
+// f16 products, scaled losses, f32 weights: the same training in both places.
+TEST_F(CudaHalfTest, MixedPrecisionTrains) {
+  auto train = [](Device device) {
+    auto [k1, k2] = split<2>(Key(7));
+    Mlp m{nn::Linear::init(12, 16, k1), nn::Linear::init(16, 4, k2)};
+    for_each_leaf(m, [&](Tensor& t) { t = t.to(device); });
+    const Tensor x = uniform(Key(3), {20, 12}).to(device), y = arange(20, i64).to(device);
+    optim::Adam adam = optim::Adam::init(m);
+    const DeviceScope there(device);
+    optim::LossScale scaler = optim::LossScale::init();
+    Tensors all;
+    for (int i = 0; i < 5; ++i) {
+      Autocast scope(f16);
+      auto [l, g] = value_and_grad(
+          [&](const Mlp& k) { return scaler.scaled(loss(k, x, y - 4 * (cast(y, f32) * 0.25f).to(i64))); })(m);
+      all.push_back(scaler.update(adam, m, g, 0.01f));
+      all.push_back(l);
+    }
+    for_each_leaf(m, [&](Tensor& t) { all.push_back(t); });
+    return all;
+  };
+  const Tensors wanted = train(Device::cpu()), got = train(Device::cuda());
+  for (size_t i = 0; i < wanted.size(); ++i) EXPECT_EQ(device_difference(wanted[i], got[i]), "") << i;
+}
+
+}  // namespace
+}  // namespace duet::testing
