@@ -36,13 +36,6 @@ Strided strided(const Arg& a) {
   return strided(a.tensor->block());
 }
 
-void copy_number(Block& to, const Number8& number) {
-  if (to.device.is_cuda())
-    cuda::copy_to_device(to.device, to.data, &number, to.data_bytes());
-  else
-    std::memcpy(to.data, &number, to.data_bytes());
-}
-
 // The temporary, if any, whose block becomes the result's: nobody else holds it, and the result is like it.
 int reusable(const OpRecord& op, const Args& in, const Spec& spec) {
   if ((op.kind != OpClass::pointwise && op.kind != OpClass::update) || op.formula != nullptr) return -1;
@@ -89,6 +82,7 @@ Args::Args(const OpRecord& op, Inputs inputs, Attrs attrs) : size_(inputs.size()
       if (!resolved) dtype = number_dtype(op, inputs, attrs), resolved = true;
       bool flag = (op.bool_in >> i) & 1u;
       bool free = (op.free_in >> i) & 1u;
+      numbers_ |= uint64_t{1} << i;
       a.tensor = nullptr;
       a.dtype = flag ? DType::boolean : free ? DType::i64 : dtype;
       a.shape = &kScalarShape;
@@ -159,27 +153,26 @@ namespace {
 // A view shares its operand's storage; where the operand's layout does not allow it, it is a copy.
 [[gnu::noinline]] Outputs look_at(const OpRecord& op, const Args& args, Attrs attrs, const Spec& spec) {
   const Arg& in = args[0];
-  const Device device = args.device();
   Outputs y;
   y.count = 1;
   const uint64_t id = fresh_ids(1);
   int64_t strides[kMaxRank], offset = 0;
-  Block& x = in.tensor != nullptr ? in.tensor->block() : *block::make(in.dtype, kScalarShape, true, device);
+  Block& x = in.tensor != nullptr ? in.tensor->block() : *block::make(in.dtype, kScalarShape, true, args.device());
   Tensor number;  // a number's block lives as long as its view
   if (in.tensor == nullptr) {
     number = Tensor::adopt(&x, 0);
-    copy_number(x, in.number);
+    block::write(x, &in.number);
   }
   const Strided operand = strided(x);
   if (op.view(operand, attrs, spec.shape, strides, offset)) {
     auto* first = static_cast<char*>(x.data) + offset * static_cast<int64_t>(size_bytes(x.dtype));
     y.values[0] = Tensor::adopt(block::view(&x, spec.shape, strides, first), id);
   } else {
-    Block* b = block::make(spec.dtype, spec.shape, true, device);
+    Block* b = block::make(spec.dtype, spec.shape, true, args.device());
     y.values[0] = Tensor::adopt(b, id);
     // The copy reads the old layout in its own shape: the element order is the same.
     Strided out{b->data, b->dtype, true, operand.numel, operand.shape, nullptr};
-    launch({duet::op<Copy>(), std::span(&operand, 1), std::span(&out, 1), {}, device});
+    launch({duet::op<Copy>(), std::span(&operand, 1), std::span(&out, 1), {}, args.device()});
   }
   return y;
 }
@@ -198,11 +191,7 @@ Outputs run_now(const OpRecord& op, const Args& in, Attrs attrs, const Spec* spe
   y.count = op.outputs;
   const uint64_t id = fresh_ids(op.outputs);
   Strided operands[Args::kMax], results[kMaxOutputs];
-  uint64_t numbers = 0;
-  for (int i = 0; i < in.size(); ++i) {
-    operands[i] = strided(in[i]);
-    if (in[i].tensor == nullptr) numbers |= uint64_t{1} << i;
-  }
+  for (int i = 0; i < in.size(); ++i) operands[i] = strided(in[i]);
   int reused = -1;  // one operand serves one result
   for (int k = 0; k < op.outputs; ++k) {
     Block* b = nullptr;
@@ -214,7 +203,7 @@ Outputs run_now(const OpRecord& op, const Args& in, Attrs attrs, const Spec* spe
     results[k] = strided(*b);
   }
   launch({op, std::span(operands, static_cast<size_t>(in.size())), std::span(results, static_cast<size_t>(op.outputs)),
-          attrs, in.device(), numbers});
+          attrs, in.device(), in.numbers()});
   // The temporary lets go of the block, so that the next operation finds it in one hand again.
   if (reused >= 0) Tensor(std::move(const_cast<Tensor&>(*in[reused].tensor)));
   return y;

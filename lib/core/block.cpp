@@ -1,7 +1,9 @@
 #include "duet/core/block.h"
 
+#include <cstring>
 #include <new>
 
+#include "cuda/device.h"
 #include "cuda/memory.h"
 #include "duet/core/error.h"
 #include "duet/core/memory.h"
@@ -52,6 +54,13 @@ void allocate_storage(Block* b) {
   b->owned = b->device.is_cuda() ? cuda::allocate(b->device, bytes) : memory::allocate(bytes);
   b->owned_bytes = bytes;
   b->data = b->owned;
+}
+
+void write(const Block& b, const void* elements) {
+  if (b.device.is_cuda())
+    cuda::copy_to_device(b.device, b.data, elements, b.data_bytes());
+  else if (b.numel > 0)
+    std::memcpy(b.data, elements, b.data_bytes());
 }
 
 Block* view(Block* of, const Shape& shape, const int64_t* strides, void* data) {

@@ -14,11 +14,7 @@ Tensor from_span(std::span<const T> elements, const Shape& shape, std::source_lo
   check<ShapeError>(n == static_cast<int64_t>(elements.size()), "from_span: {} elements do not fill {}{}; give as many",
                     elements.size(), dtype_of<T>, shape);
   Tensor t = Tensor::adopt(block::make(dtype_of<T>, shape, true, default_device()), fresh_ids(1));
-  const Block& b = t.block();
-  if (b.device.is_cuda())
-    cuda::copy_to_device(b.device, b.data, elements.data(), b.data_bytes());
-  else if (n > 0)
-    std::memcpy(b.data, elements.data(), b.data_bytes());
+  block::write(t.block(), elements.data());
   return t;
 }
 

@@ -35,14 +35,8 @@ void materialize(const Tensor& t, const char* why) {
 
 template <class T>
 requires std::is_arithmetic_v<T> Tensor::Tensor(T value)
-    : block_(block::make(dtype_of<T>, Shape(), true, default_device())), id_(fresh_ids(1)) {
-  if (block_->device.is_cuda()) {
-    const Tensor keep = adopt(std::exchange(block_, nullptr), id_);  // a failed copy leaks nothing
-    cuda::copy_to_device(keep.device(), keep.block().data, &value, sizeof(T));
-    *this = keep;
-  } else {
-    std::memcpy(block_->data, &value, sizeof(T));
-  }
+    : Tensor(adopt(block::make(dtype_of<T>, Shape(), true, default_device()), fresh_ids(1))) {
+  block::write(*block_, &value);
 }
 template Tensor::Tensor(float);
 template Tensor::Tensor(double);

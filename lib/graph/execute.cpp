@@ -89,6 +89,7 @@ size_t size_bytes(const Launch& l) {
 
 void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base,
                 char* workspace, LaunchTables& tables) {
+  ++thread_state.launches;
   const ShownLaunch shown(l, g, layouts, base);
   tables.sources.resize(l.sources.size());
   tables.results.resize(l.results.size());

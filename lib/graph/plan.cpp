@@ -305,7 +305,6 @@ void Plan::execute(const Run& run) const {
     poison.after(k);
   }
   if (on_device_) on_device_->run(w.base, w.arena.data(), w.replay);
-  thread_state.launches += on_device_ ? 0 : e.launches.size();  // a device counts its own
   thread_state.bytes += static_cast<uint64_t>(cost_.bytes);
 
   for (size_t k = 0; k < e.outputs.size(); ++k) {

@@ -39,6 +39,8 @@ Block* make(DType dtype, const Shape& shape, bool with_storage, Device device = 
 /// The same with the shape of `like`, whose size was checked when it was made, and where it lies: `dtype` is not wider
 /// than its own.
 Block* make_like(const Block& like, DType dtype);
+/// Fills a dense block with elements from host memory.
+void write(const Block& b, const void* elements);
 /// Gives a pending or foreign block storage of its own.
 void allocate_storage(Block* b);
 /// A block over the storage of `of`, elements at data with the given strides.

@@ -63,6 +63,7 @@ class Args {
   int size() const { return size_; }
   /// Where the tensors lie; for numbers alone, the default device.
   Device device() const { return device_; }
+  uint64_t numbers() const { return numbers_; }  // bit i: operand i is one
   const Arg& operator[](int i) const { return args_[i]; }
   Spec spec(int i) const { return {args_[i].dtype, *args_[i].shape}; }
   /// What all operands are like, as is common: tensors of its shape and dtype, and numbers, which took its dtype. Null
@@ -76,6 +77,7 @@ class Args {
   int size_;
   bool halves_ = false;
   Device device_;
+  uint64_t numbers_ = 0;
   const Block* alike_ = nullptr;
   Arg args_[kMax];
 };
