@@ -254,7 +254,7 @@ void Trace::run_segment(bool last) {
       if (int slot = last && !slots_.empty() ? find_slot(b) : -1; slot >= 0) ++kept_[static_cast<size_t>(slot)];
     donated_.clear();
     for (size_t s = 0; s < slots_.size(); ++s)
-      donated_.push_back(block::sole_owner(slots_[s], kept_[s]) || planted("donation"));
+      donated_.push_back((block::sole_owner(slots_[s], kept_[s]) && !planted("lost_donation")) || planted("donation"));
     values_.clear();
     for (const TracedNumber& n : numbers_) values_.push_back(n.value);
     plan->run({slots_, donated_, values_, results_});

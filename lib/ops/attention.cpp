@@ -11,6 +11,7 @@
 #include "duet/ops/reduce.h"
 #include "ops/operands.h"
 #include "ops/records.h"
+#include "planted.h"
 
 namespace duet {
 Tensor attention(const Operand& query, const Operand& key, const Operand& value, const AttentionOptions& options) {
@@ -32,7 +33,9 @@ Tensor attention(const Operand& query, const Operand& key, const Operand& value,
                       q.spec());
   // The caller's scale is a run-time number like any other; the one of the width belongs to the program.
   const Operand scale =
-      options.scale ? Operand(*options.scale) : Operand::constant(1 / std::sqrt(static_cast<double>(width)));
+      options.scale ? Operand(*options.scale)
+                    : Operand::constant(1 / (planted("attention_scale") ? static_cast<double>(width)
+                                                                        : std::sqrt(static_cast<double>(width))));
   const Operand nothing = Operand::constant(-std::numeric_limits<double>::infinity());
 
   // Scaling q costs less than scaling the scores.

@@ -1,6 +1,7 @@
 #include "ops/indices.h"
 
 #include "cpu/tiles.h"
+#include "planted.h"
 
 namespace duet {
 
@@ -19,7 +20,7 @@ CheckedIndices::CheckedIndices(std::string_view op, const Strided& index, int64_
         cpu::gather(source, index.data, i, count, tile);
         for (int64_t k = 0; k < count; ++k) {
           auto v = static_cast<int64_t>(tile[k]);
-          int64_t at = v < 0 && negative_allowed ? v + extent : v;
+          int64_t at = v < 0 && negative_allowed ? v + extent - (planted("negative_index") && -v < extent) : v;
           if (extent == 0)
             fail<IndexError>("{}: {} {} is out of range: element {} of {}{}; the axis is empty", op, what, v, i + k,
                              index.dtype, *index.shape);

@@ -7,6 +7,7 @@
 #include "ops/records.h"
 #include "ops/reduce_axes.h"
 #include "ops/reduce_stages.h"
+#include "planted.h"
 
 namespace duet {
 
@@ -295,8 +296,8 @@ Tensor mean(const Operand& x, const ReduceOver& over) {
   if (!is_float(t.dtype())) return mean(cast(t, DType::f32), over);
   unsigned axes = axis_mask("mean", t, over.axis);
   int64_t attrs[] = {axes, over.keepdims};
-  return div(Tensor(dispatch(op<Sum>(), {x}, attrs)),
-             Operand::constant(static_cast<double>(count_along(t.shape(), axes))));
+  const int64_t count = count_along(t.shape(), axes) + (planted("mean_count") ? 1 : 0);
+  return div(Tensor(dispatch(op<Sum>(), {x}, attrs)), Operand::constant(static_cast<double>(count)));
 }
 
 Tensor sum_to(const Operand& x, const Shape& shape) {
@@ -312,6 +313,7 @@ Tensor sum_to(const Operand& x, const Shape& shape) {
     if (a < lead || (shape[a - lead] == 1 && t.shape()[a] != 1)) axes |= 1u << a;
   int64_t attrs[] = {axes, lead == 0};
   Tensor y = axes == 0 ? t : Tensor(dispatch(op<Sum>(), {x}, attrs));
+  if (planted("broadcast_gradient") && axes != 0) y = y / static_cast<double>(count_along(t.shape(), axes));
   return y.shape() == shape ? y : reshape(y, shape);
 }
 

@@ -7,6 +7,7 @@
 #include "ops/operands.h"
 #include "ops/records.h"
 #include "ops/reduce_axes.h"
+#include "planted.h"
 
 namespace duet {
 namespace {
@@ -21,6 +22,7 @@ void check_ddof(std::string_view op, int64_t ddof) {
 Tensor variance(const Tensor& x, unsigned axes, bool keepdims, int64_t ddof) {
   int64_t keep[] = {axes, 1}, attrs[] = {axes, keepdims};
   const int64_t n = count_along(x.shape(), axes);
+  if (planted("variance_ddof")) ++ddof;
   Tensor mean = div(Tensor(call_op<Sum>(keep, x)), number(static_cast<double>(n)));
   Tensor squares = call_op<Sum>(attrs, square(x - mean));
   return div(squares, number(static_cast<double>(n > ddof ? n - ddof : 0)));

@@ -1,5 +1,6 @@
 // Running a program in its modes and comparing bits.
 #include <algorithm>
+#include <set>
 
 #include "cpu/jit/jit.h"
 #include "cpu/kernels.h"
@@ -177,6 +178,61 @@ std::string verified(const graph::PlanCache& cache) {
   return "";
 }
 
+/// Storage that the plan lets results take from arguments, when all of these are given away.
+int promised(const graph::Plan& plan) {
+  const std::vector<graph::OutputPlan>& outputs = plan.executable().outputs;
+  std::set<int> given;
+  int count = 0;
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    if (outputs[k].storage != static_cast<int>(k)) continue;
+    for (int slot : outputs[k].donors)
+      if (given.insert(slot).second) {
+        ++count;
+        break;
+      }
+  }
+  return count;
+}
+/// Whether a call whose arguments are given away allocates as much less than one whose arguments are kept as the plan
+/// says.
+template <class F>
+std::string donation_fault(F& compiled, const Program& p, const Data& data) {
+  // An argument that is a result too, or a state that stays as it was, is not given away.
+  const bool inputs =
+      std::all_of(p.leaves.begin(), p.leaves.end(), [](const Leaf& l) { return l.kind == Leaf::input; });
+  const bool leaves = std::any_of(p.body.outputs.begin(), p.body.outputs.end(),
+                                  [&](int o) { return o < static_cast<int>(p.leaves.size()); });
+  if (!inputs || leaves || has_op(p.body, "alias") || has_op(p.body, "compiled")) return "";
+  if (compiled.cache().plans().size() != 1) return "";  // host code reads an element in between
+  const int promise = promised(*compiled.cache().plans()[0]);
+  if (promise == 0) return "";
+  auto allocations = [&](bool moved) {
+    Tensors inputs = data.fresh_inputs(0), kept = moved ? Tensors() : inputs, state;
+    const int64_t before = memory_stats().allocations;
+    compiled(state, std::move(inputs), 0.75f, -0.5f);
+    return memory_stats().allocations - before;
+  };
+  allocations(true);  // nothing is given before a run has shown what room is needed
+  const int64_t saved = allocations(false) - allocations(true);
+  return saved >= promise ? "" : fmt::format("{} allocations are saved by donations, the plan says {}", saved, promise);
+}
+/// Whether something is to be computed again on the way back.
+bool computes_again(const Body& b) {
+  return std::any_of(b.steps.begin(), b.steps.end(), [](const Step& s) {
+    return s.op == "checkpoint" || (s.op == "grad" && !s.attrs.empty()) ||
+           (s.body != nullptr && computes_again(*s.body));
+  });
+}
+/// What plans compute again, by region: kinds of operations.
+template <class F>
+std::set<std::pair<int, const OpRecord*>> computed_again(const F& compiled) {
+  std::set<std::pair<int, const OpRecord*>> all;
+  for (const auto& plan : compiled.cache().plans())
+    for (const graph::Node& n : plan->graph().nodes)
+      if (n.region != 0) all.emplace(n.region, n.op);
+  return all;
+}
+
 /// How the mode differs from the bits; empty if it does not.
 std::string run_mode(const Program& p, const Data& data, const Mode& m, const std::vector<Given>& expected) {
   const Program* current = &p;
@@ -198,6 +254,13 @@ std::string run_mode(const Program& p, const Data& data, const Mode& m, const st
     if (!d.empty()) d = "beside a twin: " + d;
   }
   if (d.empty()) d = verified(compiled.cache());
+  if (d.empty() && !m.twin) d = donation_fault(compiled, p, data);
+  if (d.empty() && m.without.empty() && computes_again(p.body)) {
+    auto apart = compile(f, {{"cse"}});
+    Tensors state = data.state();
+    apart(state, data.inputs(0), 0.75f, -0.5f);
+    if (!m.twin && computed_again(apart) != computed_again(compiled)) d = "cse merges what is to be computed again";
+  }
   return d;
 }
 

@@ -25,16 +25,24 @@ Tensors with_first(const Tensors& x, const Tensor& first) {
 
 const std::vector<Composite>& transforms() {
   static const std::vector<Composite> all = {
-      // outputs: the gradient for the first operand, and the loss
+      // outputs: the gradient for the first operand, and the loss; attribute 1: the body is computed again on the way
+      // back
       {"grad",
        [](Growth& g, const Want& w) -> Maybe {
          if (!possible(g, w)) return {};
          const bool is_loss = w.rank() == 0 && g.chance(2);
          const Spec x = is_loss ? Spec{w.dtype(), g.shape(0, 3)} : w.spec, y{w.dtype(), g.shape(0, 2)};
-         return with_body("grad", g, {x}, y, {x, {w.dtype(), {}}}, is_loss);
+         Made m = with_body("grad", g, {x}, y, {x, {w.dtype(), {}}}, is_loss);
+         if (g.chance(3)) m.attrs = {1};
+         return m;
        },
        [](const Call& c) -> Tensors {
-         auto loss = [&](const Tensor& v) { return sum(c.run(with_first(c.x, v))[0]) + sum(square(v)) * 0.5f; };
+         const auto once = [run = c.run](const Tensors& all) { return run(all)[0]; };
+         const bool again = !c.attrs.empty() && c.attrs[0] == 1;
+         auto loss = [&](const Tensor& v) {
+           const Tensors all = with_first(c.x, v);
+           return sum(again ? checkpoint(once)(all) : once(all)) + sum(square(v)) * 0.5f;
+         };
          auto [y, dx] = value_and_grad(loss)(c.x[0]);
          return {dx, y};
        },

@@ -35,6 +35,13 @@ Dims common(const Dims& a, const Dims& b) {
   }
   return c;
 }
+Num lost(std::initializer_list<const Array*> in) {
+  std::vector<Num> all;
+  for (const Array* a : in)
+    for (const Num& x : a->x)
+      if (x.node >= 0) all.push_back(x);
+  return linked(unknown(), all, std::vector<Num>(all.size(), unknown()));
+}
 Dims without(const Dims& shape, int64_t axes, bool keepdims) {
   Dims y;
   for (size_t a = 0; a < shape.size(); ++a)

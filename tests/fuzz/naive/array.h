@@ -47,6 +47,8 @@ void each(const Dims& shape, F f) {
 }
 /// Row-major position of an index; extents of 1 repeat, and leading axes may be missing.
 size_t place(const Dims& shape, const Dims& at);
+/// Nothing that is known, in place of any of the operands' elements: derivatives through it are not known either.
+Num lost(std::initializer_list<const Array*> in);
 /// The shape that both repeat to.
 Dims common(const Dims& a, const Dims& b);
 

@@ -70,7 +70,7 @@ Num deviation_of(const Row& row) {
 }
 Num logsumexp_of(const Row& row) {
   const Num top = constant(extremum(row, true));
-  if (!top.known()) return unknown();
+  if (!top.known()) return linked(unknown(), row, Row(row.size(), unknown()));
   const Num shift = std::isinf(top.v) || top.v != top.v ? Num{0} : top;
   const Num total = sum(each_of(row, [&](const Num& x) { return exp(x - shift); }));
   return select(~equal(total, Num{0}), log(total) + shift, Num{-__builtin_inf()});
@@ -135,10 +135,11 @@ Arrays cross_entropy(const Given& g) {
   const Array &logits = g.in[0], &labels = g.in[1];
   const int64_t classes = logits.shape.back();
   const Array l = by_rows(logits, last_bit(logits), log_softmax_of);
+  const Num nothing = lost({&logits});
   Row picked;
   for (size_t i = 0; i < labels.n.size(); ++i) {
     const Whole k = checked(labels.n[i], classes, false);
-    picked.push_back(k.known ? l.x[i * static_cast<size_t>(classes) + static_cast<size_t>(k.v)] : unknown());
+    picked.push_back(k.known ? l.x[i * static_cast<size_t>(classes) + static_cast<size_t>(k.v)] : nothing);
   }
   return {scalar(logits, sum(picked) / Num{-static_cast<double>(picked.size())})};
 }
@@ -189,8 +190,8 @@ Arrays conv2d(const Given& g) {
 Arrays max_pool2d(const Given& g) {
   const Array at = window_places(g.in[0], g.attrs());
   Array y = like(g.in[0], at.shape);
-  for (size_t i = 0; i < y.x.size(); ++i)
-    y.x[i] = at.n[i].known ? g.in[0].x[static_cast<size_t>(at.n[i].v)] : unknown();
+  const Num nothing = lost({&g.in[0]});
+  for (size_t i = 0; i < y.x.size(); ++i) y.x[i] = at.n[i].known ? g.in[0].x[static_cast<size_t>(at.n[i].v)] : nothing;
   return {y};
 }
 Arrays avg_pool2d(const Given& g) { return {swapped(of_rows(unfolded(g.in[0], g.attrs()), 2, false, mean_of), 0, 1)}; }

@@ -15,7 +15,9 @@ Whole checked(Whole k, int64_t n, bool negative) {
 
 namespace {
 
-void forget(Array& y, size_t i) { y.is_float() ? void(y.x[i] = unknown()) : void(y.n[i] = {0, false}); }
+void forget(Array& y, size_t i, const Num& nothing) {
+  y.is_float() ? void(y.x[i] = nothing) : void(y.n[i] = {0, false});
+}
 void set(Array& y, size_t i, const Array& x, size_t from) {
   y.is_float() ? void(y.x[i] = x.x[from]) : void(y.n[i] = x.n[from]);
 }
@@ -31,13 +33,14 @@ Arrays gather(const Given& g, bool negative) {
   shape.insert(shape.end(), index.shape.begin() + batch, index.shape.end());
   shape.insert(shape.end(), x.shape.begin() + a + 1, x.shape.end());
   Array y = like(x, shape);
+  const Num nothing = lost({&x});
   each(shape, [&](size_t i, const Dims& at) {
     Dims which(at.begin(), at.begin() + batch), from(at.begin(), at.begin() + a);
     which.insert(which.end(), at.begin() + a, at.begin() + a + inner);
     const Whole k = checked(index.n[place(index.shape, which)], n, negative);
     from.push_back(k.v);
     from.insert(from.end(), at.begin() + a + inner, at.end());
-    k.known ? set(y, i, x, place(x.shape, from)) : forget(y, i);
+    k.known ? set(y, i, x, place(x.shape, from)) : forget(y, i, nothing);
   });
   return {y};
 }
@@ -61,7 +64,9 @@ Arrays added(const Array& base, const Array& updates, F to) {
       y.n[p].known &= updates.n[i].known;
     }
   });
-  for (size_t i = 0; !sure && i < std::max(y.x.size(), y.n.size()); ++i) forget(y, i);
+  if (sure) return {y};
+  const Num nothing = lost({&base, &updates});
+  for (size_t i = 0; i < std::max(y.x.size(), y.n.size()); ++i) forget(y, i, nothing);
   return {y};
 }
 Arrays scatter_add(const Given& g) {
@@ -89,10 +94,11 @@ Arrays take_along_axis(const Given& g) {
   const Array &x = g.in[0], &index = g.in[1];
   const auto a = static_cast<size_t>(g.attr(0));
   Array y = like(x, index.shape);
+  const Num nothing = lost({&x});
   each(index.shape, [&](size_t i, Dims at) {
     const Whole k = checked(index.n[i], x.shape[a], true);
     at[a] = k.v;
-    k.known ? set(y, i, x, place(x.shape, at)) : forget(y, i);
+    k.known ? set(y, i, x, place(x.shape, at)) : forget(y, i, nothing);
   });
   return {y};
 }
@@ -103,7 +109,7 @@ Arrays one_hot(const Given& g) {
   for (size_t i = 0; i < g.in[0].n.size(); ++i) {
     const Whole k = checked(g.in[0].n[i], g.attr(1), false);
     const size_t row = i * static_cast<size_t>(g.attr(1));
-    for (size_t c = 0; c < static_cast<size_t>(g.attr(1)) && !k.known; ++c) forget(y, row + c);
+    for (size_t c = 0; c < static_cast<size_t>(g.attr(1)) && !k.known; ++c) forget(y, row + c, unknown());
     if (!k.known) continue;
     y.is_float() ? void(y.x[row + static_cast<size_t>(k.v)].v = 1) : void(y.n[row + static_cast<size_t>(k.v)].v = 1);
   }

@@ -254,7 +254,7 @@ Num extremum(const std::vector<Num>& x, bool largest) {
   const Num* best = nullptr;
   double e = 0;
   for (const Num& a : x) {
-    if (!a.known()) return a.node < 0 ? unknown() : linked(unknown(), {a}, {unknown()});
+    if (!a.known()) return linked(unknown(), x, std::vector<Num>(x.size(), unknown()));
     if (best == nullptr || a.v != a.v || (best->v == best->v && (largest ? a.v > best->v : a.v < best->v))) best = &a;
     if (best->v != best->v) return constant(*best);  // equal to nothing, not to itself
   }

@@ -142,6 +142,12 @@ Arrays sorted(const Given& g, bool descending, int64_t keep) {
         sure &= equal(number(order[k - 1]), number(order[k])) == Truth::no;
     }
     sure &= e <= 1e308;
+    Num port;  // all that a derivative may go to
+    if (!sure && x.is_float()) {
+      std::vector<Num> row;
+      for (int64_t i = 0; i < n; ++i) row.push_back(number(i));
+      port = linked({0, e}, row, std::vector<Num>(row.size(), unknown()));
+    }
     for (int64_t k = 0; k < keep; ++k) {
       const int64_t i = order[static_cast<size_t>(k)];
       const auto at = static_cast<size_t>(r * keep + k);
@@ -149,7 +155,7 @@ Arrays sorted(const Given& g, bool descending, int64_t keep) {
       if (!x.is_float())
         y.n[at] = {integer(i).v, sure};
       else
-        y.x[at] = sure ? number(i) : linked({number(i).v, e}, {number(i)}, {unknown()});
+        y.x[at] = sure ? number(i) : linked({number(i).v, e}, {port}, {Num{1}});
     }
   }
   return {y, from};
@@ -159,11 +165,12 @@ Arrays unsort(const Given& g) {
   Dims shape = x.shape;
   const int64_t k = std::exchange(shape.back(), g.attr(0)), n = shape.back();
   Array y = like(x, shape);
+  const Num nothing = lost({&x});
   for (size_t i = 0; i < index.n.size(); ++i) {
     const size_t row = i / static_cast<size_t>(k) * static_cast<size_t>(n);
     if (!index.n[i].known) {
       for (size_t p = row; p < row + static_cast<size_t>(n); ++p)
-        y.is_float() ? void(y.x[p] = unknown()) : void(y.n[p] = {0, false});
+        y.is_float() ? void(y.x[p] = nothing) : void(y.n[p] = {0, false});
       continue;
     }
     const size_t to = row + static_cast<size_t>(index.n[i].v);
@@ -177,11 +184,12 @@ Arrays unsort(const Given& g) {
 Arrays resort(const Given& g) {
   const Array &x = g.in[0], &index = g.in[1];
   Array y = like(x, index.shape);
+  const Num nothing = lost({&x});
   for (size_t i = 0; i < index.n.size(); ++i) {
     const size_t row = i / static_cast<size_t>(index.shape.back()) * static_cast<size_t>(x.shape.back());
     const size_t from = row + static_cast<size_t>(index.n[i].v);
     if (y.is_float())
-      y.x[i] = index.n[i].known ? x.x[from] : unknown();
+      y.x[i] = index.n[i].known ? x.x[from] : nothing;
     else
       y.n[i] = {x.n[from].v, x.n[from].known && index.n[i].known};
   }
