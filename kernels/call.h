@@ -9,7 +9,7 @@ inline constexpr int kMaxAxes = 6, kMaxInputs = 12, kMaxOutputs = 4;
 
 /// An operand by logical row-major position, whatever its layout.
 struct Operand {
-  enum Kind : int32_t { dense, single, number, strided };
+  enum Kind : int32_t { dense, single, number, strided, grouped };  // grouped: strided, see pack_of
   const void* data;
   uint64_t bits;  // number: the element itself
   Kind kind;
@@ -19,7 +19,7 @@ struct Operand {
 
 struct PointwiseCall {
   int64_t n;
-  int32_t wide;  // 16-byte loads and stores are aligned: four neighbours are neighbours in memory, or one element
+  int32_t wide;  // what is dense is aligned to 16 bytes
   Operand in[kMaxInputs];
   void* out[kMaxOutputs];
 };

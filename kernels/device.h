@@ -156,6 +156,7 @@ DUET_DEVICE E at(const Operand& x, int64_t i) {
       return e;
     }
     case Operand::strided:
+    case Operand::grouped:
       break;
   }
   return static_cast<const E*>(x.data)[offset_at(x, i)];
@@ -165,20 +166,26 @@ template <class E, int W>
 struct alignas(sizeof(E) * W) Pack {
   E v[W];
 };
-/// Elements group * W to group * W + W - 1 of an operand that is `wide`: the library saw to it that they lie side by
-/// side, aligned, or are one element.
+/// Elements group * W to group * W + W - 1 of an operand: one load where they are dense or `grouped`, which means that
+/// groups of four lie side by side, aligned, or are one element.
 template <class E, int W>
 DUET_DEVICE Pack<E, W> pack_of(const Operand& x, int64_t group) {
-  if (x.kind == Operand::dense) return static_cast<const Pack<E, W>*>(x.data)[group];
-  E e;
+  const E* data = static_cast<const E*>(x.data);
+  if (x.kind == Operand::dense) return reinterpret_cast<const Pack<E, W>*>(data)[group];
+  Pack<E, W> p;
   if (x.kind == Operand::strided) {
-    const E* first = static_cast<const E*>(x.data) + offset_at(x, group * W);
-    if (x.stride[x.axes - 1] == 1) return *reinterpret_cast<const Pack<E, W>*>(first);
-    e = *first;
+#pragma unroll
+    for (int w = 0; w < W; ++w) p.v[w] = data[offset_at(x, group * W + w)];
+    return p;
+  }
+  E e;
+  if (x.kind == Operand::grouped) {
+    data += offset_at(x, group * W);
+    if (x.stride[x.axes - 1] == 1) return *reinterpret_cast<const Pack<E, W>*>(data);
+    e = *data;
   } else {
     e = at<E>(x, 0);
   }
-  Pack<E, W> p;
 #pragma unroll
   for (int w = 0; w < W; ++w) p.v[w] = e;
   return p;

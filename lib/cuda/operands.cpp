@@ -28,17 +28,16 @@ kernel::Operand operand(const KernelCall& call, int i, const Shape& space) {
   return n;
 }
 
-bool is_wide(const kernel::Operand& x) {
+bool widen(kernel::Operand& x) {
   constexpr int64_t kGroup = 4;
   const bool aligned = reinterpret_cast<uintptr_t>(x.data) % 16 == 0;
   if (x.kind == kernel::Operand::dense) return aligned;
   if (x.kind != kernel::Operand::strided) return true;
   const int last = x.axes - 1;
-  if (x.extent[last] % kGroup != 0) return false;
-  if (x.stride[last] == 0) return true;
-  bool even = aligned && x.stride[last] == 1;
-  for (int a = 0; a < last; ++a) even = even && x.stride[a] % kGroup == 0;
-  return even;
+  bool grouped = x.extent[last] % kGroup == 0 && (x.stride[last] == 0 || (x.stride[last] == 1 && aligned));
+  for (int a = 0; a < last && x.stride[last] == 1; ++a) grouped = grouped && x.stride[a] % kGroup == 0;
+  if (grouped) x.kind = kernel::Operand::grouped;
+  return true;
 }
 
 }  // namespace duet::cuda

@@ -11,8 +11,9 @@ kernel::Operand operand(const KernelCall& call, int i, const Shape& space);
 /// A view of device memory in a shape of its own.
 kernel::Operand operand(DType dtype, const void* data, const Shape& shape, const int64_t* strides, const Shape& space);
 
-/// Whether four neighbours of an operand, from the first on, lie side by side and aligned, or are one element.
-bool is_wide(const kernel::Operand& x);
+/// Whether an operand may be read four elements at a time: not if it is dense and not aligned. A strided one becomes
+/// `grouped` where each four lie side by side, aligned, or are one element.
+bool widen(kernel::Operand& x);
 
 /// The element types of a call as kernels' arguments.
 inline int type(DType t) { return static_cast<int>(t); }

@@ -17,9 +17,9 @@ void copy_elements(State& s, DType dtype, const kernel::Operand& x, const kernel
                  "cuMemcpyDtoDAsync");
     return;
   }
-  const bool wide = y.kind == kernel::Operand::dense && is_wide(x) && is_wide(y);
-  const kernel::CopyCall c{n, wide, x, y};
-  launch_kernel(s, kernel::kCopy, {width_type(dtype)}, &c, blocks_for(s, wide ? (n + 3) / 4 : n));
+  kernel::CopyCall c{n, 0, x, y};
+  c.wide = y.kind == kernel::Operand::dense && widen(c.x) && widen(c.y);
+  launch_kernel(s, kernel::kCopy, {width_type(dtype)}, &c, blocks_for(s, c.wide != 0 ? (n + 3) / 4 : n));
 }
 
 void fill_zeros(State& s, void* p, size_t bytes) {

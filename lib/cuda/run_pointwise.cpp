@@ -17,11 +17,12 @@ void run_pointwise(State& s, const KernelCall& call) {
   c.wide = 1;
   for (size_t i = 0; i < call.in.size(); ++i) {
     c.in[i] = operand(call, static_cast<int>(i), space);
-    if (!is_wide(c.in[i])) c.wide = 0;
+    if (!widen(c.in[i])) c.wide = 0;
   }
   for (size_t k = 0; k < call.out.size(); ++k) {
     c.out[k] = call.out[k].data;
-    if (!is_wide(dense(c.out[k]))) c.wide = 0;
+    kernel::Operand y = dense(c.out[k]);
+    if (!widen(y)) c.wide = 0;
   }
   const int t = type(cpu::compute_dtype(op, call.in, call.out));
   const int64_t blocks = blocks_for(s, c.wide != 0 ? (c.n + 3) / 4 : c.n);
