@@ -81,8 +81,6 @@ class Assembler : private Xbyak::CodeGenerator {
   void store_row_element(const Instruction& x);
   void load_mask(int i, int to);
   void store_mask(const Instruction& x);
-  void load_half(const Instruction& x, int to);
-  void store_half(const Instruction& x);
   void copy_tail(const Xbyak::RegExp& at, int bytes, bool to_frame);
 
   // --- registers.cpp ---
@@ -102,6 +100,11 @@ class Assembler : private Xbyak::CodeGenerator {
   bool dies(int value, int i) const;
   int next_use(int value) const;
 
+  // --- half.cpp ---
+  void load_half(const Instruction& x, int to);
+  void store_half(const Instruction& x);
+  void half(int i);
+
   // --- reductions.cpp ---
   static uint32_t identity(ReduceKind kind);
   Xbyak::RegExp sum_lanes(int i);
@@ -119,7 +122,6 @@ class Assembler : private Xbyak::CodeGenerator {
   int overwritten(int value, int i, std::initializer_list<int> others);
   void or_and(int i);
   void unary(int i);
-  void half(int i);
   void multiply_add(int i);
   void compare(int i);
   void masks(int i);

@@ -204,24 +204,6 @@ void Assembler::unary(int i) {
   give(i, to);
 }
 
-// F16C's conversions, whose 16-bit side is a register of half the width.
-void Assembler::half(int i) {
-  const Instruction& x = list_->nodes[index(i)];
-  const int from = in_register(x.a), to = take(false);
-  const Xbyak::Xmm words{wide_ ? Xbyak::Operand::YMM : Xbyak::Operand::XMM, to};
-  if (x.op != Op::from_f16) {
-    vcvtps2ph(words, vec(from), 0);  // to the nearest, ties to even
-  } else if (wide_) {
-    vpmovdw(words, vec(from));
-  } else {
-    vextracti128(words, Xbyak::Ymm(from), 1);
-    vpackusdw(words, quarter(from), words);
-  }
-  x.op == Op::to_f16 ? vpmovzxwd(vec(to), words) : vcvtph2ps(vec(to), words);
-  release_operands(i);
-  give(i, to);
-}
-
 // The machine's instructions overwrite one of the three operands: one that is read here for the last time, or a copy.
 void Assembler::multiply_add(int i) {
   using Form = void (CodeGenerator::*)(const Xbyak::Xmm&, const Xbyak::Xmm&, const Xbyak::Operand&);

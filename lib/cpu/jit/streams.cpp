@@ -191,33 +191,4 @@ void Assembler::store_mask(const Instruction& x) {
   free(bytes, false);
 }
 
-void Assembler::load_half(const Instruction& x, int to) {
-  const Xbyak::RegExp at = element(static_cast<int>(x.imm), 2, x.part);
-  if (!tail_) {
-    vpmovzxwd(vec(to), ptr[at]);
-  } else if (wide_) {
-    vpmovzxwd(vec(to) | k7 | T_z, ptr[at]);
-  } else {
-    vpxor(quarter(to), quarter(to), quarter(to));
-    vmovdqa(ptr[rsp + kBytes], quarter(to));
-    copy_tail(at, 2, true);
-    vpmovzxwd(vec(to), ptr[rsp + kBytes]);
-  }
-}
-
-void Assembler::store_half(const Instruction& x) {
-  const int value = in_register(x.a);
-  const Xbyak::RegExp at = element(list_->sources + static_cast<int>(x.imm), 2, x.part);
-  if (wide_) {
-    tail_ ? vpmovdw(ptr[at] | k7, Xbyak::Zmm(value)) : vpmovdw(ptr[at], Xbyak::Zmm(value));
-    return;
-  }
-  const int words = take(false);
-  vextracti128(quarter(words), Xbyak::Ymm(value), 1);
-  vpackusdw(quarter(words), quarter(value), quarter(words));
-  vmovdqu(tail_ ? ptr[rsp + kBytes] : ptr[at], quarter(words));
-  if (tail_) copy_tail(at, 2, false);
-  free(words, false);
-}
-
 }  // namespace duet::cpu::jit
