@@ -116,7 +116,7 @@ class Lives : public Program {
  private:
   static std::tuple<A...> own(const std::tuple<A...>& args) {
     std::tuple<A...> copy = args;
-    for_each_leaf(copy, [](Tensor& t) { t = duet::detail::own_storage(t); });
+    for_each_leaf(copy, [](Tensor& t) { t = duet::detail::own_storage(t, duet::Device::cpu()); });
     return copy;
   }
   template <class T>

@@ -9,7 +9,7 @@ if(DUET_CUDA)
   if(DUET_NVCC)
     execute_process(COMMAND ${DUET_NVCC} --version OUTPUT_VARIABLE nvcc_version ERROR_QUIET)
     string(REGEX MATCH "release ([0-9]+)\\.([0-9]+)" _ "${nvcc_version}")
-    set(DUET_NVCC_MAJOR ${CMAKE_MATCH_1})
+    set(DUET_NVCC_RELEASE ${CMAKE_MATCH_1}.${CMAKE_MATCH_2})
     if(CMAKE_MATCH_1 GREATER_EQUAL 12)
       set(DUET_HAS_CUDA ON)
     else()
@@ -34,5 +34,11 @@ endif()
 # No contraction, IEEE division and roots, denormals kept: the bit contract, as duet_flags have it for the CPU.
 set(DUET_NVCC_FLAGS -std=c++17 -O3 -fmad=false -ftz=false -prec-div=true -prec-sqrt=true --expt-relaxed-constexpr -diag-suppress 177
     "-I'${PROJECT_SOURCE_DIR}/include'" "-I'${PROJECT_SOURCE_DIR}'" "-I'${PROJECT_SOURCE_DIR}/lib'")
-set(DUET_NVCC_ARCHITECTURES -gencode=arch=compute_75,code=compute_75 -gencode=arch=compute_80,code=sm_80
-    -gencode=arch=compute_90,code=sm_90)
+# One translation to PTX serves every device: for newer ones the driver compiles it, for these two it is compiled here. The
+# binaries are compressed, to less than a tenth: they are data of every program.
+set(DUET_NVCC_ARCHITECTURES -gencode=arch=compute_75,code=[compute_75,sm_80,sm_90])
+if(DUET_HAS_CUDA AND DUET_NVCC_RELEASE VERSION_GREATER_EQUAL 12.8)
+  list(APPEND DUET_NVCC_FLAGS --compress-mode=size)
+else()
+  list(APPEND DUET_NVCC_FLAGS -Xfatbin=-compress-all)
+endif()

@@ -30,7 +30,9 @@ struct Life {
   Mlp model;
   Optimizer optimizer;
   WithMode<decltype(&train_step<Optimizer>)> step;
-  Meter meter{std::string(name(step.mode())), step.mode() == Mode::eager ? nullptr : &step.cache()};
+  Device device = Device::cpu();
+  Meter meter{std::string(name(step.mode())) + (device.is_cuda() ? " " + to_string(device) : ""),
+              step.mode() == Mode::eager ? nullptr : &step.cache(), device};
   double loss = 0;  // mean over the last epoch
 };
 
@@ -49,6 +51,13 @@ void run(const Options& o, const data::TrainTest& digits) {
   const Mlp start = make_mlp(o, digits.train.x.shape(1), init_key);
   std::vector<Life<Optimizer>> lives;
   for (Mode mode : o.modes()) lives.push_back({start, Optimizer::init(start), with_mode(mode, &train_step<Optimizer>)});
+  if (o.device.is_cuda()) {  // one life more, whose tensors lie there; duet's own products have the CPU's bits
+    if (cuda::matmul_provider() == cuda::MatmulProvider::automatic)
+      cuda::set_matmul_provider(cuda::MatmulProvider::duet);
+    lives.push_back({start, Optimizer::init(start), with_mode(Mode::eager, &train_step<Optimizer>), o.device});
+    move_to(lives.back().model, o.device);
+    move_to(lives.back().optimizer, o.device);
+  }
 
   const int64_t batches = digits.train.batches(o.batch).size(), steps = o.epochs * batches;
   data::Progress progress("training", steps);
@@ -56,7 +65,8 @@ void run(const Options& o, const data::TrainTest& digits) {
     for (const auto& [x, y] : digits.train.batches(o.batch, fold_in(data_key, epoch))) {
       const float lr = o.rate(done++, steps);
       for (auto& life : lives) {  // in step: what disturbs the machine disturbs all lives
-        Tensor l = life.meter([&] { return life.step(life.model, life.optimizer, x, y, lr); });
+        const Tensor xd = x.to(life.device), yd = y.to(life.device);
+        Tensor l = life.meter([&] { return life.step(life.model, life.optimizer, xd, yd, lr); });
         if (epoch + 1 == o.epochs) life.loss += l.item<double>() / static_cast<double>(batches);
       }
       progress.step(fmt::format("epoch {}", epoch + 1));
@@ -64,7 +74,8 @@ void run(const Options& o, const data::TrainTest& digits) {
 
   std::vector<Trained> trained;
   for (auto& life : lives) {
-    const Tensor hits = argmax(forward(life.model, digits.test.x), -1) == digits.test.y;
+    const Tensor x = digits.test.x.to(life.device), y = digits.test.y.to(life.device);
+    const Tensor hits = argmax(forward(life.model, x), -1) == y;
     trained.push_back({mean(hits).item(), life.loss, bits_hash(life.model), life.meter.report()});
   }
   bool equal = print(trained);
@@ -72,7 +83,8 @@ void run(const Options& o, const data::TrainTest& digits) {
   // The same step on other batch sizes, and without each pass.
   for (int64_t n : o.compared_batches()) {
     auto [x, y] = digits.train.batches(n).at(0);
-    const DuelReport r = duel(&train_step<Optimizer>, start, Optimizer::init(start), x, y, o.lr);
+    const DuelReport r =
+        duel(DuelOptions{.device = o.device}, &train_step<Optimizer>, start, Optimizer::init(start), x, y, o.lr);
     fmt::print("batch {}: {}\n", x.shape(0), speedups(r));
     equal = equal && r.bits_equal();
   }

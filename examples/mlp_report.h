@@ -31,6 +31,7 @@ struct Recipe {
 struct Options : Recipe {
   std::string mode = "duel", save, json;
   int threads = 0;
+  duet::Device device = duet::Device::cpu();
   bool ablate = false;
 
   const Recipe& recipe() const { return *this; }
@@ -73,6 +74,14 @@ inline duet::data::TrainTest load_digits(const std::string& folder) {
   duet::check<duet::ParseError>(classes <= kClasses, "04_mlp: {}: a label is out of range: {} of 0 to {}", folder,
                                 classes - 1, kClasses - 1);
   return digits;
+}
+
+/// All tensors of a tree to a device.
+template <class T>
+void move_to(T& tree, duet::Device device) {
+  duet::for_each_leaf(tree, [&](duet::Tensor& t) {
+    if (t.defined()) t = t.to(device);
+  });
 }
 
 /// Finds out before a long training, not after it, that its results cannot be written.
@@ -123,6 +132,10 @@ inline Options parse_options(int argc, char** argv) {
   app.add_option("--threads", o.threads, "for kernels; 0: every processor")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
+  std::string device = "cpu";
+  app.add_option("--device", device, "cuda: train there too, eagerly")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
   app.add_option("--save", o.save, "write the trained weights: .safetensors")->check(weights & writable);
   app.add_option("--load", o.load, "begin with these weights: .safetensors")->check(CLI::ExistingFile);
   app.add_option("--json", o.json, "write the measurements")->check(writable);
@@ -134,6 +147,11 @@ inline Options parse_options(int argc, char** argv) {
     std::exit(0);
   } catch (const CLI::ParseError& error) {
     duet::fail<duet::ParseError>("04_mlp: {}", error.what());
+  }
+  if (device == "cuda") {
+    o.device = duet::Device::cuda();
+    const duet::cuda::Info there = duet::cuda::info();
+    duet::check<duet::DeviceError>(there.available, "04_mlp: --device cuda: {}", to_string(there));
   }
   return o;
 }

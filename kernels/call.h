@@ -19,8 +19,7 @@ struct Operand {
 
 struct PointwiseCall {
   int64_t n;
-  int32_t wide;   // 16-byte loads and stores are aligned, and every operand is dense or one element
-  int32_t small;  // positions fit 32 bits
+  int32_t wide;  // 16-byte loads and stores are aligned: four neighbours are neighbours in memory, or one element
   Operand in[kMaxInputs];
   void* out[kMaxOutputs];
 };
@@ -28,6 +27,7 @@ struct PointwiseCall {
 /// y[i] = x[i], both by logical position.
 struct CopyCall {
   int64_t n;
+  int32_t wide;  // as in PointwiseCall, and y is dense
   Operand x, y;
 };
 struct CastCall {
@@ -73,7 +73,7 @@ struct RowCall {
   Operand x;
   void* y;
 };
-/// x[outer, n, inner] by columns.
+/// x[outer, n, inner] by columns: y[outer, chunks, inner].
 struct ColumnCall {
   int64_t n, outer, inner, chunks;
   Operand x;

@@ -39,6 +39,12 @@ template <class T, int N = kThreads>
 struct PerThread {
   T v;
   __device__ __forceinline__ T& operator[](int) { return v; }
+  /// The first thread of each warp gets the values of its 32 threads, halved in a tree: 16 and 16, 8 and 8, …
+  template <class Join>
+  __device__ __forceinline__ void halve_warps(Join join) {
+#pragma unroll
+    for (int s = 16; s > 0; s /= 2) v = join(v, __shfl_down_sync(0xffffffffu, v, s));
+  }
 };
 
 #else
@@ -57,6 +63,12 @@ template <class T, int N = kThreads>
 struct PerThread {
   T v[N];
   T& operator[](int t) { return v[t]; }
+  template <class Join>
+  void halve_warps(Join join) {
+    for (int s = 16; s > 0; s /= 2)
+      for (int t = 0; t < N; ++t)
+        if (t % 32 < s) v[t] = join(v[t], v[t + s]);
+  }
 };
 
 #endif
@@ -108,6 +120,7 @@ using NumberOf = std::conditional_t<(Type <= kF64), math::Scalar<std::conditiona
 template <class Index>
 DUET_DEVICE int64_t offset_of(const Operand& x, Index i) {
   int64_t at = 0;
+#pragma unroll 1
   for (int a = x.axes - 1; a > 0; --a) {
     const Index extent = static_cast<Index>(x.extent[a]), next = i / extent;
     at += static_cast<int64_t>(i - next * extent) * x.stride[a];
@@ -138,6 +151,29 @@ DUET_DEVICE E at(const Operand& x, int64_t i) {
       break;
   }
   return static_cast<const E*>(x.data)[offset_at(x, i)];
+}
+
+template <class E, int W>
+struct alignas(sizeof(E) * W) Pack {
+  E v[W];
+};
+/// Elements group * W to group * W + W - 1 of an operand that is `wide`: the library saw to it that they lie side by
+/// side, aligned, or are one element.
+template <class E, int W>
+DUET_DEVICE Pack<E, W> pack_of(const Operand& x, int64_t group) {
+  if (x.kind == Operand::dense) return static_cast<const Pack<E, W>*>(x.data)[group];
+  E e;
+  if (x.kind == Operand::strided) {
+    const E* first = static_cast<const E*>(x.data) + offset_at(x, group * W);
+    if (x.stride[x.axes - 1] == 1) return *reinterpret_cast<const Pack<E, W>*>(first);
+    e = *first;
+  } else {
+    e = at<E>(x, 0);
+  }
+  Pack<E, W> p;
+#pragma unroll
+  for (int w = 0; w < W; ++w) p.v[w] = e;
+  return p;
 }
 
 /// Where element i of a result in any layout lies.

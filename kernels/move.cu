@@ -8,7 +8,12 @@ namespace duet::kernel {
 template <int Type>
 DUET_KERNEL copy(const CopyCall c) {
   using E = Element<Type>;
-  each_element(c.n, [&](int64_t i) { place<E>(c.y, i) = at<E>(c.x, i); });
+  constexpr int kWide = 4;
+  const int64_t groups = c.wide ? c.n / kWide : 0;
+  E* y = static_cast<E*>(const_cast<void*>(c.y.data));
+  each_element(groups, [&](int64_t g) { reinterpret_cast<Pack<E, kWide>*>(y)[g] = pack_of<E, kWide>(c.x, g); });
+  const int64_t done = groups * kWide;
+  each_element(c.n - done, [&](int64_t i) { place<E>(c.y, done + i) = at<E>(c.x, done + i); });
 }
 
 template <int From, int To>

@@ -15,19 +15,6 @@ DUET_DEVICE auto number(Element<Mask ? kBool : Type> e) {
     return NumberOf<Type>::of(e);
 }
 
-template <class E, int W>
-struct alignas(sizeof(E) * W) Pack {
-  E v[W];
-};
-template <class E, int W>
-DUET_DEVICE Pack<E, W> pack_of(const Operand& x, int64_t group) {
-  if (x.kind == Operand::dense) return static_cast<const Pack<E, W>*>(x.data)[group];
-  const E e = at<E>(x, 0);
-  Pack<E, W> p;
-  for (int w = 0; w < W; ++w) p.v[w] = e;
-  return p;
-}
-
 /// The element that a result of a formula is in memory.
 template <class T>
 struct StoredAs {

@@ -20,50 +20,101 @@ DUET_DEVICE T identity() {
   return Kind == kSum ? T(-0.0) : Kind == kProd ? T(1) : Kind == kMax ? -kInfinity : kInfinity;
 }
 
+// A warp a chunk of a row: a thread has four of the 128 lanes, and no thread waits for another warp's.
 template <int Kind, int Type>
 DUET_KERNEL reduce_rows(const RowCall c) {
   using T = Element<Type>;
-  DUET_SHARED T lane[kLanes];
-  for (int64_t b = block(); b < c.rows * c.chunks; b += blocks()) {
-    const int64_t row = b / c.chunks, begin = b % c.chunks * kChunk;
-    const int64_t n = c.n - begin < kChunk ? c.n - begin : kChunk;
-    phase<kLanes>([&](int l) {
-      T sum = identity<Kind, T>();
-      for (int64_t j = l; j < n; j += kLanes) sum = combine<Kind>(sum, at<T>(c.x, row * c.n + begin + j));
-      lane[l] = sum;
+  constexpr int kWarp = 32, kWarps = kThreads / kWarp, kOwn = kLanes / kWarp;
+  auto join = [](T a, T b) { return combine<Kind>(a, b); };
+  PerThread<T> sums;
+  for (int64_t first = block() * kWarps; first < c.rows * c.chunks; first += blocks() * kWarps) {
+    phase([&](int t) {
+      sums[t] = identity<Kind, T>();
+      const int64_t mine = first + t / kWarp;
+      if (mine >= c.rows * c.chunks) return;
+      const int64_t row = mine / c.chunks, begin = mine % c.chunks * kChunk, start = row * c.n + begin + t % kWarp;
+      const int64_t n = c.n - begin < kChunk ? c.n - begin : kChunk;
+      T lane[kOwn];
+#pragma unroll
+      for (int k = 0; k < kOwn; ++k) lane[k] = identity<Kind, T>();
+      int64_t j = 0;
+      if (c.x.kind == Operand::dense) {  // whole turns over the lanes: many loads on their way at once
+        const T* x = static_cast<const T*>(c.x.data) + start;
+#pragma unroll 4
+        for (; j + kLanes <= n; j += kLanes) {
+#pragma unroll
+          for (int k = 0; k < kOwn; ++k) lane[k] = join(lane[k], x[j + k * kWarp]);
+        }
+      }
+#pragma unroll 1
+      for (; j < n; j += kLanes) {
+#pragma unroll
+        for (int k = 0; k < kOwn; ++k)
+          if (j + k * kWarp + t % kWarp < n) lane[k] = join(lane[k], at<T>(c.x, start + j + k * kWarp));
+      }
+      sums[t] = join(join(lane[0], lane[2]), join(lane[1], lane[3]));  // 64 apart, then 32
     });
-    for (int s = kLanes / 2; s > 0; s /= 2)
-      phase<kLanes>([&](int l) {
-        if (l < s) lane[l] = combine<Kind>(lane[l], lane[l + s]);
-      });
-    phase<kLanes>([&](int l) {
-      if (l == 0) static_cast<T*>(c.y)[b] = lane[0];
+    sums.halve_warps(join);
+    phase([&](int t) {
+      const int64_t mine = first + t / kWarp;
+      if (t % kWarp == 0 && mine < c.rows * c.chunks) static_cast<T*>(c.y)[mine] = sums[t];
     });
   }
 }
 
-// The chains of chunks of rows: y[outer, chunk, inner].
+// The chains of chunks of rows.
 template <int Kind, int Type>
 DUET_KERNEL reduce_columns(const ColumnCall c) {
   using T = Element<Type>;
   each_element(c.outer * c.chunks * c.inner, [&](int64_t i) {
     const int64_t column = i % c.inner, chunk = i / c.inner % c.chunks, outer = i / c.inner / c.chunks;
-    const int64_t begin = chunk * kColumnChunk, end = begin + kColumnChunk < c.n ? begin + kColumnChunk : c.n;
+    const int64_t begin = chunk * kColumnChunk, first = (outer * c.n + begin) * c.inner + column;
+    const int rows = static_cast<int>(begin + kColumnChunk < c.n ? kColumnChunk : c.n - begin);
     T sum = identity<Kind, T>();
-    for (int64_t r = begin; r < end; ++r) sum = combine<Kind>(sum, at<T>(c.x, (outer * c.n + r) * c.inner + column));
+    if (c.x.kind == Operand::dense) {
+      const T* x = static_cast<const T*>(c.x.data) + first;
+#pragma unroll 8
+      for (int r = 0; r < rows; ++r) sum = combine<Kind>(sum, x[r * c.inner]);
+    } else {
+#pragma unroll 1
+      for (int r = 0; r < rows; ++r) sum = combine<Kind>(sum, at<T>(c.x, first + r * c.inner));
+    }
     static_cast<T*>(c.y)[i] = sum;
   });
 }
 
-// Neighbouring pairs of x[outer, n, inner], an odd last one carried over: y[outer, chunks, inner].
+// Neighbouring pairs, pairs of pairs, …, an odd last one carried over, of up to 64 rows at a time: a power of two, so
+// that groups of groups are the same tree. The partial results wait as the digits of a binary counter do.
 template <int Kind, int Type>
 DUET_KERNEL join_columns(const ColumnCall c) {
   using T = Element<Type>;
+  constexpr int kLevels = 6;
   each_element(c.outer * c.chunks * c.inner, [&](int64_t i) {
-    const int64_t column = i % c.inner, p = i / c.inner % c.chunks, outer = i / c.inner / c.chunks;
-    const int64_t first = (outer * c.n + 2 * p) * c.inner + column;
-    const T a = at<T>(c.x, first);
-    static_cast<T*>(c.y)[i] = 2 * p + 1 < c.n ? combine<Kind>(a, at<T>(c.x, first + c.inner)) : a;
+    const int64_t column = i % c.inner, group = i / c.inner % c.chunks, outer = i / c.inner / c.chunks;
+    const int64_t begin = group << kLevels;
+    const int count = static_cast<int>(c.n - begin < (1 << kLevels) ? c.n - begin : 1 << kLevels);
+    const T* x = static_cast<const T*>(c.x.data) + (outer * c.n + begin) * c.inner + column;
+    T level[kLevels + 1];
+    for (int r = 0; r < count; ++r) {
+      T v = x[r * c.inner];
+      bool carried = true;
+#pragma unroll
+      for (int l = 0; l < kLevels; ++l) {
+        if (carried && (r >> l & 1) != 0) {
+          v = combine<Kind>(level[l], v);
+        } else if (carried) {
+          level[l] = v;
+          carried = false;
+        }
+      }
+      if (carried) level[kLevels] = v;
+    }
+    T sum = T(0);
+    bool any = false;
+#pragma unroll
+    for (int l = 0; l <= kLevels; ++l)
+      if ((count >> l & 1) != 0) sum = any ? combine<Kind>(level[l], sum) : level[l], any = true;
+    static_cast<T*>(c.y)[i] = sum;
   });
 }
 

@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <exception>
 
+#include "cuda/memory.h"
 #include "duet/core/memory.h"
+#include "duet/cuda.h"
+#include "duet/ops/movement.h"
 
 namespace duet {
 namespace {
@@ -102,24 +106,31 @@ Times summarize(std::vector<double> us) {
   return {us.front(), us[us.size() / 2], us[std::min(us.size() - 1, us.size() * 95 / 100)], us.size()};
 }
 
-Meter::Counters Meter::read() {
-  const MemoryStats m = memory_stats();
-  return {thread_state.dispatches, thread_state.launches, thread_state.bytes, m.allocations, m.live_bytes};
+Meter::Counters Meter::read() const {
+  const MemoryStats m = device_.is_cuda() ? cuda::memory_stats(device_) : memory_stats();
+  return {thread_state.dispatches, thread_state.launches, thread_state.bytes,
+          m.allocations,           m.live_bytes,          m.peak_bytes};
 }
 
 void Meter::begin() {
-  reset_peak();
+  if (device_.is_cuda()) {
+    cuda::synchronize(device_);
+    cuda::reset_peak(device_);
+  } else {
+    reset_peak();
+  }
   before_ = read();
   start_ns_ = detail::now_ns();
 }
 
 void Meter::end() {
+  if (device_.is_cuda() && std::uncaught_exceptions() == 0) cuda::synchronize(device_);
   const double us = static_cast<double>(detail::now_ns() - start_ns_) * 1e-3;
   const Counters after = read();
   calls_.push_back({us, static_cast<int64_t>(after.operations - before_.operations),
                     static_cast<int64_t>(after.kernels - before_.kernels),
                     static_cast<int64_t>(after.bytes - before_.bytes), after.allocations - before_.allocations,
-                    memory_stats().peak_bytes - before_.live_bytes});
+                    after.peak_bytes - before_.live_bytes});
   if (calls_.size() > 1) return;
   first_.total_ms = us * 1e-3;
   if (cache_ != nullptr) {
@@ -242,10 +253,12 @@ std::string differences(const DuelReport& report) {
 
 namespace detail {
 
-Tensor own_storage(const Tensor& t) {
+Tensor own_storage(const Tensor& t, Device device) {
   if (!t.defined()) return t;
   materialize(t, "duel");
-  if (!t.is_contiguous() || t.device().is_cuda()) return t;
+  if (t.device() != device) return t.to(device);
+  if (!t.is_contiguous()) return t;
+  if (device.is_cuda()) return call_op<duet::Copy>({}, t);
   Block* b = block::make(t.dtype(), t.shape(), true);
   if (t.numel() > 0) std::memcpy(b->data, t.block().data, t.size_bytes());
   return Tensor::adopt(b, fresh_ids(1));

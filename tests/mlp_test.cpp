@@ -170,7 +170,7 @@ TEST_F(Mlp, WrongOptionsAreOneLine) {
   const Ran help = run("--help");
   EXPECT_EQ(help.status, 0);
   for (const char* option : {"--data", "--mode", "--hidden", "--epochs", "--batch", "--optimizer", "--lr", "--schedule",
-                             "--seed", "--threads", "--save", "--load", "--json", "--ablate"})
+                             "--seed", "--threads", "--device", "--save", "--load", "--json", "--ablate"})
     EXPECT_NE(help.out.find(option), std::string::npos) << option;
 }
 

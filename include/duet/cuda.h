@@ -20,13 +20,29 @@ struct Info {
   std::string name;          // "NVIDIA H200"
   int major = 0, minor = 0;  // compute capability
   size_t free_bytes = 0, total_bytes = 0;
+  std::string matmul;  // who multiplies matrices: "cuBLAS 13.1", or why it is not cuBLAS
 };
 /// Looks for the device; never throws because there is none.
 Info info(Device device = Device::cuda());
 std::string to_string(const Info& info);  // one line
 
+/// Waits until a device has done all that is queued, and reports what went wrong there, as reading a value does.
+void synchronize(Device device = Device::cuda());
+
 /// The counters of a device's allocator. DeviceError when it is not there.
 MemoryStats memory_stats(Device device);
+
+/// Who multiplies matrices. `duet` is the library's own kernel, with the CPU's bits; `automatic` takes cuBLAS where it
+/// is found and the product is wider than 128 columns or deeper than 256. DUET_MATMUL=duet or cublas in the
+/// environment. cuBLAS's bits are the same in every run on one device and version, and not the CPU's.
+enum class MatmulProvider { automatic, duet, cublas };
+void set_matmul_provider(MatmulProvider provider);
+MatmulProvider matmul_provider();
+
+/// How cuBLAS multiplies f32: in f32, or, faster, with factors rounded to TF32's 10 bits of fraction.
+enum class MatmulPrecision { f32, tf32 };
+void set_matmul_precision(MatmulPrecision precision);
+MatmulPrecision matmul_precision();
 
 }  // namespace duet::cuda
 

@@ -49,14 +49,16 @@ struct LifeReport {
 class Meter {
  public:
   /// `cache`: of the compiled or frozen function that will be called; null for an eager one. It must outlive the meter.
-  explicit Meter(std::string name, const graph::PlanCache* cache = nullptr) : name_(std::move(name)), cache_(cache) {}
+  /// On a CUDA device a call ends when the device has done its work, and memory is the device's.
+  explicit Meter(std::string name, const graph::PlanCache* cache = nullptr, Device device = Device::cpu())
+      : name_(std::move(name)), cache_(cache), device_(device) {}
 
   template <class F>
   decltype(auto) operator()(F&& f) {
     begin();
     struct End {
       Meter& meter;
-      ~End() { meter.end(); }
+      ~End() noexcept(false) { meter.end(); }  // a device reports here what went wrong
     } end{*this};
     return f();
   }
@@ -65,18 +67,19 @@ class Meter {
  private:
   struct Counters {
     uint64_t operations, kernels, bytes;
-    int64_t allocations, live_bytes;
+    int64_t allocations, live_bytes, peak_bytes;
   };
   struct Call {
     double us;
     int64_t operations, kernels, bytes, allocations, peak_bytes;
   };
-  static Counters read();
+  Counters read() const;
   void begin();
   void end();
 
   std::string name_;
   const graph::PlanCache* cache_;
+  Device device_;
   Counters before_{};
   int64_t start_ns_ = 0;
   std::vector<Call> calls_;
@@ -105,26 +108,29 @@ std::string differences(const DuelReport& report);
 struct DuelOptions {
   int min_calls = 5, max_calls = 200;
   double max_seconds = 0.5;
+  Device device = Device::cpu();  // a CUDA device: one life more, eager there
 };
 
 namespace detail {
 
-/// The same elements in storage that nobody shares, so that a function may reuse it; views stay views.
-Tensor own_storage(const Tensor& t);
+/// The same elements on a device in storage that nobody shares, so that a function may reuse it; views stay views.
+Tensor own_storage(const Tensor& t, Device device);
 int64_t now_ns();
 
 /// One life of f with arguments of its own.
 template <class F, class... A>
 class Life {
  public:
-  Life(std::string name, Mode mode, const F& f, std::vector<std::string> without, const A&... args)
+  Life(std::string name, Mode mode, const F& f, std::vector<std::string> without, Device device, const A&... args)
       : f_(mode, f, std::move(without)),
-        args_(own(args)...),
-        meter_(std::move(name), mode == Mode::eager ? nullptr : &f_.cache()) {}
+        device_(device),
+        args_(own(args, device)...),
+        meter_(std::move(name), mode == Mode::eager ? nullptr : &f_.cache(), device) {}
 
   void call() {
     if (!refused_.empty()) return;
     results_.clear();
+    const DeviceScope there(device_);
     try {
       using R = decltype(std::apply(f_, args_));
       if constexpr (std::is_void_v<R>) {
@@ -156,9 +162,9 @@ class Life {
 
  private:
   template <class T>
-  static T own(const T& x) {
+  static T own(const T& x, Device device) {
     T copy = x;
-    if constexpr (tree::is_tree<T>()) for_each_leaf(copy, [](Tensor& t) { t = own_storage(t); });
+    if constexpr (tree::is_tree<T>()) for_each_leaf(copy, [&](Tensor& t) { t = own_storage(t, device); });
     return copy;
   }
   static std::string title(std::string_view what, std::string_view name) {
@@ -166,6 +172,7 @@ class Life {
   }
 
   WithMode<F> f_;
+  Device device_;
   std::tuple<A...> args_;
   Meter meter_;
   std::vector<std::pair<std::string, Tensor>> results_;
@@ -202,15 +209,19 @@ DuelReport compare(std::vector<L>& lives, const DuelOptions& options) {
 
 }  // namespace detail
 
-/// Calls f eagerly, compiled and frozen in turn, each life on its own copy of the arguments, and compares times, counts
-/// and the bits of every result and argument. A frozen life that f does not allow is reported with the reason.
+/// Calls f eagerly, compiled and frozen in turn, and eagerly on options.device if that is another, each life on its own
+/// copy of the arguments, and compares times, counts and the bits of every result and argument. A frozen life that f
+/// does not allow is reported with the reason.
 template <class F, class... A>
 DuelReport duel(const DuelOptions& options, const F& f, A&&... args) {
   using Life = detail::Life<F, std::remove_cvref_t<A>...>;
   std::vector<Life> lives;
-  lives.reserve(3);
+  lives.reserve(4);
   for (Mode mode : {Mode::eager, Mode::compiled, Mode::frozen})
-    lives.emplace_back(std::string(name(mode)), mode, f, std::vector<std::string>(), args...);
+    lives.emplace_back(std::string(name(mode)), mode, f, std::vector<std::string>(), Device::cpu(), args...);
+  if (options.device.is_cuda())
+    lives.emplace_back("eager " + to_string(options.device), Mode::eager, f, std::vector<std::string>(), options.device,
+                       args...);
   return detail::compare(lives, options);
 }
 template <class F, class... A>
@@ -227,9 +238,9 @@ DuelReport ablate(const DuelOptions& options, const F& f, A&&... args) {
   passes.emplace_back("plan_memory");
   std::vector<Life> lives;
   lives.reserve(passes.size() + 1);
-  lives.emplace_back("all passes", Mode::compiled, f, std::vector<std::string>(), args...);
+  lives.emplace_back("all passes", Mode::compiled, f, std::vector<std::string>(), Device::cpu(), args...);
   for (const std::string& pass : passes)
-    lives.emplace_back("without " + pass, Mode::compiled, f, std::vector<std::string>{pass}, args...);
+    lives.emplace_back("without " + pass, Mode::compiled, f, std::vector<std::string>{pass}, Device::cpu(), args...);
   return detail::compare(lives, options);
 }
 

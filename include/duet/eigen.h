@@ -25,6 +25,8 @@ const Block& eigen_block(const Tensor& t, const char* what, int rank, const char
                     t.spec(), dtype_of<T>);
   check<ShapeError>(t.rank() == rank, "{}: the tensor has not {} {}: {}; use {}reshape", what, rank,
                     rank == 1 ? "axis" : "axes", t.spec(), t.rank() == 3 - rank ? instead : "");
+  check<DeviceError>(!t.device().is_cuda(), "{}: the elements are on {}: {}; use .to(Device::cpu())", what, t.device(),
+                     t.spec());
   materialize(t, what);
   return t.block();
 }

@@ -2,16 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <memory>
 
+#include "cuda/blas.h"
 #include "duet/core/error.h"
+#include "duet/cuda.h"
 
 namespace duet::cuda {
 namespace {
 
 // Never destroyed: tensors that live until the program ends give their memory back after this file's objects are gone.
 std::mutex& mutex = *new std::mutex;
-std::vector<std::unique_ptr<State>>& states = *new std::vector<std::unique_ptr<State>>;
+constexpr size_t kMostDevices = 128;  // of an int8_t
+std::atomic<State*> states[kMostDevices];
 
 constexpr unsigned kNonBlocking = 1;
 // After these the driver answers every call with the same error until the process ends.
@@ -24,6 +28,8 @@ void start(State& s, const Driver& d) {
   check_result(s, d.device_get(&device, s.device.index()), "cuDeviceGet");
   check_result(s, d.context_retain(&s.context, device), "cuDevicePrimaryCtxRetain");
   check_result(s, d.context_set(s.context), "cuCtxSetCurrent");
+  constexpr int kMultiprocessors = 16;
+  check_result(s, d.device_attribute(&s.processors, kMultiprocessors, device), "cuDeviceGetAttribute");
   check_result(s, d.stream_create(&s.stream, kNonBlocking), "cuStreamCreate");
   check_result(s, d.memory_allocate(&s.fault, sizeof(Fault)), "cuMemAlloc");
   check_result(s, d.set_bytes(s.fault, 0, sizeof(Fault), s.stream), "cuMemsetD8Async");
@@ -57,41 +63,39 @@ State::~State() {
 }
 
 State& state(Device device) {
+  std::atomic<State*>& known = states[static_cast<size_t>(device.index())];
+  if (State* s = known.load(std::memory_order_acquire)) return *s;
   const Availability& a = availability();
   check<DeviceError>(a.driver != nullptr, "{}: no CUDA device: {}", device, a.why);
   check<DeviceError>(device.index() < a.devices, "{}: there is no such device: this machine has {}", device, a.devices);
   const std::lock_guard lock(mutex);
-  const auto i = static_cast<size_t>(device.index());
-  if (i >= states.size()) states.resize(i + 1);
-  if (states[i] == nullptr) {
-    auto s = std::make_unique<State>();
-    s->device = device;
-    try {
-      start(*s, *a.driver);
-    } catch (...) {
-      if (s->fault != 0) a.driver->memory_free(s->fault);
-      throw;
-    }
-    states[i] = std::move(s);
+  if (State* s = known.load(std::memory_order_acquire)) return *s;
+  auto s = std::make_unique<State>();
+  s->device = device;
+  try {
+    start(*s, *a.driver);
+  } catch (...) {
+    if (s->fault != 0) a.driver->memory_free(s->fault);
+    throw;
   }
-  return *states[i];
+  known.store(s.get(), std::memory_order_release);
+  return *s.release();
 }
 
 State* known_state(Device device) noexcept {
-  const std::lock_guard lock(mutex);
-  const auto i = static_cast<size_t>(device.index());
-  return i < states.size() ? states[i].get() : nullptr;
+  return states[static_cast<size_t>(device.index())].load(std::memory_order_acquire);
 }
 
 void forget_devices() {
   const std::lock_guard lock(mutex);
-  for (auto& s : states) {
+  for (auto& known : states) {
+    const std::unique_ptr<State> s(known.exchange(nullptr));
     if (s == nullptr) continue;
     const Driver& d = *availability().driver;
+    forget_blas(*s);
     for (DevicePtr p : s->segments) d.memory_free(p);
     d.memory_free(s->fault);
   }
-  states.clear();
 }
 
 void check_result(State& s, Result code, std::string_view call, std::string_view detail) {
@@ -133,5 +137,7 @@ void copy_to_host(Device device, void* to, const void* from, size_t bytes) {
   if (fault.set != 0) report_fault(s, fault);
   if (look) s.sites.clear(), s.plan_checks = false;
 }
+
+void synchronize(Device device) { copy_to_host(device, nullptr, nullptr, 0); }
 
 }  // namespace duet::cuda

@@ -13,6 +13,7 @@
 #include "duet/core/memory.h"
 #include "duet/core/shape.h"
 #include "kernels/call.h"
+#include "kernels/names.h"
 
 namespace duet::cuda {
 
@@ -33,9 +34,22 @@ struct Piece {
   std::string_view op = {};  // who asked, for OutOfMemory
 };
 
+/// An instance of a kernel.
+struct FunctionKey {
+  const kernel::Kernel* kernel;
+  uint64_t arguments;
+  bool operator==(const FunctionKey&) const = default;
+  struct Hash {
+    size_t operator()(const FunctionKey& k) const {
+      return (reinterpret_cast<size_t>(k.kernel) ^ k.arguments) * 0x9e3779b97f4a7c15u >> 16;
+    }
+  };
+};
+
 struct State {
   Device device;
   Handle context = nullptr, stream = nullptr;
+  int processors = 0;  // how many blocks it works on at once, or a part of it
   std::mutex mutex;
   // memory
   std::multimap<size_t, Piece*> free[2];  // by size: pieces of small and of large segments
@@ -44,7 +58,10 @@ struct State {
   MemoryStats stats;
   // kernels
   std::vector<Handle> modules;
-  std::unordered_map<std::string, Handle> functions;
+  std::unordered_map<FunctionKey, Handle, FunctionKey::Hash> functions;
+  // cuBLAS, from the first product on
+  Handle blas = nullptr;
+  DevicePtr blas_workspace = 0;
   // faults
   DevicePtr fault = 0;
   std::vector<FaultSite> sites;

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <atomic>
 #include <mutex>
 
 #include "cuda/device.h"
@@ -83,11 +84,12 @@ Availability look_at_machine() {
 
 std::mutex mutex;
 Availability current;
-bool looked = false;
+std::atomic<bool> looked = false;  // current is set; only tests set it anew
 
 }  // namespace
 
 const Availability& availability() {
+  if (looked.load(std::memory_order_acquire)) return current;
   const std::lock_guard lock(mutex);
   if (!looked) current = look_at_machine(), looked = true;
   return current;

@@ -25,6 +25,7 @@ struct NodeParameters {
   Handle kernel, context;
 };
 
+struct Blas;
 struct Driver {
   Result (*init)(unsigned flags);
   Result (*driver_version)(int* version);
@@ -59,6 +60,7 @@ struct Driver {
   Result (*error_name)(Result code, const char** text);
   Result (*error_text)(Result code, const char** text);
   bool hosts_kernels = false;  // a test's table, which runs the kernels itself and needs no image
+  const Blas* blas = nullptr;  // … and the cuBLAS beside it
 };
 
 /// What there is of CUDA on this machine: a table and at least one device, or why not, in one line.

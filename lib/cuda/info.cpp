@@ -2,10 +2,21 @@
 
 #include <fmt/format.h>
 
+#include "cuda/blas.h"
 #include "cuda/device.h"
 #include "duet/core/error.h"
 
 namespace duet::cuda {
+namespace {
+
+std::string version_of(const Blas& b) {
+  int major = 0, minor = 0;
+  b.property(0, &major);
+  b.property(1, &minor);
+  return fmt::format("{}.{}", major, minor);
+}
+
+}  // namespace
 
 Info info(Device device) {
   Info i;
@@ -30,6 +41,8 @@ Info info(Device device) {
     check_result(s, d.device_attribute(&i.minor, kMinor, handle), "cuDeviceGetAttribute");
     check_result(s, d.memory_info(&i.free_bytes, &i.total_bytes), "cuMemGetInfo");
     i.name = name;
+    const BlasAvailability blas = blas_availability();
+    i.matmul = blas.blas != nullptr ? "cuBLAS " + version_of(*blas.blas) : "duet's own kernel: " + blas.why;
     i.available = true;
   } catch (const Error& e) {
     i.why = e.what();
@@ -39,8 +52,8 @@ Info info(Device device) {
 
 std::string to_string(const Info& i) {
   if (!i.available) return "no CUDA device: " + i.why;
-  return fmt::format("{} · compute capability {}.{} · {} of {} MiB free", i.name, i.major, i.minor, i.free_bytes >> 20,
-                     i.total_bytes >> 20);
+  return fmt::format("{} · compute capability {}.{} · {} of {} MiB free · matmul by {}", i.name, i.major, i.minor,
+                     i.free_bytes >> 20, i.total_bytes >> 20, i.matmul);
 }
 
 }  // namespace duet::cuda

@@ -27,13 +27,15 @@ Handle module_of(State& s, int index) {
 }
 
 Handle function_of(State& s, const kernel::Kernel& k, std::initializer_list<int> arguments) {
-  const kernel::Name name = name_of(k, arguments.begin(), static_cast<int>(arguments.size()));
-  const auto found = s.functions.find(name.text);
+  FunctionKey key{&k, 0};
+  for (int a : arguments) key.arguments = key.arguments << 16 | static_cast<uint64_t>(a);
+  const auto found = s.functions.find(key);
   if (found != s.functions.end()) return found->second;
+  const kernel::Name name = name_of(k, arguments.begin(), static_cast<int>(arguments.size()));
   Handle function = nullptr;
   check_result(s, availability().driver->module_function(&function, module_of(s, k.image), name.text),
                "cuModuleGetFunction", fmt::format(" of {}", name.text));
-  s.functions.emplace(name.text, function);
+  s.functions.emplace(key, function);
   return function;
 }
 
@@ -71,9 +73,10 @@ void launch_function(State& s, Handle function, std::string_view what, const voi
   launch(s, function, what, call, call_bytes, blocks, threads);
 }
 
-int64_t blocks_for(int64_t n, int threads) {
-  // 16 blocks for each of 132 multiprocessors: more only take turns.
-  return std::min<int64_t>((n + threads - 1) / threads, 2112);
+int64_t blocks_for(const State& s, int64_t n, int threads) {
+  // As many as a device works on at once, twice over so that none waits for the last: more only take turns.
+  const int64_t most = int64_t{s.processors} * (2 * 2048 / threads);
+  return std::min<int64_t>((n + threads - 1) / threads, most);
 }
 
 }  // namespace duet::cuda

@@ -25,6 +25,6 @@ void check_indices(State& s, std::string_view op, std::string_view what, const S
                    int64_t high);
 
 /// Blocks for n elements, one a thread, as many as a device works on at once.
-int64_t blocks_for(int64_t n, int threads = 256);
+int64_t blocks_for(const State& s, int64_t n, int threads = 256);
 
 }  // namespace duet::cuda

@@ -27,4 +27,17 @@ kernel::Operand operand(const KernelCall& call, int i, const Shape& space) {
   return n;
 }
 
+bool is_wide(const kernel::Operand& x) {
+  constexpr int64_t kGroup = 4;
+  const bool aligned = reinterpret_cast<uintptr_t>(x.data) % 16 == 0;
+  if (x.kind == kernel::Operand::dense) return aligned;
+  if (x.kind != kernel::Operand::strided) return true;
+  const int last = x.axes - 1;
+  if (x.extent[last] % kGroup != 0) return false;
+  if (x.stride[last] == 0) return true;
+  bool even = aligned && x.stride[last] == 1;
+  for (int a = 0; a < last; ++a) even = even && x.stride[a] % kGroup == 0;
+  return even;
+}
+
 }  // namespace duet::cuda

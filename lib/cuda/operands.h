@@ -11,6 +11,9 @@ kernel::Operand operand(const KernelCall& call, int i, const Shape& space);
 /// A view of device memory in a shape of its own.
 kernel::Operand operand(DType dtype, const void* data, const Shape& shape, const int64_t* strides, const Shape& space);
 
+/// Whether four neighbours of an operand, from the first on, lie side by side and aligned, or are one element.
+bool is_wide(const kernel::Operand& x);
+
 /// The element types of a call as kernels' arguments.
 inline int type(DType t) { return static_cast<int>(t); }
 

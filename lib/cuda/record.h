@@ -1,5 +1,5 @@
 // Launches that are recorded in place of being queued, and replayed as one CUDA graph: what a plan queues call after
-// call is the same but for addresses and numbers.
+// call is the same but for addresses and numbers. Calls of a library, such as cuBLAS, stand between graphs.
 #pragma once
 
 #include "cuda/device.h"
@@ -10,6 +10,8 @@ struct RecordedLaunch {
   Handle function;
   unsigned blocks, threads;
   std::vector<char> call;  // the struct that the kernel takes
+  /// In place of a kernel: what queues something by itself, as a library does. It stands between two graphs.
+  void (*outside)(State& s, const void* call);
 };
 
 /// What the launches of one plan were the last time, and the graph of them.
@@ -36,6 +38,7 @@ class Replay {
   /// The one that records in this thread; null when launches are queued.
   static Replay* active();
   void add(Handle function, unsigned blocks, unsigned threads, const void* call, size_t bytes);
+  void add_outside(void (*run)(State& s, const void* call), const void* call, size_t bytes);
   /// Memory for the length of a launch: the same one in every recording, nobody else's between them.
   void* room(Device device, size_t bytes);
   /// The number of a check of indices, which is the same in every recording.
@@ -49,7 +52,15 @@ class Replay {
   bool begin(State& s);
   void launch(State& s);
   void build(State& s, const Driver& d);
+  void change(State& s, const Driver& d);
   void forget() noexcept;
+  // Launches [first, end) as a graph; without one a single call from outside.
+  struct Piece {
+    size_t first, end;
+    Handle graph = nullptr, executable = nullptr;
+    std::vector<Handle> nodes;
+  };
+  static void destroy(std::vector<Piece>& pieces, const Driver& d) noexcept;
 
   struct Room {
     void* data;
@@ -62,8 +73,7 @@ class Replay {
   size_t launches_ = 0, rooms_used_ = 0, sites_used_ = 0;  // of the recording under way
   std::vector<Room> rooms_;
   std::vector<uint32_t> sites_;
-  Handle graph_ = nullptr, executable_ = nullptr;
-  std::vector<Handle> nodes_;
+  std::vector<Piece> pieces_;
 };
 
 }  // namespace duet::cuda

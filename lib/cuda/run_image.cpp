@@ -15,7 +15,7 @@ void run_image(State& s, const kernel::Kernel& k, const KernelCall& call, const 
   const ImageGeometry g(call.op.name, {call.in[0].dtype, images}, call.attrs);
   kernel::ImageCall c{
       call.out[0].shape->numel(), g.n, g.c, windows_of(g.h), windows_of(g.w), operand(call, 0), call.out[0].data};
-  if (c.n > 0) launch_kernel(s, k, {type(call.in[0].dtype)}, &c, blocks_for(c.n));
+  if (c.n > 0) launch_kernel(s, k, {type(call.in[0].dtype)}, &c, blocks_for(s, c.n));
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ void run_op(Of<Unwindows>, State& s, const KernelCall& call) {
         x[last - 1 + static_cast<int>(axis)]};
   };
   kernel::ImageCall c{y.numel(), 1, 1, along(0), along(1), operand(call, 0), call.out[0].data};
-  if (c.n > 0) launch_kernel(s, kernel::kUnwindows, {type(call.in[0].dtype)}, &c, blocks_for(c.n));
+  if (c.n > 0) launch_kernel(s, kernel::kUnwindows, {type(call.in[0].dtype)}, &c, blocks_for(s, c.n));
 }
 
 }  // namespace duet::cuda

@@ -74,7 +74,7 @@ void pick(State& s, const KernelCall& call, kernel::IndexCall c, bool negative_a
   check_indices(s, call, 1, c.extent, negative_allowed, "index");
   if (c.n == 0 || c.extent == 0) return;
   c.x = operand(call, 0);
-  launch_kernel(s, kernel::kPick, {width_type(call.in[0].dtype), type(call.in[1].dtype)}, &c, blocks_for(c.n));
+  launch_kernel(s, kernel::kPick, {width_type(call.in[0].dtype), type(call.in[1].dtype)}, &c, blocks_for(s, c.n));
 }
 
 void scatter(State& s, const KernelCall& call, kernel::IndexCall c) {
@@ -83,7 +83,8 @@ void scatter(State& s, const KernelCall& call, kernel::IndexCall c) {
   copy_elements(s, base.dtype, operand(call, 0), dense(call.out[0].data), base.shape->numel());
   if (c.n == 0 || c.extent == 0) return;
   c.updates = operand(call, 2);
-  launch_kernel(s, kernel::kScatterAdd, {type(base.dtype), type(call.in[1].dtype)}, &c, blocks_for(c.outer * c.inner));
+  launch_kernel(s, kernel::kScatterAdd, {type(base.dtype), type(call.in[1].dtype)}, &c,
+                blocks_for(s, c.outer * c.inner));
 }
 
 }  // namespace
@@ -110,7 +111,7 @@ void run_op(Of<OneHot>, State& s, const KernelCall& call) {
   c.y = call.out[0].data;
   check_indices(s, call, 0, c.extent, false, "label");
   if (c.n > 0)
-    launch_kernel(s, kernel::kOneHot, {type(call.out[0].dtype), type(call.in[0].dtype)}, &c, blocks_for(c.n));
+    launch_kernel(s, kernel::kOneHot, {type(call.out[0].dtype), type(call.in[0].dtype)}, &c, blocks_for(s, c.n));
 }
 
 }  // namespace duet::cuda

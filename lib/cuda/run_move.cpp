@@ -8,8 +8,18 @@ namespace duet::cuda {
 
 void copy_elements(State& s, DType dtype, const kernel::Operand& x, const kernel::Operand& y, int64_t n) {
   if (n == 0) return;
-  kernel::CopyCall c{n, x, y};
-  launch_kernel(s, kernel::kCopy, {width_type(dtype)}, &c, blocks_for(n));
+  if (x.kind == kernel::Operand::dense && y.kind == kernel::Operand::dense) {
+    const Driver& d = *availability().driver;
+    check_result(s, d.context_set(s.context), "cuCtxSetCurrent");
+    check_result(s,
+                 d.copy_on_device(reinterpret_cast<DevicePtr>(y.data), reinterpret_cast<DevicePtr>(x.data),
+                                  static_cast<size_t>(n) * size_bytes(dtype), s.stream),
+                 "cuMemcpyDtoDAsync");
+    return;
+  }
+  const bool wide = y.kind == kernel::Operand::dense && is_wide(x) && is_wide(y);
+  const kernel::CopyCall c{n, wide, x, y};
+  launch_kernel(s, kernel::kCopy, {width_type(dtype)}, &c, blocks_for(s, wide ? (n + 3) / 4 : n));
 }
 
 void fill_zeros(State& s, void* p, size_t bytes) {
@@ -42,7 +52,7 @@ void run_triangle(State& s, const KernelCall& call, int64_t low, int64_t high) {
   const Shape& x = *call.in[0].shape;
   if (x.numel() == 0) return;
   kernel::TriangleCall c{x.numel(), x[x.rank() - 2], x[x.rank() - 1], low, high, operand(call, 0), call.out[0].data};
-  launch_kernel(s, kernel::kTriangle, {width_type(call.in[0].dtype)}, &c, blocks_for(c.n));
+  launch_kernel(s, kernel::kTriangle, {width_type(call.in[0].dtype)}, &c, blocks_for(s, c.n));
 }
 
 }  // namespace
@@ -54,7 +64,7 @@ void run_op(Of<Full>, State& s, const KernelCall& call) {
 
 void run_op(Of<Arange>, State& s, const KernelCall& call) {
   kernel::ArangeCall c{call.attrs[1], operand(call, 0, Shape{}), operand(call, 1, Shape{}), call.out[0].data};
-  if (c.n > 0) launch_kernel(s, kernel::kArange, {type(call.out[0].dtype)}, &c, blocks_for(c.n));
+  if (c.n > 0) launch_kernel(s, kernel::kArange, {type(call.out[0].dtype)}, &c, blocks_for(s, c.n));
 }
 
 void run_op(Of<Unslice>, State& s, const KernelCall& call) {
@@ -84,7 +94,8 @@ void run_op(Of<Copy>, State& s, const KernelCall& call) {
 
 void run_op(Of<Cast>, State& s, const KernelCall& call) {
   kernel::CastCall c{call.in[0].shape->numel(), operand(call, 0), call.out[0].data};
-  if (c.n > 0) launch_kernel(s, kernel::kCast, {type(call.in[0].dtype), type(call.out[0].dtype)}, &c, blocks_for(c.n));
+  if (c.n > 0)
+    launch_kernel(s, kernel::kCast, {type(call.in[0].dtype), type(call.out[0].dtype)}, &c, blocks_for(s, c.n));
 }
 
 void run_op(Of<Pad>, State& s, const KernelCall& call) {

@@ -15,18 +15,16 @@ void run_pointwise(State& s, const KernelCall& call) {
   c.n = space.numel();
   if (c.n == 0) return;
   c.wide = 1;
-  auto aligned = [](const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; };
   for (size_t i = 0; i < call.in.size(); ++i) {
     c.in[i] = operand(call, static_cast<int>(i), space);
-    const bool one = c.in[i].kind == kernel::Operand::number || c.in[i].kind == kernel::Operand::single;
-    if (!one && (c.in[i].kind != kernel::Operand::dense || !aligned(c.in[i].data))) c.wide = 0;
+    if (!is_wide(c.in[i])) c.wide = 0;
   }
   for (size_t k = 0; k < call.out.size(); ++k) {
     c.out[k] = call.out[k].data;
-    if (!aligned(c.out[k])) c.wide = 0;
+    if (!is_wide(dense(c.out[k]))) c.wide = 0;
   }
   const int t = type(cpu::compute_dtype(op, call.in, call.out));
-  const int64_t blocks = blocks_for(c.wide != 0 ? (c.n + 3) / 4 : c.n);
+  const int64_t blocks = blocks_for(s, c.wide != 0 ? (c.n + 3) / 4 : c.n);
   if (op.vjp_mask == 0)
     launch_kernel(s, kernel::kPointwise, {op.kernel, t}, &c, blocks);
   else

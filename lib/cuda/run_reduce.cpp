@@ -8,6 +8,8 @@
 namespace duet::cuda {
 namespace {
 
+constexpr int64_t kWarp = 32;  // threads that reduce a chunk of a row
+
 // Rows of x to y; a row of more than a chunk becomes its chunks' results, which are a row again.
 void row_stage(State& s, int kind, DType dtype, kernel::Operand x, int64_t n, int64_t rows, void* y) {
   std::unique_ptr<Room> rooms[2];
@@ -17,7 +19,7 @@ void row_stage(State& s, int kind, DType dtype, kernel::Operand x, int64_t n, in
       rooms[turn] = std::make_unique<Room>(s, static_cast<size_t>(rows * c.chunks) * size_bytes(dtype));
       c.y = rooms[turn]->data();
     }
-    launch_kernel(s, kernel::kReduceRows, {kind, type(dtype)}, &c, std::min<int64_t>(rows * c.chunks, 1 << 20), 128);
+    launch_kernel(s, kernel::kReduceRows, {kind, type(dtype)}, &c, blocks_for(s, rows * c.chunks * kWarp));
     if (c.chunks == 1) return;
     ++thread_state.launches;
     x = dense(c.y);
@@ -28,6 +30,7 @@ void row_stage(State& s, int kind, DType dtype, kernel::Operand x, int64_t n, in
 void column_stage(State& s, int kind, DType dtype, const kernel::Operand& x, int64_t outer, int64_t n, int64_t inner,
                   void* y) {
   std::unique_ptr<Room> rooms[2];
+  constexpr int64_t kJoined = 64;  // chunks that join_columns takes at once
   kernel::ColumnCall c{n, outer, inner, (n + cpu::kColumnChunk - 1) / cpu::kColumnChunk, x, y};
   for (int turn = 0;; turn ^= 1) {
     const int64_t results = c.outer * c.chunks * c.inner;
@@ -37,12 +40,12 @@ void column_stage(State& s, int kind, DType dtype, const kernel::Operand& x, int
       c.y = rooms[turn]->data();
     }
     launch_kernel(s, c.n == n && turn == 0 ? kernel::kReduceColumns : kernel::kJoinColumns, {kind, type(dtype)}, &c,
-                  blocks_for(results));
+                  blocks_for(s, results));
     if (c.chunks == 1) return;
     ++thread_state.launches;
     c.x = dense(c.y);
     c.n = c.chunks;
-    c.chunks = (c.n + 1) / 2;
+    c.chunks = (c.n + kJoined - 1) / kJoined;
     n = -1;
   }
 }

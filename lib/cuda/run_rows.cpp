@@ -17,7 +17,7 @@ void run_scan(State& s, int kind, const KernelCall& call) {
   c.x = operand(call, static_cast<int>(call.in.size()) - 1);
   if (call.in.size() > 1) c.a = operand(call, 0);
   c.y = call.out[0].data;
-  launch_kernel(s, kernel::kScan, {kind, type(x.dtype)}, &c, blocks_for(c.outer * c.inner));
+  launch_kernel(s, kernel::kScan, {kind, type(x.dtype)}, &c, blocks_for(s, c.outer * c.inner));
 }
 
 int64_t last_extent(const Strided& x) { return (*x.shape)[x.shape->rank() - 1]; }
@@ -32,7 +32,7 @@ void run_sort(State& s, const KernelCall& call, bool descending) {
                      operand(call, 0),
                      call.out[0].data,
                      static_cast<int64_t*>(call.out[1].data)};
-  launch_kernel(s, kernel::kSortRows, {type(call.in[0].dtype)}, &c, blocks_for(c.rows * c.n));
+  launch_kernel(s, kernel::kSortRows, {type(call.in[0].dtype)}, &c, blocks_for(s, c.rows * c.n));
 }
 
 void run_random(State& s, const kernel::Kernel& k, int argument, uint32_t stream, int64_t n, const KernelCall& call,
@@ -44,7 +44,7 @@ void run_random(State& s, const kernel::Kernel& k, int argument, uint32_t stream
   c.key = operand(call, 0);
   if (call.in.size() > 1) c.number = operand(call, 1);
   c.y = y;
-  launch_kernel(s, k, {argument}, &c, blocks_for(n));
+  launch_kernel(s, k, {argument}, &c, blocks_for(s, n));
 }
 
 // Streams of the same key for other purposes, as in random.cpp.
@@ -65,7 +65,7 @@ void run_op(Of<Unsort>, State& s, const KernelCall& call) {
   if (y.shape->numel() == 0 || x.shape->numel() == 0) return;
   kernel::PlaceCall c{
       y.shape->numel() / last_extent(y), last_extent(y), last_extent(x), operand(call, 0), operand(call, 1), y.data};
-  launch_kernel(s, kernel::kUnsort, {width_type(x.dtype)}, &c, blocks_for(c.rows * c.count));
+  launch_kernel(s, kernel::kUnsort, {width_type(x.dtype)}, &c, blocks_for(s, c.rows * c.count));
 }
 
 void run_op(Of<Resort>, State& s, const KernelCall& call) {
@@ -73,7 +73,7 @@ void run_op(Of<Resort>, State& s, const KernelCall& call) {
   if (y.shape->numel() == 0) return;
   kernel::PlaceCall c{
       y.shape->numel() / last_extent(y), last_extent(x), last_extent(y), operand(call, 0), operand(call, 1), y.data};
-  launch_kernel(s, kernel::kResort, {width_type(x.dtype)}, &c, blocks_for(c.rows * c.count));
+  launch_kernel(s, kernel::kResort, {width_type(x.dtype)}, &c, blocks_for(s, c.rows * c.count));
 }
 
 void run_op(Of<Uniform>, State& s, const KernelCall& call) {
@@ -95,7 +95,7 @@ void run_op(Of<Permutation>, State& s, const KernelCall& call) {
   const Room weights(s, static_cast<size_t>(n) * sizeof(uint64_t));
   run_random(s, kernel::kRandomWeights, 0, kPermutationStream, n, call, weights.data());
   kernel::SortCall c{1, n, n, 0, dense(weights.data()), nullptr, static_cast<int64_t*>(call.out[0].data)};
-  launch_kernel(s, kernel::kSortRows, {kernel::kI64}, &c, blocks_for(n));
+  launch_kernel(s, kernel::kSortRows, {kernel::kI64}, &c, blocks_for(s, n));
 }
 
 }  // namespace duet::cuda

@@ -127,8 +127,10 @@ Batches::Batches(const Tensor& x, const Tensor& y, int64_t batch, const Key* key
   check<ShapeError>(batch >= 1, "batches: a batch has at least one row: {}", batch);
   check<Error>(prefetch_ >= 0, "batches: prefetch is a number of batches, not negative: {}; give 0 for none",
                prefetch_);
-  x_ = x.contiguous();
-  y_ = y.contiguous();
+  x_device_ = x.device();
+  y_device_ = y.device();
+  x_ = x.contiguous().to(Device::cpu());
+  y_ = y.contiguous().to(Device::cpu());
   materialize(x_, "batches");
   materialize(y_, "batches");
   rows_ = x.shape()[0];
@@ -149,7 +151,7 @@ std::pair<Tensor, Tensor> Batches::at(int64_t i, std::source_location line) cons
 std::pair<Tensor, Tensor> Batches::copy_rows(int64_t i) const {
   int64_t first = i * batch_, count = std::min(batch_, rows_ - first);
   const int64_t* order = order_.empty() ? nullptr : order_.data();
-  return {rows(x_, order, first, count), rows(y_, order, first, count)};
+  return {rows(x_, order, first, count).to(x_device_), rows(y_, order, first, count).to(y_device_)};
 }
 
 }  // namespace duet::data

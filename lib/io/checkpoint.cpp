@@ -88,7 +88,8 @@ std::vector<Tensor> match(const std::string& where, NamedTensors loaded, const S
     }
   }
   std::vector<Tensor> fitting;
-  for (const auto& [name, slot] : slots) fitting.push_back(std::move(*by_name.find(name)->second));
+  for (const auto& [name, slot] : slots)  // to where the tree has it
+    fitting.push_back(by_name.find(name)->second->to(slot->defined() ? slot->device() : Device::cpu()));
   for (const auto& [name, slot] : slots) by_name.erase(name);
   // In the file's order, so that the message does not depend on a hash table.
   for (const auto& [name, t] : loaded)
@@ -260,8 +261,9 @@ void load_named(const std::string& path, const Slots& slots, const LinearWeights
   if (format == Format::npy) {
     check_single<ParseError>("load", path, slots.size());
     Tensor t = load_npy(path, line);
-    check_spec(where, slots[0].first, t.spec(), *slots[0].second);
-    *slots[0].second = std::move(t);
+    Tensor& slot = *slots[0].second;
+    check_spec(where, slots[0].first, t.spec(), slot);
+    slot = t.to(slot.defined() ? slot.device() : Device::cpu());
     return;
   }
   NamedTensors loaded = format == Format::npz ? load_npz(path, line) : load_safetensors(path, line);

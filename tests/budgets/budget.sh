@@ -78,9 +78,9 @@ formulas() {
 }
 
 # binary SOURCE PROGRAM…: programs linked with the static library, as the linker leaves them, have at most 5 MB. The
-# kernels for CUDA devices are data of their own, read only when a device is used: at most 32 MB.
+# kernels for CUDA devices are data of their own, read only when a device is used: at most 4 MB.
 binary() {
-  local program bytes kernels budget=5000000 kernel_budget=32000000
+  local program bytes kernels budget=5000000 kernel_budget=4000000
   (($#)) || fail "no program to weigh"
   for program in "$@"; do
     kernels=$(size -A -d "$program" | awk '$1 == ".duet_kernels" { print $2 }')

@@ -79,7 +79,11 @@ TEST_F(CudaDeviceTest, NoDeviceIsOneLine) {
 TEST_F(CudaDeviceTest, InfoNamesTheDevice) {
   const cuda::Info i = cuda::info();
   EXPECT_TRUE(i.available) << i.why;
-  EXPECT_EQ(to_string(i), "fake · compute capability 9.0 · 1023 of 1024 MiB free");
+  EXPECT_EQ(
+      to_string(i),
+      "fake · compute capability 9.0 · 1023 of 1024 MiB free · matmul by duet's own kernel: this driver brings none");
+  cuda::fake::install({.blas = true});
+  EXPECT_EQ(cuda::info().matmul, "cuBLAS 13.1");
 }
 
 TEST_F(CudaDeviceTest, TheDefaultDeviceIsWhereNewTensorsLie) {

@@ -1,12 +1,14 @@
 #include "cuda/fake_driver.h"
 
 #include <malloc.h>
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 
+#include "cuda/blas.h"
 #include "kernels/device.h"
 #include "kernels/keep.h"
 #include "cuda/host_compiler.h"
@@ -33,7 +35,7 @@ int64_t used = 0;
 
 // Counts a call; its answer when it is to fail.
 Result called(const char* name, const char* detail = "") {
-  lines.push_back(*detail == 0 ? std::string(name) : std::string(name) + " " + detail);
+  if (!now.idle) lines.push_back(*detail == 0 ? std::string(name) : std::string(name) + " " + detail);
   if (broken) return now.failure;
   if (count++ != now.fail_at) return 0;
   broken = now.sticky;
@@ -68,7 +70,7 @@ Result device_name(char* name, int length, int) {
 }
 Result device_attribute(int* value, int attribute, int) {
   CALLED("cuDeviceGetAttribute");
-  *value = attribute == 75 ? 9 : 0;
+  *value = attribute == 75 ? 9 : attribute == 16 ? 4 : 0;  // capability 9.0, four multiprocessors
   return 0;
 }
 Result context_retain(Handle* context, int) {
@@ -179,7 +181,7 @@ Result module_function(Handle* function, Handle module, const char* name) {
   return 0;
 }
 void run(const Function& f, unsigned blocks, const void* call) {
-  for (unsigned b = 0; b < blocks; ++b) {
+  for (unsigned b = 0; b < blocks && !now.idle; ++b) {
     kernel::grid = {b, blocks};
     f.fixed != nullptr ? f.fixed(call) : f.generated(call, b, blocks);
   }
@@ -257,37 +259,93 @@ Result error_text(Result, const char** text) {
   return 0;
 }
 
-const Driver kTable = {init,
-                       driver_version,
-                       device_count,
-                       device_get,
-                       device_name,
-                       device_attribute,
-                       context_retain,
-                       context_set,
-                       memory_info,
-                       memory_allocate,
-                       memory_free,
-                       copy_to_device,
-                       copy_to_host,
-                       copy_on_device,
-                       set_bytes,
-                       stream_create,
-                       stream_wait,
-                       module_unload,
-                       module_load,
-                       module_function,
-                       launch,
-                       graph_create,
-                       graph_add_kernel,
-                       graph_instantiate,
-                       graph_set_kernel,
-                       graph_launch,
-                       graph_executable_destroy,
-                       graph_destroy,
-                       error_name,
-                       error_text,
-                       true};
+// cuBLAS: each result one sum in double, so that its bits are not duet's.
+Result blas_create(Handle* handle) {
+  CALLED("cublasCreate");
+  *handle = &now;
+  return 0;
+}
+Result blas_destroy(Handle) {
+  lines.push_back("cublasDestroy");
+  return 0;
+}
+Result blas_property(int which, int* value) {
+  *value = which == 0 ? 13 : 1;
+  return 0;
+}
+Result blas_set_stream(Handle, Handle) {
+  CALLED("cublasSetStream");
+  return 0;
+}
+Result blas_set_workspace(Handle, void*, size_t) {
+  CALLED("cublasSetWorkspace");
+  return 0;
+}
+template <class E>
+void multiply(int a_op, int b_op, int64_t m, int64_t n, int64_t k, const E* a, int64_t a_lead, const E* b,
+              int64_t b_lead, E* c, int64_t c_lead) {
+  for (int64_t j = 0; j < n; ++j)
+    for (int64_t i = 0; i < m; ++i) {
+      double sum = 0;
+      for (int64_t l = 0; l < k; ++l)
+        sum += static_cast<double>(a_op == 0 ? a[i + l * a_lead] : a[l + i * a_lead]) *
+               static_cast<double>(b_op == 0 ? b[l + j * b_lead] : b[j + l * b_lead]);
+      c[i + j * c_lead] = static_cast<E>(sum);
+    }
+}
+Result blas_gemm(Handle, int a_op, int b_op, int64_t m, int64_t n, int64_t k, const void*, const void* a, int type,
+                 int64_t a_lead, long long a_step, const void* b, int, int64_t b_lead, long long b_step, const void*,
+                 void* c, int, int64_t c_lead, long long c_step, int64_t batches, int compute, int) {
+  CALLED("cublasGemmStridedBatchedEx",
+         fmt::format("{}{} {}x{}x{} x{}{}", "NT"[a_op], "NT"[b_op], m, n, k, batches, compute == 77 ? " tf32" : "")
+             .c_str());
+  for (int64_t i = 0; i < batches; ++i) {
+    if (type == kCublasF64)
+      multiply(a_op, b_op, m, n, k, static_cast<const double*>(a) + i * a_step, a_lead,
+               static_cast<const double*>(b) + i * b_step, b_lead, static_cast<double*>(c) + i * c_step, c_lead);
+    else
+      multiply(a_op, b_op, m, n, k, static_cast<const float*>(a) + i * a_step, a_lead,
+               static_cast<const float*>(b) + i * b_step, b_lead, static_cast<float*>(c) + i * c_step, c_lead);
+  }
+  return 0;
+}
+const char* blas_status_name(Result status) {
+  return status == 719 ? "CUBLAS_STATUS_EXECUTION_FAILED" : "CUBLAS_STATUS_ALLOC_FAILED";
+}
+const Blas kBlas = {blas_create,        blas_destroy, blas_property,   blas_set_stream,
+                    blas_set_workspace, blas_gemm,    blas_status_name};
+
+Driver table = {init,
+                driver_version,
+                device_count,
+                device_get,
+                device_name,
+                device_attribute,
+                context_retain,
+                context_set,
+                memory_info,
+                memory_allocate,
+                memory_free,
+                copy_to_device,
+                copy_to_host,
+                copy_on_device,
+                set_bytes,
+                stream_create,
+                stream_wait,
+                module_unload,
+                module_load,
+                module_function,
+                launch,
+                graph_create,
+                graph_add_kernel,
+                graph_instantiate,
+                graph_set_kernel,
+                graph_launch,
+                graph_executable_destroy,
+                graph_destroy,
+                error_name,
+                error_text,
+                true};
 
 }  // namespace
 
@@ -298,7 +356,9 @@ void install(const Settings& s) {
   count = 0;
   broken = false;
   lines.clear();
-  set_driver(&kTable);
+  set_driver(nullptr);  // with the old table, what the devices hold goes back
+  table.blas = s.blas ? &kBlas : nullptr;
+  set_driver(&table);
   set_compiler(&host_compiler());
 }
 void uninstall() {

@@ -16,6 +16,8 @@ struct Settings {
   int fail_at = -1;      // the number of the call that fails, counted from 0
   Result failure = 719;  // with this: launch failed, which is sticky
   bool sticky = true;    // every call after a failure fails too
+  bool blas = false;     // whether it brings a cuBLAS
+  bool idle = false;     // launches do nothing and nothing is logged: what remains is the host's own work
 };
 
 /// Forgets everything and installs the table.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/fake_driver.h"
+#include "duet/cuda.h"
 #include "ops/cases.h"
 
 namespace duet::testing {
@@ -13,9 +14,11 @@ inline bool real_device() {
 }
 inline void begin_device() {
   if (!real_device()) cuda::fake::install();
+  cuda::set_matmul_provider(cuda::MatmulProvider::duet);  // the one with the CPU's bits
 }
 inline void end_device() {
   set_default_device(Device::cpu());
+  cuda::set_matmul_provider(cuda::MatmulProvider::automatic);
   cuda::set_driver(nullptr);
 }
 /// How a device's result differs from the CPU's, by bits. CUDA's own f64 functions may differ in the last place: on a

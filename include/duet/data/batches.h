@@ -19,7 +19,7 @@ struct BatchOptions {
 class Prefetcher;
 
 /// A range of pairs (x: [B, …], y: [B, …]) of copied rows. Making batches is host work: it launches no kernels and is
-/// never recorded.
+/// never recorded. Of tensors on a device it keeps copies, and each batch is sent there.
 class Batches {
  public:
   /// key: null keeps the order of the rows. ShapeError unless x and y have the same number of rows and batch >= 1.
@@ -69,6 +69,7 @@ class Batches {
   std::pair<Tensor, Tensor> copy_rows(int64_t i) const;
 
   Tensor x_, y_;
+  Device x_device_, y_device_;
   int64_t rows_, batch_, prefetch_, first_ = 0;
   bool drop_last_;
   std::vector<int64_t> order_;  // empty: as they lie
