@@ -88,8 +88,10 @@ const BlasAvailability& blas_availability() {
 }
 
 void run_blas(State& s, const BlasCall& c) {
+  if (Replay* replay = Replay::active())
+    return replay->add_outside([](State& of, const void* call) { run_blas(of, *static_cast<const BlasCall*>(call)); },
+                               &c, sizeof c);
   const Blas& b = *blas_availability().blas;
-  ++Replay::foreign_calls();
   const std::lock_guard lock(s.mutex);
   check_result(s, availability().driver->context_set(s.context), "cuCtxSetCurrent");
   const Handle handle = handle_of(s, b);

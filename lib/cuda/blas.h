@@ -42,8 +42,6 @@ struct BlasCall {
   int64_t a_step, b_step;
 };
 void run_blas(State& s, const BlasCall& call);
-/// How often a program has chosen who multiplies.
-uint64_t provider_choices();
 void forget_blas(State& s) noexcept;
 
 }  // namespace duet::cuda

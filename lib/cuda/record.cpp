@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "cuda/blas.h"
 #include "cuda/memory.h"
 
 namespace duet::cuda {
@@ -24,21 +23,16 @@ NodeParameters parameters_of(const RecordedLaunch& l, void** call) {
 }  // namespace
 
 Replay* Replay::active() { return recording; }
-uint64_t& Replay::foreign_calls() {
-  thread_local uint64_t calls = 0;
-  return calls;
-}
 Replay::Scope::Scope(Replay& r) { recording = &r; }
 Replay::Scope::~Scope() { recording = nullptr; }
 
 // Whether this run is recorded.
 bool Replay::begin(State& s) {
-  if (life_.expired() || providers_ != provider_choices()) forget();
-  providers_ = provider_choices();
+  if (life_.expired()) forget();
   device_ = s.device;
   life_ = s.life;
   launches_ = rooms_used_ = sites_used_ = 0;
-  return runs_++ > 0 && !foreign_;
+  return runs_++ > 0;
 }
 
 void Replay::add(Handle function, unsigned blocks, unsigned threads, const void* call, size_t bytes) {
@@ -47,8 +41,14 @@ void Replay::add(Handle function, unsigned blocks, unsigned threads, const void*
   l.function = function;
   l.blocks = blocks;
   l.threads = threads;
+  l.outside = nullptr;
   l.call.resize(bytes);
   std::memcpy(l.call.data(), call, bytes);
+}
+
+void Replay::add_outside(void (*run)(State& s, const void* call), const void* call, size_t bytes) {
+  add(nullptr, 0, 0, call, bytes);
+  now_[launches_ - 1].outside = run;
 }
 
 void* Replay::room(Device device, size_t bytes) {
@@ -70,79 +70,98 @@ uint32_t Replay::site(State& s, const FaultSite& site) {
   return sites_[sites_used_++];
 }
 
+void Replay::destroy(std::vector<Piece>& pieces, const Driver& d) noexcept {
+  for (const Piece& p : pieces) {
+    if (p.executable != nullptr) d.graph_executable_destroy(p.executable);
+    if (p.graph != nullptr) d.graph_destroy(p.graph);
+  }
+  pieces.clear();
+}
+
 void Replay::build(State& s, const Driver& d) {
-  Handle graph = nullptr, executable = nullptr;
-  std::vector<Handle> nodes;
+  std::vector<Piece> pieces;
   try {
-    check_result(s, d.graph_create(&graph, 0), "cuGraphCreate");
-    for (const RecordedLaunch& l : now_) {  // one behind the other, as on the stream
+    for (size_t k = 0; k < now_.size(); ++k) {
+      const bool outside = now_[k].outside != nullptr;
+      const bool goes_on = !pieces.empty() && !outside && pieces.back().graph != nullptr;
+      if (!goes_on) pieces.push_back({k, k, nullptr, nullptr, {}});
+      Piece& p = pieces.back();
+      p.end = k + 1;
+      if (outside) continue;
+      if (p.graph == nullptr) check_result(s, d.graph_create(&p.graph, 0), "cuGraphCreate");
       void* call = nullptr;
-      const NodeParameters p = parameters_of(l, &call);
-      Handle node = nullptr;
-      const Handle* behind = nodes.empty() ? nullptr : &nodes.back();
-      check_result(s, d.graph_add_kernel(&node, graph, behind, nodes.empty() ? 0 : 1, &p), "cuGraphAddKernelNode");
-      nodes.push_back(node);
+      const NodeParameters parameters = parameters_of(now_[k], &call);
+      Handle node = nullptr;  // one behind the other, as on the stream
+      const Handle* behind = p.nodes.empty() ? nullptr : &p.nodes.back();
+      check_result(s, d.graph_add_kernel(&node, p.graph, behind, p.nodes.empty() ? 0 : 1, &parameters),
+                   "cuGraphAddKernelNode");
+      p.nodes.push_back(node);
     }
-    check_result(s, d.graph_instantiate(&executable, graph, 0), "cuGraphInstantiate");
+    for (Piece& p : pieces)
+      if (p.graph != nullptr) check_result(s, d.graph_instantiate(&p.executable, p.graph, 0), "cuGraphInstantiate");
   } catch (...) {
-    if (graph != nullptr) d.graph_destroy(graph);
+    destroy(pieces, d);
     throw;
   }
-  if (executable_ != nullptr) d.graph_executable_destroy(executable_);
-  if (graph_ != nullptr) d.graph_destroy(graph_);
-  graph_ = graph;
-  executable_ = executable;
-  nodes_ = std::move(nodes);
+  destroy(pieces_, d);
+  pieces_ = std::move(pieces);
+}
+
+// Parameters that differ from the last call's.
+void Replay::change(State& s, const Driver& d) {
+  for (const Piece& p : pieces_)
+    for (size_t k = p.first; p.graph != nullptr && k < p.end; ++k) {
+      const RecordedLaunch &x = now_[k], &y = before_[k];
+      if (x.blocks == y.blocks && x.threads == y.threads && x.call == y.call) continue;
+      void* call = nullptr;
+      const NodeParameters parameters = parameters_of(x, &call);
+      check_result(s, d.graph_set_kernel(p.executable, p.nodes[k - p.first], &parameters),
+                   "cuGraphExecKernelNodeSetParams");
+    }
 }
 
 void Replay::launch(State& s) {
   const Driver& d = *availability().driver;
-  const std::lock_guard lock(s.mutex);
   now_.resize(launches_);
-  if (now_.empty()) return;
-  check_result(s, d.context_set(s.context), "cuCtxSetCurrent");
-  bool same = executable_ != nullptr && now_.size() == before_.size();
+  bool same = !pieces_.empty() && now_.size() == before_.size();
   for (size_t k = 0; same && k < now_.size(); ++k)
-    same = now_[k].function == before_[k].function && now_[k].call.size() == before_[k].call.size();
+    same = now_[k].function == before_[k].function && now_[k].outside == before_[k].outside &&
+           now_[k].call.size() == before_[k].call.size();
   try {
-    if (!same) {
-      build(s, d);
-    } else {
-      for (size_t k = 0; k < now_.size(); ++k) {
-        const RecordedLaunch &x = now_[k], &y = before_[k];
-        if (x.blocks == y.blocks && x.threads == y.threads && x.call == y.call) continue;
-        void* call = nullptr;
-        const NodeParameters p = parameters_of(x, &call);
-        check_result(s, d.graph_set_kernel(executable_, nodes_[k], &p), "cuGraphExecKernelNodeSetParams");
-      }
-    }
+    const std::lock_guard lock(s.mutex);
+    check_result(s, d.context_set(s.context), "cuCtxSetCurrent");
+    same ? change(s, d) : build(s, d);
   } catch (...) {
     before_.clear();  // some nodes may have changed: the next call builds the graph anew
     throw;
   }
   std::swap(now_, before_);
-  check_result(s, d.graph_launch(executable_, s.stream), "cuGraphLaunch");
+  for (const Piece& p : pieces_) {
+    if (p.graph == nullptr) {
+      before_[p.first].outside(s, before_[p.first].call.data());
+      continue;
+    }
+    const std::lock_guard lock(s.mutex);
+    check_result(s, d.graph_launch(p.executable, s.stream), "cuGraphLaunch");
+  }
 }
 
 void Replay::forget() noexcept {
   if (!life_.expired()) {
     const Driver& d = *availability().driver;
-    if (executable_ != nullptr) d.graph_executable_destroy(executable_);
-    if (graph_ != nullptr) d.graph_destroy(graph_);
+    destroy(pieces_, d);
     for (const Room& room : rooms_) deallocate(device_, room.data, room.bytes);
     if (State* s = known_state(device_); s != nullptr) {
       const std::lock_guard lock(s->mutex);
       for (uint32_t site : sites_) s->plan_sites.erase(site);
     }
   }
-  graph_ = executable_ = nullptr;
+  pieces_.clear();
   rooms_.clear();
   sites_.clear();
-  nodes_.clear();
   now_.clear();
   before_.clear();
   runs_ = 0;
-  foreign_ = false;
 }
 
 }  // namespace duet::cuda

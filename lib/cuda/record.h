@@ -1,5 +1,5 @@
 // Launches that are recorded in place of being queued, and replayed as one CUDA graph: what a plan queues call after
-// call is the same but for addresses and numbers.
+// call is the same but for addresses and numbers. Calls of a library, such as cuBLAS, stand between graphs.
 #pragma once
 
 #include "cuda/device.h"
@@ -10,6 +10,8 @@ struct RecordedLaunch {
   Handle function;
   unsigned blocks, threads;
   std::vector<char> call;  // the struct that the kernel takes
+  /// In place of a kernel: what queues something by itself, as a library does. It stands between two graphs.
+  void (*outside)(State& s, const void* call);
 };
 
 /// What the launches of one plan were the last time, and the graph of them.
@@ -20,28 +22,23 @@ class Replay {
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;
 
-  /// Runs `queue`, which queues launches on the device: as it is the first time, then recorded, as one graph. Where a
-  /// library's calls are among them it stays as it is.
+  /// Runs `queue`, which queues launches on the device: as it is the first time, then recorded, as one graph.
   template <class F>
   void run(State& s, const F& queue) {
-    if (!begin(s)) {
-      const uint64_t before = foreign_calls();
-      queue();
-      foreign_ = foreign_calls() != before;
-      return;
-    }
-    {
+    if (begin(s)) {
       const Scope scope(*this);
       queue();
+    } else {
+      queue();
+      return;
     }
     launch(s);
   }
 
   /// The one that records in this thread; null when launches are queued.
   static Replay* active();
-  /// Calls of this thread that another library queued itself, and which no recording has.
-  static uint64_t& foreign_calls();
   void add(Handle function, unsigned blocks, unsigned threads, const void* call, size_t bytes);
+  void add_outside(void (*run)(State& s, const void* call), const void* call, size_t bytes);
   /// Memory for the length of a launch: the same one in every recording, nobody else's between them.
   void* room(Device device, size_t bytes);
   /// The number of a check of indices, which is the same in every recording.
@@ -55,7 +52,15 @@ class Replay {
   bool begin(State& s);
   void launch(State& s);
   void build(State& s, const Driver& d);
+  void change(State& s, const Driver& d);
   void forget() noexcept;
+  // Launches [first, end) as a graph; without one a single call from outside.
+  struct Piece {
+    size_t first, end;
+    Handle graph = nullptr, executable = nullptr;
+    std::vector<Handle> nodes;
+  };
+  static void destroy(std::vector<Piece>& pieces, const Driver& d) noexcept;
 
   struct Room {
     void* data;
@@ -64,14 +69,11 @@ class Replay {
   Device device_;
   std::weak_ptr<const char> life_;
   int runs_ = 0;
-  bool foreign_ = false;
-  uint64_t providers_ = 0;  // how often the provider of products had been chosen
   std::vector<RecordedLaunch> now_, before_;
   size_t launches_ = 0, rooms_used_ = 0, sites_used_ = 0;  // of the recording under way
   std::vector<Room> rooms_;
   std::vector<uint32_t> sites_;
-  Handle graph_ = nullptr, executable_ = nullptr;
-  std::vector<Handle> nodes_;
+  std::vector<Piece> pieces_;
 };
 
 }  // namespace duet::cuda

@@ -26,7 +26,6 @@ std::atomic<MatmulProvider>& provider() {
   static std::atomic<MatmulProvider> now = named_provider();
   return now;
 }
-std::atomic<uint64_t> choices{0};
 std::atomic<MatmulPrecision> precision{MatmulPrecision::f32};
 
 bool takes_blas(const kernel::MatmulCall& c) {
@@ -117,11 +116,7 @@ void multiply(State& s, const KernelCall& call, const kernel::MatmulCall& c) {
 
 }  // namespace
 
-void set_matmul_provider(MatmulProvider p) {
-  provider() = p;
-  ++choices;
-}
-uint64_t provider_choices() { return choices; }
+void set_matmul_provider(MatmulProvider p) { provider() = p; }
 MatmulProvider matmul_provider() { return provider(); }
 void set_matmul_precision(MatmulPrecision p) { precision = p; }
 MatmulPrecision matmul_precision() { return precision; }

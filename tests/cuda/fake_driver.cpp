@@ -1,7 +1,7 @@
 #include "cuda/fake_driver.h"
 
-#include <fmt/format.h>
 #include <malloc.h>
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -9,9 +9,9 @@
 #include <memory>
 
 #include "cuda/blas.h"
-#include "cuda/host_compiler.h"
 #include "kernels/device.h"
 #include "kernels/keep.h"
+#include "cuda/host_compiler.h"
 
 namespace duet::kernel {
 namespace {

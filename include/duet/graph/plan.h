@@ -8,14 +8,13 @@
 #include "duet/graph/passes.h"
 #include "duet/graph/trace.h"
 
-namespace duet::graph {
-
-struct Executable;  // lib/graph/execute.h: kernels ready to run
-}
 namespace duet::cuda {
 class PlanOnDevice;
 }
+
 namespace duet::graph {
+
+struct Executable;  // lib/graph/execute.h: kernels ready to run
 
 /// What a plan costs and saves.
 struct PlanCost {
