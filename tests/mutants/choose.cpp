@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 uint64_t hash(const std::string& text) {  // FNV-1a, then mixed
   uint64_t h = 0xcbf29ce484222325;
-  for (unsigned char c : text) h = (h ^ c) * 0x100000001b3;
+  for (char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   h ^= h >> 29, h *= 0xbf58476d1ce4e5b9, h ^= h >> 32;
   return h;
 }
