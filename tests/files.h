@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -24,7 +25,7 @@ class TempFolder {
  public:
   TempFolder() {
     // Thousands of small files are written; in memory that takes a hundredth of the time.
-    bool shm = ::access("/dev/shm", W_OK | X_OK) == 0;
+    bool shm = std::getenv("TMPDIR") == nullptr && ::access("/dev/shm", W_OK | X_OK) == 0;
     auto parent = shm ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path();
     std::string pattern = (parent / "duet_XXXXXX").string();
     path_ = ::mkdtemp(pattern.data());

@@ -1,0 +1,96 @@
+// When two kernels become one, and when what that holds in memory speaks against it.
+#include <duet/duet.h>
+#include <gtest/gtest.h>
+
+#include "expect.h"
+
+using namespace duet;
+
+namespace {
+
+constexpr const char* kRefusal = "as one kernel they would take more memory";
+
+struct Kernels {
+  uint64_t count = 0;
+  bool refused = false;  // for the memory's sake
+};
+
+template <class F, class... A>
+Kernels kernels(const F& f, const A&... args) {
+  auto compiled = compile(f);
+  compiled(args...);
+  EXPECT_EQ(expect::tree_bits(compiled(args...)), expect::tree_bits(f(args...)));
+  Kernels k;
+  const std::string said = to_string(explain(compiled));
+  k.refused = said.find(kRefusal) != std::string::npos;
+  compiled(args...);
+  const uint64_t after = thread_state.launches;
+  compiled(args...);
+  k.count = thread_state.launches - after;
+  return k;
+}
+
+Tensor numbers(const Shape& shape, uint32_t seed) { return normal(Key(seed), shape); }
+
+// A scan is a kernel of its own, so that its result is in memory until the sum has read it.
+Tensor squares(const Tensor& scanned) { return sum(scanned * scanned); }
+
+TEST(Combine, KernelsThatHoldLittleBecomeOne) {
+  const auto f = [](const Tensor& x, const Tensor& y) {
+    const Tensor a = squares(cumsum(x, 0));
+    return std::pair(a, squares(cumsum(y, 0)));
+  };
+  const Kernels k = kernels(f, numbers({64, 64}, 1), numbers({64, 64}, 2));
+  EXPECT_EQ(k.count, 3u);
+  EXPECT_FALSE(k.refused);
+}
+
+// As one kernel the first scan's megabyte would wait for the second's.
+TEST(Combine, KernelsThatHoldMuchStayTwo) {
+  const auto f = [](const Tensor& x, const Tensor& y) {
+    const Tensor a = squares(cumsum(x, 0));
+    return std::pair(a, squares(cumsum(y, 0)));
+  };
+  const Kernels k = kernels(f, numbers({512, 512}, 1), numbers({512, 512}, 2));
+  EXPECT_EQ(k.count, 4u);
+  EXPECT_TRUE(k.refused);
+}
+
+TEST(Combine, WhatIsReadLaterAnywayIsNotHeld) {
+  const auto f = [](const Tensor& x, const Tensor& y) {
+    const Tensor r = cumsum(x, 0);
+    const Tensor a = squares(r), b = squares(cumsum(y, 0));
+    return std::tuple(a, b, cumsum(r * b, 0));
+  };
+  const Kernels k = kernels(f, numbers({512, 512}, 1), numbers({512, 512}, 2));
+  EXPECT_EQ(k.count, 5u);
+  EXPECT_FALSE(k.refused);
+}
+
+// A twentieth more than what lives anyway may be held.
+TEST(Combine, MuchIsLittleBesideMore) {
+  const auto f = [](const Tensor& x, const Tensor& y, const Tensor& w) {
+    const Tensor large = cumsum(w, 0);
+    const Tensor a = squares(cumsum(x, 0)), b = squares(cumsum(y, 0));
+    return std::tuple(a, b, sum(large * b));
+  };
+  const Tensor x = numbers({512, 512}, 1), y = numbers({512, 512}, 2);
+  const Kernels beside_more = kernels(f, x, y, numbers({3, 512, 512}, 3));
+  EXPECT_EQ(beside_more.count, 5u);
+  EXPECT_FALSE(beside_more.refused);
+  const Kernels beside_less = kernels(f, x, y, numbers({2, 512, 512}, 3));
+  EXPECT_EQ(beside_less.count, 6u);
+  EXPECT_TRUE(beside_less.refused);
+}
+
+TEST(Combine, WhatSegmentsHoldAddsUp) {
+  const auto f = [](const Tensor& x, const Tensor& y, const Tensor& z) {
+    const Tensor a = squares(cumsum(x, 0)), b = squares(cumsum(y, 0));
+    return std::tuple(a, b, squares(cumsum(z, 0)));
+  };
+  const Kernels k = kernels(f, numbers({200, 200}, 1), numbers({200, 200}, 2), numbers({200, 200}, 3));
+  EXPECT_EQ(k.count, 5u);
+  EXPECT_TRUE(k.refused);
+}
+
+}  // namespace
