@@ -49,6 +49,14 @@ using u64 = unsigned long long;
 constexpr int kThreads = 128, kWarp = 32, kLanes = 128, kColumnChunk = 32;
 constexpr int kSum = 0, kMax = 1, kMin = 2, kProd = 3;
 
+/// 16-bit floats, as they are stored.
+struct f16 {
+  unsigned short bits;
+};
+struct bf16 {
+  unsigned short bits;
+};
+
 /// A number of the call.
 union Number {
   float f32;
@@ -171,6 +179,44 @@ DUET_FUSED_FN i64 to_i64(F v) {
 template <class F>
 DUET_FUSED_FN u8 to_u8(F v) {
   return to_integer<u8>(v, 0, 255);
+}
+
+// 16-bit floats: the formulas of duet/ops/math_half.h and duet/ops/convert.h.
+DUET_FUSED_FN float float_of(f16 h) {
+  const u32 magnitude = (h.bits & 0x7fffu) << 13, sign = (h.bits & 0x8000u) << 16;
+  const float shifted = bit<float>(magnitude), infinite = bit<float>(0x0f800000u);
+  const u32 number = bit<u32>(shifted * bit<float>(0x77800000u));
+  const u32 special = magnitude | (infinite < shifted ? 0x7fc00000u : 0x7f800000u);
+  return bit<float>((infinite <= shifted ? special : number) | sign);
+}
+DUET_FUSED_FN float float_of(bf16 h) { return bit<float>(static_cast<u32>(h.bits) << 16); }
+DUET_FUSED_FN f16 f16_of(float x) {
+  const u32 all = bit<u32>(x), magnitude = all & 0x7fffffffu, sign = (all >> 16) & 0x8000u;
+  const float a = bit<float>(magnitude);
+  const u32 normal = (magnitude + 0xc8000fffu + ((magnitude >> 13) & 1u)) >> 13;
+  const u32 small = bit<u32>(a + 0.5f) - 0x3f000000u;
+  const u32 nan = ((magnitude >> 13) & 0x03ffu) | 0x7e00u;
+  const u32 finite = a < 0x1p-14f ? small : a < 65536.0f ? normal : 0x7c00u;
+  return {static_cast<unsigned short>((a == a ? finite : nan) | sign)};
+}
+DUET_FUSED_FN bf16 bf16_of(float x) {
+  const u32 all = bit<u32>(x), high = all >> 16;
+  return {static_cast<unsigned short>(x == x ? (all + 0x7fffu + (high & 1u)) >> 16 : high | 0x0040u)};
+}
+DUET_FUSED_FN float round_to_odd(double v) {
+  const float f = static_cast<float>(v);
+  const double back = static_cast<double>(f);
+  const u32 bits = bit<u32>(f);
+  if (back == v || v != v || (bits & 1u) != 0) return f;
+  const bool below = back < 0 || (back == 0 && v < 0) ? back > v : back < v;
+  return bit<float>((below ? bits + 1u : bits - 1u) | (v < 0 ? 0x80000000u : 0u));
+}
+DUET_FUSED_FN double sticky_double(i64 v) {
+  const bool negative = v < 0;
+  const u64 magnitude = negative ? 0 - static_cast<u64>(v) : static_cast<u64>(v);
+  if (magnitude < (static_cast<u64>(1) << 53)) return static_cast<double>(v);
+  const double y = static_cast<double>((magnitude >> 11) | ((magnitude & 0x7ffu) != 0 ? 1u : 0u)) * 2048.0;
+  return negative ? -y : y;
 }
 
 // Words of 2/pi: comparisons, since a table that is indexed would lie in memory.

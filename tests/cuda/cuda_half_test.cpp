@@ -34,6 +34,31 @@ TEST_F(CudaHalfTest, EveryCast) {
   }
 }
 
+// Generated kernels convert by words of their own.
+TEST_F(CudaHalfTest, EveryCastCompiled) {
+  std::vector<Half> words(65536);
+  for (size_t i = 0; i < words.size(); ++i) words[i].bits = static_cast<uint16_t>(i);
+  const Tensor all = from_vector(words, {65536});
+  const Tensor floats = concat({all.to(f32), all.to(f32) * 1.00048828125f, all.to(f32) * 1e-7f, all.to(f32) * 3e33f});
+  const Tensor large = arange(floats.numel(), i64) * (int64_t{1} << 44) + 1;
+  constexpr DType kTypes[] = {f32, f64, i32, i64, u8, boolean, f16, bf16};
+  Tensors inputs = {large, floats.to(f64) * 1.0000000001};
+  for (DType t : kTypes) inputs.push_back(floats.to(t));
+  const auto casts = compile([&](const Tensors& x) {
+    Tensors y;
+    for (const Tensor& v : x)
+      for (DType t : kTypes)
+        if (is_half(t) || is_half(v.dtype())) y.push_back(v.to(t));
+    return y;
+  });
+  EXPECT_EQ(compare_devices(inputs, [&](const Tensors& x) { return casts(x); }), "");
+  const auto chain = compile([](const Tensors& x) {
+    const Tensor a = x[0].reshape({256, -1}), b = x[1].reshape({256, -1});
+    return Tensors{exp(a) * 0.5f + a, softmax(b, -1), sum(b * b, {.axis = {0}}), maximum(a, 1.0f)};
+  });
+  EXPECT_EQ(compare_devices({floats.to(f16), floats.to(bf16)}, [&](const Tensors& x) { return chain(x); }), "");
+}
+
 template <class Family>
 void compare_family() {
   for (const Sample& s : half_samples<Family>()) {

@@ -90,6 +90,7 @@ Read Builder::read(const cpu::Pass& pass, int k, Type type, bool packs) {
       return x;
     }
     if (value.origin == graph::Origin::number) {
+      DUET_INTERNAL_CHECK(!is_half(value.spec.dtype));  // numbers beside 16-bit floats are f32
       constexpr const char* kMembers[] = {"f32", "f64", "i32", "i64", "u8", "boolean"};
       parameter(Parameter::Kind::source, place.index,
                 fmt::format("Number s{};  // {}", place.index, scope_.names[static_cast<size_t>(v)]));

@@ -32,18 +32,23 @@ Type type_of(DType dtype) {
       return Type::i64;
     case DType::u8:
       return Type::u8;
-    default:
+    case DType::boolean:
       return Type::boolean;
+    case DType::f16:
+      return Type::f16;
+    case DType::bf16:
+      return Type::bf16;
   }
+  return Type::boolean;
 }
 
 std::string_view name(Type t) {
-  constexpr std::string_view kNames[] = {"float", "double", "i32", "i64", "u8", "bool", "u32"};
+  constexpr std::string_view kNames[] = {"float", "double", "i32", "i64", "u8", "bool", "u32", "f16", "bf16"};
   return kNames[static_cast<int>(t)];
 }
 
 int size_bytes(Type t) {
-  constexpr int kBytes[] = {4, 8, 4, 8, 1, 1, 4};
+  constexpr int kBytes[] = {4, 8, 4, 8, 1, 1, 4, 2, 2};
   return kBytes[static_cast<int>(t)];
 }
 
@@ -75,6 +80,9 @@ std::string literal(uint64_t bits, Type type) {
       return n.u8 != 0 ? "true" : "false";
     case Type::bits:
       return fmt::format("{:#x}u", static_cast<uint32_t>(bits));
+    case Type::f16:
+    case Type::bf16:
+      return fmt::format("{}{{{:#x}}}", name(type), static_cast<uint16_t>(bits));
   }
   return "";
 }
@@ -187,6 +195,16 @@ Variable expression(ExprOp op, uint64_t imm, Type t, const Variable* x) {
 
 std::string conversion(const Variable& x, Type to) {
   if (x.type == to) return x.text;
+  auto is_half = [](Type t) { return t == Type::f16 || t == Type::bf16; };
+  if (is_half(x.type)) return conversion({fmt::format("float_of({})", x.text), Type::f32}, to);
+  if (is_half(to)) {
+    // As duet/ops/convert.h: what a float has no room for is rounded once.
+    const char* way = x.type == Type::f32                          ? "{}_of({})"
+                      : x.type == Type::f64                        ? "{}_of(round_to_odd({}))"
+                      : x.type == Type::i32 || x.type == Type::i64 ? "{}_of(round_to_odd(sticky_double({})))"
+                                                                   : "{}_of(static_cast<float>({}))";
+    return fmt::format(fmt::runtime(way), name(to), x.text);
+  }
   if (to == Type::boolean) return fmt::format("({} != 0)", x.text);
   const bool from_float = x.type == Type::f32 || x.type == Type::f64;
   const bool to_float = to == Type::f32 || to == Type::f64;

@@ -12,7 +12,7 @@
 namespace duet::cuda {
 
 /// The type of a variable: an element's, or a formula's 32 bits.
-enum class Type : uint8_t { f32, f64, i32, i64, u8, boolean, bits };
+enum class Type : uint8_t { f32, f64, i32, i64, u8, boolean, bits, f16, bf16 };
 
 Type type_of(DType dtype);
 std::string_view name(Type t);
