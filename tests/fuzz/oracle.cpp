@@ -11,6 +11,34 @@ namespace {
 
 using naive::Array;
 
+// What the words of 16-bit floats mean: a sign, an exponent, a fraction.
+double number_of(unsigned word, int fraction_bits, int bias) {
+  const unsigned exponents = (0x8000u >> fraction_bits) - 1;
+  const unsigned fraction = word & ((1u << fraction_bits) - 1), exponent = (word >> fraction_bits) & exponents;
+  const double sign = (word & 0x8000u) != 0 ? -1 : 1;
+  if (exponent == exponents) return fraction != 0 ? __builtin_nan("") : sign * __builtin_inf();
+  const double significand = fraction + (exponent == 0 ? 0 : std::ldexp(1, fraction_bits));
+  return sign * std::ldexp(significand, static_cast<int>(std::max(exponent, 1u)) - bias - fraction_bits);
+}
+double number_of(Half h) { return number_of(h.bits, 10, 15); }
+double number_of(BFloat16 h) { return number_of(h.bits, 7, 127); }
+
+/// What was computed in f32, as a 16-bit float.
+naive::Num rounded(const naive::Num& x, DType dtype) {
+  const bool f16 = dtype == DType::f16;
+  if (!x.known() || !std::isfinite(x.v)) return x;
+  const double e = x.e + std::abs(x.v) * (f16 ? 0x1p-11 : 0x1p-8) + (f16 ? 0x1p-25 : 0x1p-134);
+  return std::abs(x.v) + e < (f16 ? 65504 : 3.3e38) ? naive::Num{x.v, e} : naive::unknown();
+}
+/// Whether 16-bit operands go through one operation in f32, whose result is rounded once: what is made of several
+/// operations is rounded after each of them.
+bool is_rounded_once(const Step& s) {
+  if (s.body != nullptr) return false;
+  for (const naive::Definitions* list : {&naive::pointwise(), &naive::movement(), &naive::indices()})
+    if (std::ranges::any_of(*list, [&](const naive::Definition& d) { return d.name == s.op; })) return true;
+  return false;
+}
+
 // A tensor's elements, by its strides.
 Array array_of(const Tensor& t) {
   const Block& b = t.block();
@@ -21,7 +49,9 @@ Array array_of(const Tensor& t) {
     naive::each(a.shape, [&](size_t i, const naive::Dims& at) {
       int64_t k = 0;
       for (size_t d = 0; d < at.size(); ++d) k += at[d] * b.strides[d];
-      if constexpr (std::is_floating_point_v<T>)
+      if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
+        a.x[i].v = number_of(data[k]);
+      else if constexpr (std::is_floating_point_v<T>)
         a.x[i].v = static_cast<double>(data[k]);
       else
         a.n[i].v = static_cast<int64_t>(data[k]);
@@ -43,6 +73,12 @@ Array array_of(const Tensor& t) {
     case DType::u8:
     case DType::boolean:
       read(uint8_t{});
+      break;
+    case DType::f16:
+      read(Half{});
+      break;
+    case DType::bf16:
+      read(BFloat16{});
   }
   return a;
 }
@@ -65,7 +101,7 @@ std::string difference(const Step& s, const Array& expected, const Array& found)
     if (std::isfinite(x.v)) largest = std::max(largest, std::abs(x.v));
   Looked& count = looked();
   for (size_t i = 0; i < found.x.size(); ++i) {
-    const naive::Num& e = expected.x[i];
+    const naive::Num e = is_half(found.dtype) ? rounded(expected.x[i], found.dtype) : expected.x[i];
     const double y = found.x[i].v;
     ++count.elements;
     if (!e.known()) continue;
@@ -77,7 +113,8 @@ std::string difference(const Step& s, const Array& expected, const Array& found)
       if (!alike) return fmt::format("element {} is {}, by definition {}", i, y, e.v);
       continue;
     }
-    count.compared += e.e <= 1e-3 * std::abs(e.v) || e.e <= 1e-6 * largest;
+    const double close = is_half(found.dtype) ? 16 : 1;
+    count.compared += e.e <= close * 1e-3 * std::abs(e.v) || e.e <= close * 1e-6 * largest;
     if (std::abs(y - e.v) > slack * e.e)
       return fmt::format("element {} is {:.9g}, by definition {:.9g} give or take {:.3g}", i, y, e.v, e.e);
   }
@@ -111,7 +148,12 @@ void Oracle::step(size_t i, const Tensors& results) {
   steps_ = i + 1;
   std::vector<Array> found;
   for (const Tensor& t : results) found.push_back(array_of(t));
-  if (fault_.empty()) {
+  bool halves = std::ranges::any_of(found, [](const Array& a) { return is_half(a.dtype); });
+  for (const Ref& r : s.in)
+    halves |= r.kind == Ref::value && is_half(state_->values.at(static_cast<size_t>(r.index)).dtype);
+  if (halves && !is_rounded_once(s)) {
+    for (const Array& a : found) looked().elements += a.x.size() + a.n.size();
+  } else if (fault_.empty()) {
     ++looked().steps;
     try {
       const std::vector<Array> expected = naive::compute(s, state_->values, numbers_);

@@ -84,7 +84,7 @@ Array number(const Ref& r, const Step& s, DType beside, const double (&numbers)[
   if (s.op == "fold_in") dtype = DType::i64;
   double v = r.kind == Ref::number ? numbers[r.index] : r.number_value;
   Array a = filled(dtype, {});
-  if (dtype == DType::f32) v = static_cast<double>(static_cast<float>(v));
+  if (dtype != DType::f64) v = static_cast<double>(static_cast<float>(v));
   if (a.is_float())
     a.x[0].v = v;
   else

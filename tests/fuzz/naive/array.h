@@ -23,7 +23,7 @@ struct Array {
   Dims shape;
   std::vector<Num> x;
   std::vector<Whole> n;
-  bool is_float() const { return dtype == DType::f32 || dtype == DType::f64; }
+  bool is_float() const { return duet::is_float(dtype); }
   int rank() const { return static_cast<int>(shape.size()); }
 };
 using Arrays = std::vector<Array>;
