@@ -8,7 +8,8 @@ namespace duet::cuda {
 
 void copy_elements(State& s, DType dtype, const kernel::Operand& x, const kernel::Operand& y, int64_t n) {
   if (n == 0) return;
-  if (x.kind == kernel::Operand::dense && y.kind == kernel::Operand::dense) {
+  // What is recorded are kernels alone.
+  if (Replay::active() == nullptr && x.kind == kernel::Operand::dense && y.kind == kernel::Operand::dense) {
     const Driver& d = *availability().driver;
     check_result(s, d.context_set(s.context), "cuCtxSetCurrent");
     check_result(s,
