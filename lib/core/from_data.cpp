@@ -1,8 +1,6 @@
 // Tensors from the host's data.
-#include <cstring>
 #include <memory>
 
-#include "cuda/device.h"
 #include "duet/core/tensor.h"
 
 namespace duet {

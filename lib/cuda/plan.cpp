@@ -98,14 +98,7 @@ void PlanOnDevice::load(State& s) const {
 }
 
 Strided PlanOnDevice::strided(int v, const std::vector<char*>& base) const {
-  const graph::Layout& l = e_.layouts[static_cast<size_t>(v)];
-  const Spec& s = g_.value(v).spec;
-  return {base[static_cast<size_t>(l.root)] + l.offset * static_cast<int64_t>(size_bytes(s.dtype)),
-          s.dtype,
-          l.dense,
-          s.shape.numel(),
-          &s.shape,
-          l.strides};
+  return graph::strided(v, g_, e_.layouts, base);
 }
 
 void PlanOnDevice::run_kernels(State& s, const graph::Launch& l, const std::vector<GeneratedKernel>& kernels,

@@ -25,12 +25,10 @@ class Replay {
   /// Runs `queue`, which queues launches on the device: as it is the first time, then recorded, as one graph.
   template <class F>
   void run(State& s, const F& queue) {
-    if (begin(s)) {
+    if (!begin(s)) return queue();
+    {
       const Scope scope(*this);
       queue();
-    } else {
-      queue();
-      return;
     }
     launch(s);
   }

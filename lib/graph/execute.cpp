@@ -10,18 +10,6 @@
 namespace duet::graph {
 namespace {
 
-// A plan's view of an operand.
-Strided strided(int v, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base) {
-  const Layout& l = layouts[static_cast<size_t>(v)];
-  const Spec& s = g.value(v).spec;
-  return {base[static_cast<size_t>(l.root)] + l.offset * static_cast<int64_t>(size_bytes(s.dtype)),
-          s.dtype,
-          l.dense,
-          s.shape.numel(),
-          &s.shape,
-          l.strides};
-}
-
 // The pass over a product's elements, a tile of the product at a time.
 struct EpilogueCall {
   const Launch& l;
@@ -75,6 +63,17 @@ void Storage::allocate(Device device, int64_t bytes) {
 Storage::~Storage() {
   if (data_ == nullptr) return;
   device_.is_cuda() ? cuda::deallocate(device_, data_, bytes_) : memory::deallocate(data_, bytes_);
+}
+
+Strided strided(int v, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base) {
+  const Layout& l = layouts[static_cast<size_t>(v)];
+  const Spec& s = g.value(v).spec;
+  return {base[static_cast<size_t>(l.root)] + l.offset * static_cast<int64_t>(size_bytes(s.dtype)),
+          s.dtype,
+          l.dense,
+          s.shape.numel(),
+          &s.shape,
+          l.strides};
 }
 
 size_t size_bytes(const Launch& l) {

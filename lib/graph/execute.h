@@ -119,6 +119,9 @@ struct LaunchTables {
   std::vector<void*> results, shared;
 };
 
+/// A plan's view of a value; base holds the storage of every root value.
+Strided strided(int v, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base);
+
 /// Runs one launch; base holds the storage of every root value.
 void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layouts, const std::vector<char*>& base,
                 char* workspace, LaunchTables& tables);

@@ -71,16 +71,6 @@ TEST_F(CudaCompiledTest, LongRows) {
   });
 }
 
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    const std::string text = e.what();
-    return text.substr(0, text.find(" ["));
-  }
-  return "nothing was thrown";
-}
-
 TEST_F(CudaCompiledTest, TheDeviceBelongsToThePlan) {
   const auto f = compile([](const Tensor& x) { return x * x + 1.0f; });
   const Tensor x = random({5});

@@ -6,7 +6,7 @@
 
 #include "cuda/fake_driver.h"
 #include "cuda/memory.h"
-#include "duet/cuda.h"
+#include "cuda/on_device.h"
 #include "ops/bits.h"
 
 namespace duet::testing {
@@ -23,16 +23,6 @@ class CudaDeviceTest : public ::testing::Test {
 };
 
 const Device kGpu = Device::cuda();
-
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    const std::string text = e.what();
-    return text.substr(0, text.find(" ["));
-  }
-  return "nothing was thrown";
-}
 
 TEST_F(CudaDeviceTest, ACopyGoesThereAndBack) {
   const Tensor x = tensor({{1.0, 2.0}, {3.0, 4.0}});

@@ -2,8 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cuda/memory.h"
-#include "cuda/on_device.h"
-#include "ops/checks.h"
+#include "cuda/samples.h"
 #include "ops/half_samples.h"
 
 namespace duet::testing {
@@ -63,17 +62,7 @@ template <class Family>
 void compare_family() {
   for (const Sample& s : half_samples<Family>()) {
     SCOPED_TRACE(s.what);
-    const Tensors wanted = WithGradients{&s}(s.inputs, kNumber);
-    const Tensors inputs = like_on_device(s.inputs);
-    set_default_device(Device::cuda());
-    Tensors got;
-    try {
-      got = WithGradients{&s}(inputs, kNumber);
-    } catch (const std::exception& e) {
-      ADD_FAILURE() << e.what();
-    }
-    set_default_device(Device::cpu());
-    for (size_t i = 0; i < got.size(); ++i) EXPECT_EQ(device_difference(wanted[i], got[i]), "") << "result " << i;
+    expect_as_on_cpu(s);
   }
 }
 

@@ -19,16 +19,6 @@ class CudaInterchangeTest : public ::testing::Test {
   void TearDown() override { cuda::fake::uninstall(); }
 };
 
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    const std::string text = e.what();
-    return text.substr(0, text.find(" ["));
-  }
-  return "nothing was thrown";
-}
-
 struct Layer {
   Tensor w, b;
 };

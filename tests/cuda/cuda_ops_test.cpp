@@ -2,9 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "cuda/memory.h"
-#include "cuda/on_device.h"
+#include "cuda/samples.h"
 #include "ops/along_cases.h"
-#include "ops/checks.h"
 #include "ops/conv_cases.h"
 #include "ops/create_cases.h"
 #include "ops/families.h"
@@ -27,17 +26,7 @@ void compare_family() {
   int compared = 0;
   for (const Sample& s : family_samples<Family>()) {
     SCOPED_TRACE(s.what);
-    const Tensors wanted = WithGradients{&s}(s.inputs, kNumber);
-    const Tensors inputs = like_on_device(s.inputs);
-    set_default_device(Device::cuda());
-    Tensors got;
-    try {
-      got = WithGradients{&s}(inputs, kNumber);
-    } catch (const std::exception& e) {
-      ADD_FAILURE() << e.what();
-    }
-    set_default_device(Device::cpu());
-    for (size_t i = 0; i < got.size(); ++i) EXPECT_EQ(device_difference(wanted[i], got[i]), "") << "result " << i;
+    expect_as_on_cpu(s);
     ++compared;
   }
   EXPECT_GE(compared, Family::kCount);

@@ -1,6 +1,8 @@
 // Tests on the fake device: operands that lie there as they do on the CPU, and the same program in both places.
 #pragma once
 
+#include <functional>
+
 #include "cuda/fake_driver.h"
 #include "duet/cuda.h"
 #include "ops/cases.h"
@@ -53,6 +55,17 @@ std::string compare_devices(const Tensors& inputs, F f) {
       return fmt::format("result {}: {}", i, d);
   }
   return "";
+}
+
+/// What f throws, without its place.
+inline std::string message(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    const std::string text = e.what();
+    return text.substr(0, text.find(" ["));
+  }
+  return "nothing was thrown";
 }
 
 }  // namespace duet::testing
