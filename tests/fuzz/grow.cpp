@@ -51,6 +51,38 @@ class Grower : public Growth {
     return want({{f32, shape()}, 0});
   }
 
+  /// The value, wanted last, as a pointwise operation of the first parameter and others: what is differentiated would
+  /// seldom be met by chance.
+  void compute_with_first(int id) {
+    const int x = leaves_.front();
+    Shape repeated;
+    if (at(x).dtype() != at(id).dtype() || !broadcast_shapes(at(x).shape(), at(id).shape(), repeated) ||
+        repeated != at(id).shape())
+      return;
+    for (int tries = 0; tries < 50; ++tries) {
+      const GrowthRule& rule = growth_rules()[static_cast<size_t>(draw(std::ssize(growth_rules())))];
+      if (rule.op == nullptr || rule.op->kind != OpClass::pointwise) continue;
+      Maybe made = rule.make(*this, at(id));
+      if (!made) continue;
+      // One operand says the shape; the last of those besides is the parameter.
+      Need* operand = nullptr;
+      bool wide = at(x).shape() == at(id).shape();
+      for (Need& n : made->in) {
+        if (n.number || n.spec.dtype != at(x).dtype()) continue;
+        if (wide)
+          operand = &n;
+        else
+          wide = n.spec.shape == at(id).shape();
+      }
+      if (operand == nullptr) continue;
+      operand->spec = at(x).spec;
+      operand->first_parameter = true;
+      open_.pop_back();
+      add(id, std::move(*made));
+      return;
+    }
+  }
+
   /// Makes all that is wanted; leaves take what is left. Outputs that nobody wants go to `spare`.
   void run() {
     while (!open_.empty()) {
@@ -100,6 +132,7 @@ class Grower : public Growth {
     Grower inner(rng_, depth() + 1, std::min(steps_left_, 1 + draw(8)), max_numel_);
     for (const Spec& s : parameters) inner.given(s);
     const int out = inner.want({result, 0});
+    if (!parameters.empty() && !chance(4)) inner.compute_with_first(out);
     inner.run();
     auto b = std::make_shared<Body>();
     inner.finish(*b, {out});
@@ -203,6 +236,8 @@ class Grower : public Growth {
         const int made_id = fresh({need.spec, 0});
         add(made_id, std::move(*need.made));
         in.push_back({Ref::value, made_id, 0});
+      } else if (need.first_parameter) {
+        in.push_back({Ref::value, leaves_.front(), 0});
       } else {
         in.push_back({Ref::value, want({need.spec, need.bound}), 0});
       }

@@ -11,9 +11,10 @@ struct Made;
 /// What an operand has to be.
 struct Need {
   Spec spec;
-  int64_t bound = 0;           // as in Leaf: an index
-  std::optional<Ref> number;   // a C++ number instead
-  std::shared_ptr<Made> made;  // the output of an operation that goes with it
+  int64_t bound = 0;             // as in Leaf: an index
+  std::optional<Ref> number;     // a C++ number instead
+  std::shared_ptr<Made> made;    // the output of an operation that goes with it
+  bool first_parameter = false;  // of the body that grows
 };
 
 /// An operation that makes a wanted value.

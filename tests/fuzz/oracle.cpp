@@ -83,6 +83,12 @@ Array array_of(const Tensor& t) {
   return a;
 }
 
+/// Whether values of a body are 16-bit floats: its definition is computed without rounding them.
+bool rounds_within(const Step& s) {
+  return s.body != nullptr && std::ranges::any_of(s.body->steps, [](const Step& t) {
+           return (t.op == "cast" && is_half(static_cast<DType>(t.attrs[0]))) || rounds_within(t);
+         });
+}
 bool differentiates(const Step& s) {
   if (s.op == "grad" || s.op == "jvp") return true;
   return s.body != nullptr &&
@@ -151,7 +157,7 @@ void Oracle::step(size_t i, const Tensors& results) {
   bool halves = std::ranges::any_of(found, [](const Array& a) { return is_half(a.dtype); });
   for (const Ref& r : s.in)
     halves |= r.kind == Ref::value && is_half(state_->values.at(static_cast<size_t>(r.index)).dtype);
-  if (halves && !is_rounded_once(s)) {
+  if ((halves && !is_rounded_once(s)) || rounds_within(s)) {
     for (const Array& a : found) looked().elements += a.x.size() + a.n.size();
   } else if (fault_.empty()) {
     ++looked().steps;

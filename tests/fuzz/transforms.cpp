@@ -31,8 +31,12 @@ const std::vector<Composite>& transforms() {
        [](Growth& g, const Want& w) -> Maybe {
          if (!possible(g, w)) return {};
          const bool is_loss = w.rank() == 0 && g.chance(2);
-         const Spec x = is_loss ? Spec{w.dtype(), g.shape(0, 3)} : w.spec, y{w.dtype(), g.shape(0, 2)};
-         Made m = with_body("grad", g, {x}, y, {x, {w.dtype(), {}}}, is_loss);
+         const Spec x = is_loss ? Spec{w.dtype(), g.shape(0, 3)} : w.spec;
+         // Mostly what x's shape repeats to, so that x is among what the body computes with.
+         Shape y = g.shape(0, 2);
+         if (x.shape.rank() < 4 && !g.chance(4)) y = g.chance(3) ? x.shape : joined({g.extent()}, x.shape);
+         if (!g.fits(y)) y = x.shape;
+         Made m = with_body("grad", g, {x}, {w.dtype(), y}, {x, {w.dtype(), {}}}, is_loss);
          if (g.chance(3)) m.attrs = {1};
          return m;
        },

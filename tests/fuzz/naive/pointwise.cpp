@@ -98,9 +98,14 @@ Num stepped(const Num& x) {  // no slope; near a step nobody knows
   return f(x.v - x.e) == y && f(x.v + x.e) == y ? Num{y} : unknown();
 }
 Num clamped(const Num& x, const Num& lo, const Num& hi) {
-  for (const Num* v : {&x, &lo, &hi})
-    if (nan(*v)) return constant(*v);
   const Truth crossed = less(hi, lo), below = less(x, lo), above = less(hi, x);
+  for (const Num* v : {&x, &lo, &hi}) {
+    if (!nan(*v)) continue;
+    // NaN is not in the way of the comparison of the others, and the slope is what they say, as in PyTorch.
+    if (crossed == Truth::no && above == Truth::no) return constant(*v);
+    const bool sure = crossed == Truth::yes || above == Truth::yes;
+    return linked(constant(*v), {hi}, {sure ? Num{1} : unknown()});
+  }
   const Num y = minimum(maximum(constant(x), constant(lo)), constant(hi));
   if (x.node < 0 && lo.node < 0 && hi.node < 0) return y;
   if (crossed == Truth::maybe || below == Truth::maybe || above == Truth::maybe)
