@@ -126,6 +126,15 @@ TEST(PointwiseValues, QuotientsHaveGradientsWhereSquaresLeaveTheRange) {
             bits(vector_of({-3 * 0x1p-140f})));
 }
 
+TEST(PointwiseValues, SigmoidsFadeOutThroughSubnormals) {
+  // 1 / (1 + e^-x) is 0 here: e^-x is infinite.
+  EXPECT_EQ(sigmoid(full({}, -722.0, f64)).item<double>(), std::exp(-722.0));
+  EXPECT_EQ(sigmoid(full({}, -800.0, f64)).item<double>(), 0);
+  EXPECT_EQ(sigmoid(full({}, -kInf, f64)).item<double>(), 0);
+  EXPECT_EQ(sigmoid(full({}, 800.0, f64)).item<double>(), 1);
+  EXPECT_GT(sigmoid(full({}, -103.0f)).item(), 0);
+}
+
 TEST(PointwiseValues, StepsHaveNoGradient) {
   using Unary = Tensor (*)(const Operand&);
   const Unary all[] = {sign, floor, ceil, round};

@@ -115,7 +115,7 @@ std::string run_case(uint32_t seed, int max_steps) {
 
 TEST(RandomGraph, TheSameBitsInEveryMode) {
   const int64_t first = environment("DUET_FUZZ_FIRST", 1),
-                count = environment("DUET_FUZZ_COUNT", small_size() ? 40 : 1500);
+                count = environment("DUET_FUZZ_COUNT", small_size() ? 40 : 500);
   const int max_steps = static_cast<int>(environment("DUET_FUZZ_STEPS", 100));
   for (int64_t seed = first; seed < first + count; ++seed) {
     std::string wrong = run_case(static_cast<uint32_t>(seed), max_steps);

@@ -137,7 +137,8 @@ DUET_FN T tanh(const T& x) {
 template <class T>
 DUET_FN T sigmoid(const T& x) {
   if constexpr (T::kIsDouble) {
-    return T(1) / (T(1) + exp(-x));
+    const T t = exp(-abs(x));  // where 1 + e^-x would be infinite, e^x still is not 0
+    return select(x < T(0), t, T(1)) / (T(1) + t);
   } else {
     const T t = exp(-raw_min(T(104), abs(x)));
     const T q = t / (t + T(1));
