@@ -144,6 +144,29 @@ void single_row(const GemmOf<typename P::Element>& g, int64_t a_col, int64_t b_r
   finish(g, 0, 1, 0, g.n, g.c, g.c_row);
 }
 
+/// One column times one row, as in the gradients of a batch of one: each element is one product, added to +0.
+template <class P>
+void outer(const GemmOf<typename P::Element>& g, int64_t a_row) {
+  using T = typename P::Element;
+  constexpr int64_t kLanes = P::kLanes;
+  const int64_t body = g.n / kLanes * kLanes;
+  T* const strip =
+      g.c != nullptr ? nullptr : static_cast<T*>(thread_scratch(static_cast<int64_t>(sizeof(T)) * kBlockRows * g.n));
+  const int64_t c_row = g.c != nullptr ? g.c_row : g.n;
+  for (int64_t i0 = 0; i0 < g.m; i0 += kBlockRows) {
+    const int64_t rows = least(kBlockRows, g.m - i0);
+    T* const block = g.c != nullptr ? g.c + i0 * c_row : strip;
+    for (int64_t r = 0; r < rows; ++r) {
+      const P a = P::broadcast(g.a[(i0 + r) * a_row]);
+      T* const c = block + r * c_row;
+      for (int64_t j = 0; j < body; j += kLanes) fma(a, P::load(g.b + j), P::broadcast(T(0))).store(c + j);
+      if (body < g.n)
+        store_first(fma(a, load_first<P>(g.b + body, g.n - body), P::broadcast(T(0))), c + body, g.n - body);
+    }
+    finish(g, i0, rows, 0, g.n, block, c_row);
+  }
+}
+
 /// Few rows and a B whose columns lie together: squares of B are turned on their way to the sums, not in memory.
 template <class P, int kRows>
 void few_rows(const GemmOf<typename P::Element>& g, Strides a, int64_t b_col) {
