@@ -22,6 +22,7 @@ struct Isa {
   std::string name;
   void (*f32)(const Gemm&);
   void (*f64)(const GemmF64&);
+  int64_t (*pack)(const Gemm&, float*);
   void run(const Gemm& g) const { f32(g); }
   void run(const GemmF64& g) const { f64(g); }
 };
@@ -29,14 +30,14 @@ struct Isa {
 const std::vector<Isa>& isas() {
 #if defined(__x86_64__)
   static const std::vector<Isa> all = [] {
-    std::vector<Isa> list{{"v3", v3::gemm, v3::gemm_f64}};
+    std::vector<Isa> list{{"v3", v3::gemm, v3::gemm_f64, v3::gemm_pack}};
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) {
-      list.push_back({"v4", v4::gemm, v4::gemm_f64});
+      list.push_back({"v4", v4::gemm, v4::gemm_f64, v4::gemm_pack});
     }
     return list;
   }();
 #else
-  static const std::vector<Isa> all{{"base", base::gemm, base::gemm_f64}};
+  static const std::vector<Isa> all{{"base", base::gemm, base::gemm_f64, base::gemm_pack}};
 #endif
   return all;
 }
@@ -123,13 +124,13 @@ Layout layout(std::mt19937& rng, int64_t rows, int64_t cols) {
 
 /// Runs g on canary-filled C and compares every element with the scalar order.
 template <class T>
-void check(GemmOf<T> g) {
+void check(GemmOf<T> g, const std::vector<Isa>& on = isas()) {
   std::vector<T> want;
   for (int64_t i = 0; i < g.m; ++i) {
     for (int64_t j = 0; j < g.n; ++j) want.push_back(reference(g, i, j));
   }
   const T canary = T(12345.678);
-  for (const Isa& isa : isas()) {
+  for (const Isa& isa : on) {
     std::vector<T> c(static_cast<size_t>(g.m == 0 ? 0 : (g.m - 1) * g.c_row + g.n), canary);
     g.c = c.data();
     isa.run(g);
@@ -147,6 +148,19 @@ void check(GemmOf<T> g) {
   }
 }
 
+/// The same with B packed before.
+void check_packed(Gemm g) {
+  for (const Isa& isa : isas()) {
+    std::vector<float> packed(static_cast<size_t>(gemm_pack_elements(g.n, g.k)));
+    g.packed = packed.data();
+    g.panel = isa.pack(g, packed.data());
+    check(g, {isa});
+    Gemm parts[3];
+    const int64_t count = gemm_split(g, 3, parts);
+    for (int64_t p = 0; count > 1 && p < count; ++p) check(parts[p], {isa});
+  }
+}
+
 template <class T>
 void check_shape(std::mt19937& rng, int64_t m, int64_t n, int64_t k, Layout a, Layout b, bool special) {
   const auto av = numbers<T>(rng, m, a.row, k, a.col, special);
@@ -157,6 +171,8 @@ void check_shape(std::mt19937& rng, int64_t m, int64_t n, int64_t k, Layout a, L
   g.b = bv.data(), g.b_row = b.row, g.b_col = b.col;
   g.c_row = n + static_cast<int64_t>(rng() % 3);
   check(g);
+  if constexpr (std::is_same_v<T, float>)
+    if (m > 0 && k > 0 && rng() % 4 == 0) check_packed(g);
 }
 
 template <class T>

@@ -13,7 +13,8 @@ int64_t split(const GemmOf<T>& whole, int threads, GemmOf<T>* parts) {
   // Rows share B, columns share A. Few rows make poor tiles, so those products are cut by columns.
   const bool by_rows = whole.m >= 32 || whole.m >= whole.n;
   const int64_t extent = by_rows ? whole.m : whole.n;
-  const int64_t unit = by_rows ? kRowUnit : whole.m <= 8 ? 48 : 32;  // whole panels
+  int64_t unit = by_rows ? kRowUnit : whole.m <= 8 ? 48 : 32;  // whole panels
+  if (!by_rows && whole.packed != nullptr) unit = std::max(whole.panel, unit / whole.panel * whole.panel);
   const int64_t units = (extent + unit - 1) / unit;
   count = std::max<int64_t>(1, std::min(count, units));
   for (int64_t p = 0; p < count; ++p) {
@@ -28,6 +29,7 @@ int64_t split(const GemmOf<T>& whole, int threads, GemmOf<T>* parts) {
     } else {
       part.n = end - begin;
       part.b += begin * whole.b_col;
+      if (whole.packed != nullptr) part.packed += begin * whole.k;
       if (whole.c != nullptr) part.c += begin;
       part.first_col += begin;
     }

@@ -52,6 +52,8 @@ struct Kernels {
   TileFn (*instruction)(ExprOp op, bool is_double);
   void (*gemm)(const Gemm& g);
   void (*gemm_f64)(const GemmF64& g);
+  /// Packs all of B of g for products of g.m rows; gives the columns of a panel.
+  int64_t (*gemm_pack)(const Gemm& g, float* to);
   Reductions<float> reduce_f32;
   Reductions<double> reduce_f64;
   /// See cpu/scan.h.

@@ -2,6 +2,7 @@
 
 #include "cuda/memory.h"
 #include "duet/ops/movement.h"
+#include "graph/packs.h"
 #include "graph/show.h"
 #include "ops/indices.h"
 #include "ops/matmul_loop.h"
@@ -116,14 +117,16 @@ void run_launch(const Launch& l, const Graph& g, const std::vector<Layout>& layo
   Strided inputs[Args::kMax], outputs[kMaxOutputs];
   for (size_t i = 0; i < l.inputs.size(); ++i) inputs[i] = strided(l.inputs[i], g, layouts, base);
   for (size_t k = 0; k < l.outputs.size(); ++k) outputs[k] = strided(l.outputs[k], g, layouts, base);
-  if (l.kind == LaunchKind::matmul && !l.segments.empty()) {
+  const Pack* pack = tables.pack;
+  if (l.kind == LaunchKind::matmul && (pack != nullptr || !l.segments.empty())) {
     const Shape& y = *outputs[0].shape;
     EpilogueCall call{
         l, layouts, places, y[y.rank() - 2], y[y.rank() - 1], static_cast<int64_t>(size_bytes(outputs[0].dtype))};
     if (l.passes_by) outputs[0].data = nullptr;
-    cpu::Epilogue epilogue{EpilogueCall::run, &call};
-    if (outputs[0].dtype == DType::f32) return cpu::run_matmul<float>(inputs[0], inputs[1], outputs[0], epilogue);
-    return cpu::run_matmul<double>(inputs[0], inputs[1], outputs[0], epilogue);
+    const cpu::Epilogue epilogue = l.segments.empty() ? cpu::Epilogue() : cpu::Epilogue{EpilogueCall::run, &call};
+    if (outputs[0].dtype == DType::f64) return cpu::run_matmul<double>(inputs[0], inputs[1], outputs[0], epilogue);
+    return cpu::run_matmul<float>(inputs[0], inputs[1], outputs[0], epilogue, pack != nullptr ? pack->data() : nullptr,
+                                  pack != nullptr ? pack->panel : 0);
   }
   const OpRecord& op = l.op->view != nullptr ? duet::op<Copy>() : *l.op;  // a view that needs a copy
   Strided copied = outputs[0];

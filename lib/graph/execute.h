@@ -106,6 +106,7 @@ class Storage {
   Storage& operator=(const Storage&) = delete;
   void allocate(Device device, int64_t bytes);
   char* data() const { return static_cast<char*>(data_); }
+  int64_t bytes() const { return static_cast<int64_t>(bytes_); }
 
  private:
   Device device_;
@@ -113,8 +114,10 @@ class Storage {
   size_t bytes_ = 0;
 };
 
+struct Pack;
 /// Pointers of one launch; kept from launch to launch.
 struct LaunchTables {
+  const Pack* pack = nullptr;  // of a product
   std::vector<const void*> sources;
   std::vector<void*> results, shared;
 };

@@ -7,6 +7,7 @@
 #include "cuda/plan.h"
 #include "duet/ops/convert.h"
 #include "graph/bytes.h"
+#include "graph/packs.h"
 #include "graph/show.h"
 
 namespace duet {
@@ -217,6 +218,7 @@ class Reader {
     p.naive_bytes = m.naive_bytes;
     p.lower_bound_bytes = m.lower_bound_bytes;
     p.arena_bytes = m.arena_bytes;
+    p.packed_bytes = plan_.packs().bytes();
     p.proven_optimal = m.proven_optimal;
     p.schedule = plan_.report().schedule;
   }

@@ -176,6 +176,7 @@ class Json {
     member("naive_bytes", p.naive_bytes);
     member("lower_bound_bytes", p.lower_bound_bytes);
     member("arena_bytes", p.arena_bytes);
+    member("packed_bytes", p.packed_bytes);
     member("proven_optimal", p.proven_optimal);
     member("buffers", p.buffers);
     key("schedule");

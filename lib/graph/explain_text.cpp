@@ -129,6 +129,8 @@ void print_memory(const Explanation::Plan& p, Page& page) {
   else
     page.line(fmt::format("  memory: {}, naive {} B, arena {} B {}", count(p.buffers.size(), "buffer"),
                           with_commas(p.naive_bytes), with_commas(p.arena_bytes), arena_text(p)));
+  if (p.packed_bytes > 0)
+    page.line(fmt::format("  weights: {} B, packed once for their products", with_commas(p.packed_bytes)));
   for (const Explanation::Buffer& b : p.buffers)
     page.line(fmt::format("    {}: {} B at {}, k{} to k{}{}", text(b.value), with_commas(b.bytes),
                           with_commas(b.offset), b.first, b.last,

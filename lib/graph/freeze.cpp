@@ -120,7 +120,7 @@ FrozenTrace read_trace(Trace& trace, const std::vector<Tensor>& leaves, const st
   t.numbers = trace.numbers();
   for (Block* b : trace.slots()) {
     block::retain(b);
-    t.slots.push_back(Tensor::adopt(b, 0));
+    t.slots.push_back(Tensor::adopt(b, fresh_ids(1)));
   }
   std::vector<int> handles(t.outputs.size(), 1);  // that are known: the trace's, and those in arguments and result
   auto source = [&](const Tensor& x) -> LeafSource {
@@ -283,13 +283,15 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
   if (p.plan == nullptr) return outputs;
   thread_local std::vector<Block*> slots, results;
   thread_local std::vector<uint8_t> donated;
+  thread_local std::vector<uint64_t> ids;
   thread_local std::vector<Number8> numbers;
-  slots.resize(p.slot_leaf.size()), donated.resize(p.slot_leaf.size());
+  slots.resize(p.slot_leaf.size()), donated.resize(p.slot_leaf.size()), ids.resize(p.slot_leaf.size());
   for (size_t s = 0; s < slots.size(); ++s) {
     int leaf = p.slot_leaf[s];
-    Block* b = leaf < 0 ? &p.constants[s].block() : &leaves[static_cast<size_t>(leaf)]->block();
+    const Tensor& value = leaf < 0 ? p.constants[s] : *leaves[static_cast<size_t>(leaf)];
+    Block* b = &value.block();
     if (b->trace != nullptr) reject_foreign("frozen call", *b);
-    slots[s] = b;
+    slots[s] = b, ids[s] = value.id();
     const auto l = static_cast<size_t>(leaf);
     donated[s] = leaf >= 0 && !p.kept[l] && (passed[l] == Passed::temporary || rebound(l)) && block::sole_owner(b) &&
                  !is_twice(l);
@@ -305,7 +307,7 @@ std::vector<Tensor> replay(const FrozenPlan& p, const std::vector<const Tensor*>
       if (b != nullptr) outputs.push_back(Tensor::adopt(b, id++));
   };
   try {
-    p.plan->run({slots, donated, numbers, results});
+    p.plan->run({slots, donated, numbers, results, ids});
   } catch (...) {
     take();
     throw;

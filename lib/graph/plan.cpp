@@ -9,6 +9,7 @@
 #include "cuda/plan.h"
 #include "graph/bytes.h"
 #include "graph/hooks.h"
+#include "graph/packs.h"
 #include "graph/verify_memory.h"
 
 namespace duet::graph {
@@ -164,7 +165,8 @@ struct Plan::Workspace {
   cuda::Replay replay;
   std::vector<char*> base;  // by root value
   LaunchTables tables;
-  std::vector<uint8_t> given;  // slots donated in this call
+  std::vector<Packs::Seen> packs;  // by launch
+  std::vector<uint8_t> given;      // slots donated in this call
   cpu::Room room;
   std::thread::id settled;  // the thread of a run that ended: what its kernels need is there the next time
 };
@@ -188,6 +190,7 @@ Plan::Plan(Graph graph, const PassOptions& options, std::vector<uint64_t> key)
   memory_ = StoragePlanner(graph_, e).run(!left_out("plan_memory", options.without));
   if (kVerify) verify_memory(graph_, e, memory_);
   plant_in_storage(e);
+  packs_ = std::make_unique<Packs>(graph_, e);
   if (graph_.device.is_cuda()) on_device_ = std::make_unique<cuda::PlanOnDevice>(graph_, e, graph_.device);
   cost_.kernels = static_cast<int>(e.launches.size());
   for (const Launch& l : e.launches) cost_.bytes += l.bytes;
@@ -199,7 +202,7 @@ Plan::~Plan() = default;
 size_t Plan::size_bytes() const {
   size_t n = key_.size() * 8 + graph_.values.size() * sizeof(Value) + graph_.nodes.size() * (sizeof(Node) + 64);
   for (const Launch& l : executable_->launches) n += graph::size_bytes(l);
-  return n + static_cast<size_t>(executable_->arena_bytes);
+  return n + static_cast<size_t>(executable_->arena_bytes + packs_->bytes());
 }
 
 std::unique_ptr<Plan::Workspace> Plan::take_workspace() const {
@@ -253,6 +256,7 @@ void Plan::execute(const Run& run) const {
     ~Lease() { plan.give_back(std::move(w)); }
   } lease{*this, take_workspace()};
   Workspace& w = *lease.w;
+  auto place = [&](int v, void* data) { w.base[static_cast<size_t>(v)] = static_cast<char*>(data); };
 
   // Every output has its storage before the first kernel runs. A kernel that then finds no room for itself must not
   // leave arguments half overwritten: nothing is donated before a run in this thread has shown what room they need.
@@ -265,10 +269,9 @@ void Plan::execute(const Run& run) const {
     Block* donor = nullptr;
     for (int slot : o.donors) {
       const auto s = static_cast<size_t>(slot);
-      if (!settled || !run.donated[s] || w.given[s]) continue;
+      if (donor != nullptr || !settled || !run.donated[s] || w.given[s]) continue;
       w.given[s] = 1;
       donor = run.slots[s];
-      break;
     }
     Block*& b = run.outputs[k];
     if (b == nullptr && donor != nullptr && o.value == o.root && donor->dtype == root.dtype &&
@@ -278,29 +281,23 @@ void Plan::execute(const Run& run) const {
       b = donor;
     }
     if (b == nullptr) b = make_output(k);
-    char* data = nullptr;
-    if (b == donor) {
-      data = static_cast<char*>(b->data);
-    } else if (donor != nullptr) {
-      block::adopt(b, donor, donor->data);
-      data = static_cast<char*>(b->data);
-    } else {
+    if (donor == nullptr) {
       b->owned_bytes = static_cast<size_t>(root.shape.numel()) * duet::size_bytes(root.dtype);
       b->owned = allocate_on(graph_.device, b->owned_bytes);
-      data = static_cast<char*>(b->owned);
+    } else if (b != donor) {
+      block::adopt(b, donor, donor->data);
     }
-    w.base[static_cast<size_t>(o.root)] = data;
+    place(o.root, donor == nullptr ? b->owned : donor->data);
   }
-  for (auto [v, slot] : e.slot_values)
-    w.base[static_cast<size_t>(v)] = static_cast<char*>(run.slots[static_cast<size_t>(slot)]->data);
-  for (auto [v, number] : e.number_values)
-    w.base[static_cast<size_t>(v)] =
-        reinterpret_cast<char*>(const_cast<Number8*>(&run.numbers[static_cast<size_t>(number)]));
-  for (auto [product, home] : e.product_in) w.base[static_cast<size_t>(product)] = w.base[static_cast<size_t>(home)];
+  for (auto [v, slot] : e.slot_values) place(v, run.slots[static_cast<size_t>(slot)]->data);
+  for (auto [v, number] : e.number_values) place(v, const_cast<Number8*>(&run.numbers[static_cast<size_t>(number)]));
+  for (auto [product, home] : e.product_in) place(product, w.base[static_cast<size_t>(home)]);
+  packs_->look(run, graph_, e, w.base, w.packs);
 
   const cpu::Room::Use use(w.room);
   const Poison poison = kVerify && !on_device_ ? Poison(graph_, e, w.arena.data()) : Poison();
   for (size_t k = 0; k < e.launches.size() && !on_device_; ++k) {
+    w.tables.pack = w.packs.empty() ? nullptr : w.packs[k].pack.get();
     run_launch(e.launches[k], graph_, e.layouts, w.base, w.arena.data() + e.workspace_offset[k], w.tables);
     poison.after(k);
   }
@@ -313,14 +310,12 @@ void Plan::execute(const Run& run) const {
     if (b == nullptr) b = make_output(k);
     const Layout& l = e.layouts[static_cast<size_t>(o.value)];
     void* first = w.base[static_cast<size_t>(o.root)] + l.offset * static_cast<int64_t>(duet::size_bytes(b->dtype));
-    if (o.storage == static_cast<int>(k)) {
+    Block* const of = o.storage >= 0 ? run.outputs[static_cast<size_t>(o.storage)]
+                                     : run.slots[static_cast<size_t>(graph_.value(o.root).index)];
+    if (of == b)
       b->data = first;
-    } else {
-      block::adopt(b,
-                   o.storage >= 0 ? run.outputs[static_cast<size_t>(o.storage)]
-                                  : run.slots[static_cast<size_t>(graph_.value(o.root).index)],
-                   first);
-    }
+    else
+      block::adopt(b, of, first);
     if (l.dense && b->dense) continue;  // as it was made
     std::copy_n(l.strides, kMaxRank, b->strides);
     b->dense = l.dense;

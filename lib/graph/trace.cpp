@@ -63,12 +63,12 @@ int Trace::find_slot(const Block* b) const {
   return table_[at].first != nullptr ? table_[at].second : -1;
 }
 
-int Trace::slot_of(Block* b, std::vector<uint64_t>& words) {
+int Trace::slot_of(Block* b, uint64_t id, std::vector<uint64_t>& words) {
   if (table_.size() < 2 * (slots_.size() + 1)) fill_table(std::max<size_t>(64, table_.size() * 2));
   const size_t at = place_of(b);
   if (table_[at].first != nullptr) return table_[at].second;
   const int slot = static_cast<int>(slots_.size());
-  slots_.push_back(b);
+  ids_.push_back(id), slots_.push_back(b);
   block::retain(b);
   table_[at] = {b, slot};
   // The slot's spec stands where it is first used.
@@ -93,7 +93,7 @@ Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spe
   // An operation is recorded whole or not at all: host code may catch what is thrown here, and go on.
   const auto take_back = [&]() noexcept {
     marks_.erase(marks_.begin() + static_cast<ptrdiff_t>(marks), marks_.end());
-    words_.resize(words);
+    words_.resize(words), ids_.resize(slots);
     numbers_.erase(numbers_.begin() + static_cast<ptrdiff_t>(numbers), numbers_.end());
     for (; pending_.size() > pending; pending_.pop_back()) block::release(pending_.back());
     if (slots_.size() == slots) return;
@@ -113,7 +113,7 @@ Outputs Trace::record(const OpRecord& op, const Args& in, Attrs attrs, const Spe
         if (b.trace == this) {
           words_.push_back(word(kNode, static_cast<uint64_t>(b.node_output)));
         } else {
-          int slot = slot_of(&b, words_);
+          int slot = slot_of(&b, a.tensor->id(), words_);
           if (slot >= 0) words_.push_back(word(kSlot, static_cast<uint64_t>(slot)));
         }
       } else if (a.kind == Operand::Kind::constant) {
@@ -257,7 +257,7 @@ void Trace::run_segment(bool last) {
       donated_.push_back((block::sole_owner(slots_[s], kept_[s]) && !planted("lost_donation")) || planted("donation"));
     values_.clear();
     for (const TracedNumber& n : numbers_) values_.push_back(n.value);
-    plan->run({slots_, donated_, values_, results_});
+    plan->run({slots_, donated_, values_, results_, ids_});
     for (Block* b : results_) b->trace = nullptr;
     ++segment_;
   }
@@ -296,7 +296,7 @@ void Trace::drop() noexcept {
   }
   for (Block* b : slots_) block::release(b);
   pending_.clear();
-  slots_.clear();
+  slots_.clear(), ids_.clear();
   numbers_.clear();
   words_.clear();
   marks_.clear();

@@ -15,19 +15,29 @@ struct Epilogue {
 
 inline constexpr int kMaxParts = 64;
 
-/// Without data of y only the epilogue sees the product: see GemmOf::c.
+/// The first matrices of a product: sizes and strides, and where B begins.
 template <class T>
-void run_matmul(const Strided& a, const Strided& b, const Strided& y, Epilogue epilogue = {}) {
-  const Shape& space = *y.shape;
-  const int rank = space.rank();
+GemmOf<T> matrices(const Strided& a, const Strided& b, const Shape& space) {
   GemmOf<T> g;
-  g.m = space[rank - 2];
-  g.n = space[rank - 1];
+  g.m = space[space.rank() - 2];
+  g.n = space[space.rank() - 1];
   const int ra = a.shape->rank(), rb = b.shape->rank();
   g.k = (*a.shape)[ra - 1];
   g.a_row = a.strides[ra - 2], g.a_col = a.strides[ra - 1];
   g.b_row = b.strides[rb - 2], g.b_col = b.strides[rb - 1];
+  g.b = static_cast<const T*>(b.data);
   g.c_row = g.n;
+  return g;
+}
+
+/// Without data of y only the epilogue sees the product: see GemmOf::c. `packed`: one matrix B, packed before.
+template <class T>
+void run_matmul(const Strided& a, const Strided& b, const Strided& y, Epilogue epilogue = {}, const T* packed = nullptr,
+                int64_t panel = 0) {
+  const Shape& space = *y.shape;
+  const int rank = space.rank();
+  GemmOf<T> g = matrices<T>(a, b, space);
+  g.packed = packed, g.panel = panel;
   int64_t batches = 1;
   for (int i = 0; i < rank - 2; ++i) batches *= space[i];
   auto offset = [&](const Strided& x, int64_t batch) {

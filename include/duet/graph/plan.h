@@ -15,6 +15,7 @@ class PlanOnDevice;
 namespace duet::graph {
 
 struct Executable;  // lib/graph/execute.h: kernels ready to run
+class Packs;        // lib/graph/packs.h: weights as products read them
 
 /// What a plan costs and saves.
 struct PlanCost {
@@ -40,7 +41,8 @@ class Plan {
     std::span<Block* const> slots;
     std::span<const uint8_t> donated;  // 1: the slot's storage may be overwritten
     std::span<const Number8> numbers;
-    std::span<Block*> outputs;  // pending blocks get their storage; null ones are made, one reference each
+    std::span<Block*> outputs;           // pending blocks get their storage; null ones are made, one reference each
+    std::span<const uint64_t> ids = {};  // of the slots' values, 0 where nobody knows
   };
   void run(const Run& run) const;
 
@@ -54,6 +56,7 @@ class Plan {
   /// Time of the first run, 0 before it.
   double first_run_us() const { return first_run_us_.load(std::memory_order_relaxed); }
   size_t size_bytes() const;
+  const Packs& packs() const { return *packs_; }
 
  private:
   void execute(const Run& run) const;
@@ -73,6 +76,7 @@ class Plan {
   std::vector<std::pair<std::string_view, Line>> recorded_;
   std::unique_ptr<Executable> executable_;
   std::unique_ptr<cuda::PlanOnDevice> on_device_;  // null for the CPU's plans
+  std::unique_ptr<Packs> packs_;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Workspace>> idle_;  // one for each call that ran at the same time
 };

@@ -105,7 +105,7 @@ class Trace {
   Graph decode(const std::vector<int>& outputs) const;
 
  private:
-  int slot_of(Block* b, std::vector<uint64_t>& spec_words);
+  int slot_of(Block* b, uint64_t id, std::vector<uint64_t>& spec_words);
   int find_slot(const Block* b) const;
   size_t place_of(const Block* b) const;
   void fill_table(size_t size);
@@ -117,6 +117,7 @@ class Trace {
   std::vector<Mark> marks_;
   std::vector<Block*> pending_;  // by output number, one reference each
   std::vector<Block*> slots_;    // one reference each
+  std::vector<uint64_t> ids_;    // of their values
   std::vector<TracedNumber> numbers_;
   std::vector<std::pair<Block*, int>> table_;  // slots by block, open addressing
   std::vector<const Block*> discounted_;

@@ -44,6 +44,7 @@ void Assembler::place_constants() {
   for (const List& list : lists_)
     for (const Instruction& x : list.nodes) {
       if (x.op == Op::constant) pool_constant(x.imm);
+      if (x.op == Op::sqrt && wide_) pool_root_constants();
       if (x.op == Op::reduce) pool_constant(identity(x.kind()));
     }
   if (slow_) {
@@ -220,6 +221,7 @@ void Assembler::begin(const List& list) {
   for (size_t i = 0; i < values_.size(); ++i)
     if (list.nodes[i].op == Op::constant) values_[i].constant = pool_constant(list.nodes[i].imm);
   find_uniform();
+  waits_for_roots_ = waits_for_roots();
   give_pointers();
   // Nothing stays on the stack from list to list.
   read_slots_.clear();
@@ -324,6 +326,7 @@ size_t Assembler::run() {
   for (size_t k = std::size(kKept); k-- > 0;) pop(Xbyak::Reg64(kKept[k]));
   ret();
   slow_paths();
+  root_paths();
   rewrite(frame, static_cast<uint64_t>(slot_at(slots_) + 64), 4);
   return entry;
 }

@@ -40,6 +40,10 @@ class Assembler : private Xbyak::CodeGenerator {
     int x, r, n, result;  // registers
     bool quadrant;
   };
+  struct RootPath {
+    Xbyak::Label begin, back;
+    int from, to;  // registers
+  };
 
   // --- the frame, in bytes from rsp ---
   static constexpr size_t kSavedStack = 0, kRows = 8, kBytes = 16, kTailMask = 32;
@@ -115,6 +119,12 @@ class Assembler : private Xbyak::CodeGenerator {
                const Xbyak::Xmm& other, bool partial);
   void end_sums();
 
+  // --- root.cpp ---
+  bool waits_for_roots() const;
+  void root(int i);
+  void root_paths();
+  void pool_root_constants();
+
   // --- emit.cpp: the instructions ---
   void emit(int i);
   void binary(int i);
@@ -140,7 +150,7 @@ class Assembler : private Xbyak::CodeGenerator {
   const List* list_ = nullptr;  // the one whose code is written
   const bool wide_;
   const int lanes_, registers_;
-  bool slow_ = false, tail_ = false;
+  bool slow_ = false, tail_ = false, waits_for_roots_ = false;
   int parts_ = 1;  // registers' worths of elements that go by together
   List doubled_;
   std::vector<Value> values_;
@@ -156,6 +166,7 @@ class Assembler : private Xbyak::CodeGenerator {
   uint32_t free_ = 0, free_masks_ = 0, locked_ = 0, locked_masks_ = 0;
   int owner_[32], mask_owner_[8];
   std::vector<SlowPath> slow_paths_;
+  std::vector<RootPath> root_paths_;
 };
 
 }  // namespace duet::cpu::jit

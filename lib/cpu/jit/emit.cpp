@@ -189,6 +189,7 @@ void Assembler::or_and(int i) {
 
 void Assembler::unary(int i) {
   const Instruction& x = list_->nodes[index(i)];
+  if (x.op == Op::sqrt && waits_for_roots_ && !values_[index(i)].uniform) return root(i);
   const Source a = source(x.a);
   release_operands(i);
   const int to = take(false);

@@ -1,0 +1,81 @@
+#include "graph/packs.h"
+
+#include "ops/matmul_loop.h"
+
+namespace duet::graph {
+namespace {
+
+cpu::Gemm product_of(const Launch& l, const Graph& g, const Executable& e, const std::vector<char*>& base) {
+  return cpu::matrices<float>(strided(l.inputs[0], g, e.layouts, base), strided(l.inputs[1], g, e.layouts, base),
+                              g.value(l.outputs[0]).spec.shape);
+}
+
+bool is_foreign(const Block& b) { return (b.root != nullptr ? b.root : &b)->give_back != nullptr; }
+
+}  // namespace
+
+Packs::Packs(const Graph& g, const Executable& e) : launches_(e.launches.size()) {
+  for (size_t k = 0; k < launches_ && !g.device.is_cuda(); ++k) {
+    const Launch& l = e.launches[k];
+    if (l.kind != LaunchKind::matmul) continue;
+    const Spec &b = g.value(l.inputs[1]).spec, &y = g.value(l.outputs[0]).spec;
+    const Value& root = g.value(e.layouts[static_cast<size_t>(l.inputs[1])].root);
+    if (y.dtype == f32 && b.shape.rank() == 2 && root.origin == Origin::slot &&
+        cpu::should_pack_once(y.shape[y.shape.rank() - 2], b.shape[1], b.shape[0]))
+      products_.push_back({k, root.index});
+  }
+  shared_.resize(products_.size());
+}
+
+void Packs::look(const Plan::Run& run, const Graph& g, const Executable& e, const std::vector<char*>& base,
+                 std::vector<Seen>& seen) {
+  if (products_.empty()) return;
+  seen.resize(launches_);
+  for (const Product& p : products_) {
+    Seen& s = seen[p.launch];
+    const auto slot = static_cast<size_t>(p.slot);
+    const uint64_t id = run.ids.empty() ? 0 : run.ids[slot];
+    if (id != s.id || id == 0) {
+      if (s.pack != nullptr) {  // of a value that is no longer used: nobody else needs it either
+        std::lock_guard lock(mutex_);
+        Seen& shared = shared_[static_cast<size_t>(&p - products_.data())];
+        if (shared.id == s.id) shared = {};
+      }
+      s = {id, nullptr};
+    } else if ((s.pack == nullptr || s.pack->made_by != &cpu::kernels()) && !is_foreign(*run.slots[slot])) {
+      s.pack = make(p, id, g, e, base);
+    }
+  }
+}
+
+std::shared_ptr<const Pack> Packs::make(const Product& p, uint64_t id, const Graph& g, const Executable& e,
+                                        const std::vector<char*>& base) {
+  std::lock_guard lock(mutex_);
+  Seen& shared = shared_[static_cast<size_t>(&p - products_.data())];
+  const cpu::Kernels& kernels = cpu::kernels();
+  if (shared.id == id && shared.pack != nullptr && shared.pack->made_by == &kernels) return shared.pack;
+  try {
+    const cpu::Gemm product = product_of(e.launches[p.launch], g, e, base);
+    auto pack = std::make_shared<Pack>();
+    pack->storage.allocate(Device::cpu(),
+                           cpu::gemm_pack_elements(product.n, product.k) * static_cast<int64_t>(sizeof(float)));
+    pack->panel = kernels.gemm_pack(product, reinterpret_cast<float*>(pack->storage.data()));
+    pack->made_by = &kernels;
+    ++thread_state.launches;
+    shared = {id, std::move(pack)};
+  } catch (const OutOfMemory&) {
+    shared = {};
+  } catch (const std::bad_alloc&) {
+    shared = {};
+  }
+  return shared.pack;
+}
+
+int64_t Packs::bytes() const {
+  std::lock_guard lock(mutex_);
+  int64_t n = 0;
+  for (const Seen& s : shared_) n += s.pack != nullptr ? s.pack->storage.bytes() : 0;
+  return n;
+}
+
+}  // namespace duet::graph
