@@ -48,10 +48,11 @@ using GemmF64 = GemmOf<double>;
 /// The time of a product in multiply-adds, memory counted in.
 double gemm_work(int64_t m, int64_t n, int64_t k);
 
-/// Whether reading a pack of B that was made before saves more than a twentieth of the time. Measured: one row reads B
-/// once and in order, small B stay in the nearest cache, and many rows pay for packing it anew each time.
-constexpr bool should_pack_once(int64_t m, int64_t n, int64_t k) {
-  return m >= 2 && m <= 256 && n >= 16 && n * k >= 65536;
+/// Whether reading a pack of B that was made before saves more than a twentieth of the time. Measured: small B stay in
+/// the nearest cache, many rows pay for packing it anew each time, and one row alone reads B once and in order, unless
+/// threads share its columns.
+constexpr bool should_pack_once(int64_t m, int64_t n, int64_t k, bool shared) {
+  return m >= (shared ? 1 : 2) && m <= 256 && n >= 16 && n * k >= 65536;
 }
 
 /// Elements of a pack of B: columns are filled up to whole registers.

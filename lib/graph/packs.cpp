@@ -1,5 +1,6 @@
 #include "graph/packs.h"
 
+#include "cpu/threads.h"
 #include "ops/matmul_loop.h"
 
 namespace duet::graph {
@@ -20,9 +21,10 @@ Packs::Packs(const Graph& g, const Executable& e) : launches_(e.launches.size())
     if (l.kind != LaunchKind::matmul) continue;
     const Spec &b = g.value(l.inputs[1]).spec, &y = g.value(l.outputs[0]).spec;
     const Value& root = g.value(e.layouts[static_cast<size_t>(l.inputs[1])].root);
-    if (y.dtype == f32 && b.shape.rank() == 2 && root.origin == Origin::slot &&
-        cpu::should_pack_once(y.shape[y.shape.rank() - 2], b.shape[1], b.shape[0]))
-      products_.push_back({k, root.index});
+    const int64_t m = y.shape[y.shape.rank() - 2], n = y.shape[y.shape.rank() - 1];
+    if (y.dtype == f32 && b.shape.rank() == 2 && y.shape.numel() == m * n && root.origin == Origin::slot &&
+        cpu::should_pack_once(m, n, b.shape[0], cpu::gemm_work(m, n, b.shape[0]) >= 2 * cpu::kGemmMinWork))
+      products_.push_back({k, root.index, m == 1});
   }
   shared_.resize(products_.size());
 }
@@ -35,7 +37,9 @@ void Packs::look(const Plan::Run& run, const Graph& g, const Executable& e, cons
     Seen& s = seen[p.launch];
     const auto slot = static_cast<size_t>(p.slot);
     const uint64_t id = run.ids.empty() ? 0 : run.ids[slot];
-    if (id != s.id || id == 0) {
+    if (p.one_row && cpu::threads() == 1) {
+      s.pack = nullptr;
+    } else if (id != s.id || id == 0) {
       if (s.pack != nullptr) {  // of a value that is no longer used: nobody else needs it either
         std::lock_guard lock(mutex_);
         Seen& shared = shared_[static_cast<size_t>(&p - products_.data())];

@@ -38,6 +38,7 @@ class Packs {
   struct Product {
     size_t launch;
     int slot;
+    bool one_row;  // packed for several threads only
   };
   std::shared_ptr<const Pack> make(const Product& p, uint64_t id, const Graph& g, const Executable& e,
                                    const std::vector<char*>& base);

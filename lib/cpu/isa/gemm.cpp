@@ -163,6 +163,7 @@ void run(const GemmOf<typename P::Element>& g) {
   if (g.m == 1 && a.col != 1) a.row = 1;
   if (g.n == 1 && b.row != 1) b.col = 1;
   if (g.k == 1 && b.col == 1 && g.m > 1) return outer<P>(g, a.row);
+  if (g.m == 1 && g.packed != nullptr) return packed_row<P>(g, a.col);
   if (g.c == nullptr || g.packed != nullptr) return general<P>(g, a, b);
   if (g.m == 1 && b.col == 1) return single_row<P>(g, a.col, b.row);
   if (better_turned(g.m, g.n, g.k, a, b, P::kLanes)) return turned<P>(g, a, b);
@@ -176,7 +177,8 @@ void gemm(const Gemm& g) { run<F32>(g); }
 void gemm_f64(const GemmF64& g) { run<F64>(g); }
 
 int64_t gemm_pack(const Gemm& g, float* to) {
-  const int64_t width = (g.m <= kWide.rows ? kWide : kLarge).vecs * F32::kLanes;
+  const int64_t vecs = g.m == 1 ? kRowVecs : g.m <= kWide.rows ? kWide.vecs : kLarge.vecs;
+  const int64_t width = vecs * F32::kLanes;
   for (int64_t j = 0; j < g.n; j += width) {
     const int64_t cols = least(width, g.n - j);
     pack<F32>(g.b + j * g.b_col, {g.b_row, g.b_col}, g.k, cols, to + j * g.k,

@@ -10,6 +10,7 @@ namespace duet::cpu::DUET_ISA {
 inline constexpr int64_t kNarrow = 12;  // products at most this wide fill registers better along m
 inline constexpr int64_t kTurnedRows = 64, kTurnedCols = 4096;  // C transposed stays in the second-level cache
 inline constexpr int64_t kLongRows = 128;  // of A: from here on turning them costs more than lanes left empty,
+inline constexpr int64_t kRowVecs = 8;     // of a panel of a B that one row reads
 inline constexpr int64_t kLongLanes = 16;  // where registers have that many
 
 /// C transposed is B transposed times A transposed: the same chains, with registers along m.
@@ -140,6 +141,47 @@ void single_row(const GemmOf<typename P::Element>& g, int64_t a_col, int64_t b_r
         store_first(k0 > 0 ? load_first<P>(c + body, cols - body) + s : s, c + body, cols - body);
       }
     }
+  }
+  finish(g, 0, 1, 0, g.n, g.c, g.c_row);
+}
+
+/// So many registers' worths of columns of a packed B, read in the order in which they lie.
+template <class P, int kVecs>
+void packed_panel(const GemmOf<typename P::Element>& g, int64_t a_col, const typename P::Element* b,
+                  typename P::Element* c, int64_t cols) {
+  using T = typename P::Element;
+  P total[kVecs];
+  for (int64_t k0 = 0; k0 < g.k; k0 += kGemmBlock) {
+    P sum[kVecs];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) sum[v] = P::broadcast(T(0));
+    const int64_t k_end = least(g.k, k0 + kGemmBlock);
+    for (int64_t k = k0; k < k_end; ++k, b += kVecs * P::kLanes) {
+      const P a = P::broadcast(g.a[k * a_col]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) sum[v] = fma(a, P::load(b + v * P::kLanes), sum[v]);
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) total[v] = k0 == 0 ? sum[v] : total[v] + sum[v];
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < kVecs; ++v) {
+    const int64_t left = cols - v * P::kLanes;
+    left >= P::kLanes ? total[v].store(c + v * P::kLanes) : store_first(total[v], c + v * P::kLanes, left);
+  }
+}
+
+/// One row and a packed B, for a thread that reads a part of its columns: in place they lie far apart.
+template <class P>
+void packed_row(const GemmOf<typename P::Element>& g, int64_t a_col) {
+  using T = typename P::Element;
+  static constexpr void (*kPanels[kRowVecs])(const GemmOf<T>&, int64_t, const T*, T*, int64_t) = {
+      packed_panel<P, 1>, packed_panel<P, 2>, packed_panel<P, 3>, packed_panel<P, 4>,
+      packed_panel<P, 5>, packed_panel<P, 6>, packed_panel<P, 7>, packed_panel<P, 8>};
+  constexpr int64_t width = kRowVecs * P::kLanes;
+  for (int64_t j = 0; j < g.n; j += width) {
+    const int64_t cols = least(width, g.n - j);
+    kPanels[ceil_div(cols, P::kLanes) - 1](g, a_col, g.packed + j * g.k, g.c + j, cols);
   }
   finish(g, 0, 1, 0, g.n, g.c, g.c_row);
 }
