@@ -9,12 +9,11 @@ namespace {
 
 using Kind = cpu::Place::Kind;
 
-constexpr int64_t kThreads = 128, kWarp = 32, kWarpRow = 1024;
+constexpr int64_t kWarp = 32, kWarpRow = 1024;
 constexpr int64_t kMostRegisters = 48;              // of elements, a thread
 constexpr int64_t kMostShared = int64_t{32} << 10;  // bytes of elements, a block
 constexpr int64_t kMostScratchBlocks = 1056;
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 bool same(const cpu::Place& a, const cpu::Place& b) { return a.kind == b.kind && a.index == b.index; }
 std::string_view word(cpu::ReduceKind kind) {
   constexpr std::string_view kWords[] = {"kSum", "kMax", "kMin", "kProd"};
