@@ -29,9 +29,10 @@ class Rows {
       reduces_ |= !stage.reductions.empty() || !stage.rows.empty();
     }
     only_columns_ = columns_ && !reduces_ && s.stages.size() == 1;
-    by_warp_ = !columns_ && !s.in_chunks && s.row <= kWarpRow;
+    by_warp_ = !only_columns_ && !s.in_chunks && s.row <= kWarpRow && column_bytes() <= kMostShared / 2;
     each_ = ceil_div(std::min(s.row, s.in_chunks ? cpu::kReduceChunk : s.row), by_warp_ ? kWarp : kThreads);
-    if (by_warp_) each_ = ceil_div(each_, 4) * 4;
+    if (by_warp_ && each_ > 4) each_ = ceil_div(each_, 4) * 4;
+    rows_left_over_ = by_warp_ && s.rows % (kThreads / kWarp) != 0;
   }
 
   void write() {
@@ -52,6 +53,14 @@ class Rows {
   }
 
  private:
+  // What the columns of a chunk of rows need, until all of these rows are done.
+  int64_t column_bytes() const {
+    int64_t bytes = 0;
+    for (const cpu::Stage& stage : s_.stages)
+      for (const auto& c : stage.columns) bytes += cpu::kColumnChunk * s_.row * size_bytes(type_of(c.dtype));
+    return bytes;
+  }
+
   // --- places ---
 
   struct Row {  // a value of rows that this segment made: "r3[t]"
@@ -205,7 +214,7 @@ class Rows {
     const std::string inner = element_lines(0, "        ", "0", [&](std::string& to, size_t k, const std::string& x) {
       line(to, "        c{} = combine<{}>(c{}, {});", k, word(columns[k].kind), k, x);
     });
-    line(body_, "  for (i64 unit = mine; unit < {}; unit += count) {{", tiles * chunks);
+    line(body_, "  DUET_ROLLED\n  for (i64 unit = mine; unit < {}; unit += count) {{", tiles * chunks);
     line(body_, "    const i64 chunk = unit / {};", tiles);
     line(body_, "    each_thread([&](int t) {{\n      const i64 j = unit % {} * kThreads + t;", tiles);
     line(body_, "      if (j >= {}) return;", s_.row);
@@ -227,7 +236,7 @@ class Rows {
     const cpu::Stage& stage = s_.stages[0];
     const int64_t chunks = ceil_div(s_.row, cpu::kReduceChunk);
     declare_sums(stage);
-    line(body_, "  for (i64 unit = mine; unit < {}; unit += count) {{", s_.rows * chunks);
+    line(body_, "  DUET_ROLLED\n  for (i64 unit = mine; unit < {}; unit += count) {{", s_.rows * chunks);
     line(body_, "    [[maybe_unused]] const i64 row = unit / {};", chunks);
     line(body_, "    const i64 begin = unit % {} * {};", chunks, cpu::kReduceChunk);
     line(body_, "    const i64 end = begin + {} < {} ? begin + {} : {};", cpu::kReduceChunk, s_.row, cpu::kReduceChunk,
@@ -297,18 +306,32 @@ class Rows {
       line(stores, "      {}[row] = r{}[t];", b_.pointer(out, t), number);
     }
     begin_threads(false);
-    if (by_warp_) line(body_, "      if (row >= {}) return;", s_.rows);
+    if (rows_left_over_) line(body_, "      if (row >= {}) return;", s_.rows);
     line(body_, "      {}({});", f.function, call);
     end_threads();
     if (stores.empty()) return;
     // All have read before one writes: the result may lie where an operand does.
     line(body_, "    {}();", by_warp_ ? "warp_barrier" : "barrier");
     begin_threads(false);
-    if (by_warp_) line(body_, "      if (row >= {}) return;", s_.rows);
+    if (rows_left_over_) line(body_, "      if (row >= {}) return;", s_.rows);
     line(body_, "      if ({}) {{", lead());
     body_ += stores;
     line(body_, "      }}");
     end_threads();
+  }
+
+  // Warps work on rows of a chunk at once: their elements wait for each other, and are joined in the rows' order.
+  template <class Column>
+  void write_column_of_warps(std::string& to, const Column& c, Type t, const std::string& x) {
+    const std::string waiting = fmt::format("at<{}>(shared, {})", name(t), kThreads * 8 + shared_bytes_);
+    shared_bytes_ += cpu::kColumnChunk * s_.row * size_bytes(t);
+    line(to, "          {}[row % kColumnChunk * {} + j] = {};", waiting, s_.row, x);
+    line(column_ends_, "        {} c{} = {}[j];", name(t), column_count_, waiting);
+    line(column_ends_,
+         "        DUET_ROLLED\n        for (int k = 1; k < rows; ++k) c{} = combine<{}>(c{}, {}[k * {} + j]);",
+         column_count_, word(c.kind), column_count_, waiting, s_.row);
+    line(column_ends_, "        {}[chunk * {} + j] = c{};", b_.pointer(c.chunks, t), s_.row, column_count_);
+    ++column_count_;
   }
 
   void write_row_elements(size_t number) {
@@ -316,24 +339,27 @@ class Rows {
     if (stage.elements.empty() && stage.reductions.empty() && stage.columns.empty()) return;
     declare_sums(stage);
     const int64_t chunks = ceil_div(s_.row, cpu::kReduceChunk);
-    const int64_t outer = by_warp_ ? each_ / 4 : std::min<int64_t>(each_, cpu::kReduceChunk / kThreads);
+    const int64_t lanes = std::min<int64_t>(each_, 4);  // of the row order's 128, that a thread has
+    const int64_t outer = by_warp_ ? each_ / lanes : std::min<int64_t>(each_, cpu::kReduceChunk / kThreads);
     const std::string inner =
         element_lines(number, "          ", "w", [&](std::string& to, size_t k, const std::string& x) {
           const auto& c = stage.columns[k];
           const Type t = type_of(c.dtype);
           b_.scope().set_type(c.chunks, t);
+          if (by_warp_) return write_column_of_warps(to, c, t, x);
           const std::string at = fmt::format("{}[row / kColumnChunk * {} + j]", b_.pointer(c.chunks, t), s_.row);
           line(to, "          {} = row % kColumnChunk == 0 ? {} : combine<{}>({}, {});", at, x, word(c.kind), at, x);
         });
     begin_threads(true);
     for (size_t k = 0; k < stage.reductions.size(); ++k)
       line(body_, "      clear<{}>(a{}[t]);", word(stage.reductions[k].kind), first_sum_ + k);
-    if (by_warp_) line(body_, "      if (row >= {}) return;", s_.rows);
+    if (rows_left_over_) line(body_, "      if (row >= {}) return;", s_.rows);
     const bool unrolled = registers_ > 0 || outer <= 4;
     if (by_warp_) {
       line(body_, "      {}\n      for (int k = 0; k < {}; ++k)\n        DUET_UNROLL",
            unrolled ? "DUET_UNROLL" : "DUET_ROLLED", outer);
-      line(body_, "        for (int w = 0; w < 4; ++w) {{\n          const int e = k * 4 + w, j = e * kWarp + lane;");
+      line(body_, "        for (int w = 0; w < {}; ++w) {{\n          const int e = k * 4 + w, j = e * kWarp + lane;",
+           lanes);
     } else {
       line(body_, "      DUET_UNROLL\n      for (int w = 0; w < {}; ++w)\n        {}", chunks,
            unrolled ? "DUET_UNROLL" : "DUET_ROLLED");
@@ -341,7 +367,7 @@ class Rows {
            "        for (int k = 0; k < {}; ++k) {{\n          const int e = w * 32 + k, j = e * kThreads + lane;",
            outer);
     }
-    if (outer * (by_warp_ ? 4 * kWarp : chunks * kThreads) != s_.row)
+    if (outer * (by_warp_ ? lanes * kWarp : chunks * kThreads) != s_.row)
       line(body_, "          if (j >= {}) break;", s_.row);
     line(body_, "          [[maybe_unused]] const i64 i = row * {} + j;", s_.row);
     body_ += inner;
@@ -359,7 +385,7 @@ class Rows {
       if (is_local(r.out)) continue;
       if (r.out.kind != Kind::result) b_.scope().set_type(r.out, t);
       begin_threads(false);
-      line(body_, "      if ({}{}) {}[row] = a{}[t].v[0];", by_warp_ ? fmt::format("row < {} && ", s_.rows) : "",
+      line(body_, "      if ({}{}) {}[row] = a{}[t].v[0];", rows_left_over_ ? fmt::format("row < {} && ", s_.rows) : "",
            lead(), b_.pointer(r.out, t), sum);
       end_threads();
     }
@@ -368,18 +394,28 @@ class Rows {
 
   void write_rows() {
     const int64_t count = by_warp_ ? kThreads / kWarp : 1;
-    if (by_warp_) {
-      line(body_, "  for (i64 first = mine * {}; first < {}; first += count * {}) {{", count, s_.rows, count);
+    const int64_t chunks = ceil_div(s_.rows, cpu::kColumnChunk);
+    if (by_warp_ && columns_) {
+      line(body_, "  DUET_ROLLED\n  for (i64 chunk = mine; chunk < {}; chunk += count) {{", chunks);
+      line(body_,
+           "  const i64 begin = chunk * kColumnChunk, end = begin + kColumnChunk < {} ? begin + kColumnChunk : {};",
+           s_.rows, s_.rows);
+      line(body_, "  DUET_ROLLED\n  for (i64 first = begin; first < end; first += {}) {{", count);
+      blocks_ = chunks;
+    } else if (by_warp_) {
+      line(body_, "  DUET_ROLLED\n  for (i64 first = mine * {}; first < {}; first += count * {}) {{", count, s_.rows,
+           count);
       blocks_ = ceil_div(s_.rows, count);
     } else if (columns_) {
       // The rows of a chunk of the column order, one after the other.
-      const int64_t chunks = ceil_div(s_.rows, cpu::kColumnChunk);
-      line(body_, "  for (i64 chunk = mine; chunk < {}; chunk += count)", chunks);
-      line(body_, "  for (i64 row = chunk * kColumnChunk; row < (chunk + 1) * kColumnChunk && row < {}; ++row) {{",
+      line(body_, "  DUET_ROLLED\n  for (i64 chunk = mine; chunk < {}; chunk += count)", chunks);
+      line(body_,
+           "  DUET_ROLLED\n  for (i64 row = chunk * kColumnChunk; row < (chunk + 1) * kColumnChunk && row < {}; ++row) "
+           "{{",
            s_.rows);
       blocks_ = chunks;
     } else {
-      line(body_, "  for (i64 row = mine; row < {}; row += count) {{", s_.rows);
+      line(body_, "  DUET_ROLLED\n  for (i64 row = mine; row < {}; row += count) {{", s_.rows);
       blocks_ = s_.rows;
     }
     for (size_t k = 0; k < s_.stages.size(); ++k) {
@@ -387,6 +423,13 @@ class Rows {
       write_row_elements(k);
     }
     line(body_, "  }}");
+    if (by_warp_ && columns_) {
+      line(body_, "  barrier();\n  const int rows = static_cast<int>(end - begin);");
+      line(body_, "  each_thread([&](int t) {{\n    DUET_ROLLED\n    for (int j = t; j < {}; j += kThreads) {{",
+           s_.row);
+      body_ += column_ends_;
+      line(body_, "    }}\n  }});\n  barrier();\n  }}");
+    }
     blocks_ = std::min<int64_t>(blocks_, scratch_used_ ? kMostScratchBlocks : 1 << 16);
     if (scratch_used_) {
       b_.scratch(blocks_ * scratch_bytes_);
@@ -405,14 +448,15 @@ class Rows {
 
   Builder& b_;
   const cpu::Segment& s_;
-  std::string function_, storage_, body_;
+  std::string function_, storage_, body_, column_ends_;
   std::vector<Stored> stored_;
   std::vector<Row> rows_;
-  bool columns_ = false, reduces_ = false, only_columns_ = false, by_warp_ = false, scratch_used_ = false;
+  bool columns_ = false, reduces_ = false, only_columns_ = false, by_warp_ = false, rows_left_over_ = false,
+       scratch_used_ = false;
   int64_t each_ = 0;  // elements of a row that a thread has, at most
   int64_t registers_ = 0, shared_bytes_ = 0, scratch_bytes_ = 0, blocks_ = 1;
   size_t first_sum_ = 0;
-  int row_values_ = 0;
+  int row_values_ = 0, column_count_ = 0;
 };
 
 }  // namespace

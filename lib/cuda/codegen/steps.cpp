@@ -91,7 +91,7 @@ class Steps {
     const std::string function = b.name() + "_rows";
     b.add_function(
         fmt::format("DUET_FUSED_FN void {}({}* x, {}* y, i64 mine, i64 count, {}* shared) {{\n"
-                    "  for (i64 unit = mine; unit < {}; unit += count) {{\n"
+                    "  DUET_ROLLED\n  for (i64 unit = mine; unit < {}; unit += count) {{\n"
                     "    const i64 begin = unit % {} * {}, n = {} - begin < {} ? {} - begin : {};\n"
                     "    reduce_row<{}>(x + unit / {} * {} + begin, n, y + unit, shared);\n  }}\n}}\n",
                     function, name(t), name(t), name(t), step.count * chunks, chunks, cpu::kReduceChunk, n,
