@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cpu/reduce.h"
 #include "cuda/codegen/functions.h"
 #include "cuda/codegen/program.h"
 
@@ -14,6 +15,12 @@ constexpr int64_t kBlocksOfDevice = 2112;
 /// Up to so many elements are one a thread: that leaves a device threads to spare, and is a fifth of the code.
 constexpr int64_t kMostApart = 32 * 1024;
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// As kernels/fused.h calls it.
+inline std::string_view word(cpu::ReduceKind kind) {
+  constexpr std::string_view kWords[] = {"kSum", "kMax", "kMin", "kProd"};
+  return kWords[static_cast<int>(kind)];
+}
 
 /// What the kernels of one launch share.
 struct LaunchScope {

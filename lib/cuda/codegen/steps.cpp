@@ -1,6 +1,5 @@
 // What one thread of the CPU does before the segments of a launch, or when all of them are done: small passes and the
 // ends of reductions. Steps that one block can do follow each other in one kernel.
-#include "cpu/reduce.h"
 #include "cuda/codegen/builder.h"
 
 namespace duet::cuda {
@@ -8,11 +7,6 @@ namespace {
 
 constexpr int64_t kMostBlocks = 1 << 16;
 constexpr int64_t kMostOfOneBlock = 16 * 1024;  // elements: a step of more has a kernel of its own
-
-std::string_view word(cpu::ReduceKind kind) {
-  constexpr std::string_view kWords[] = {"kSum", "kMax", "kMin", "kProd"};
-  return kWords[static_cast<int>(kind)];
-}
 
 class Steps {
  public:
