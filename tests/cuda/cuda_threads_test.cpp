@@ -31,7 +31,7 @@ void call_from_threads(const F& f, const G& wanted) {
       try {
         for (int call = 0; call < kCalls && wrong[static_cast<size_t>(k)].empty(); ++call) {
           // Shapes in common and shapes of one thread alone.
-          const Tensor x = normal(Key(k * kCalls + call), {8, call % 3 == 0 ? 40 + k : 40});
+          const Tensor x = normal(Key(static_cast<uint64_t>(k * kCalls + call)), {8, call % 3 == 0 ? 40 + k : 40});
           const Tensor labels = tensor({0, 3, 1, 7, 2, 2, 5, 4});
           const float s = 0.25f * static_cast<float>(k + 1);
           const Tensor got = f(x.to(Device::cuda()), labels.to(Device::cuda()), s);
