@@ -287,11 +287,22 @@ DUET_FUSED_FN void store(E* p, const Pack<E, W>& x) {
   *reinterpret_cast<Pack<E, W>*>(p) = x;
 }
 
-/// f(i) for this block's share of n, neighbours in neighbouring threads.
+/// f(i) for this block's share of n, neighbours in neighbouring threads. A thread's elements follow each other: copies
+/// of f would be compiled for nothing, as no load may pass a store.
 template <class I, class F>
 DUET_FUSED_FN void each_of(I n, i64 mine, i64 count, F f) {
   each_thread([&](int t) {
+    DUET_ROLLED
     for (I i = static_cast<I>(mine * kThreads + t); i < n; i += static_cast<I>(count * kThreads)) f(i);
+  });
+}
+
+/// f(i) for the element of n that each thread has, where there are no fewer threads.
+template <class I, class F>
+DUET_FUSED_FN void one_each(I n, i64 mine, F f) {
+  each_thread([&](int t) {
+    const I i = static_cast<I>(mine * kThreads + t);
+    if (i < n) f(i);
   });
 }
 
@@ -383,6 +394,7 @@ DUET_FUSED_FN void reduce_row(const T* x, i64 n, T* y, T* shared) {
   PerThread<Lanes<T>> a;
   each_thread([&](int t) {
     clear<Kind>(a[t]);
+    DUET_ROLLED
     for (i64 j = t; j < n; j += kThreads) a[t].v[0] = combine<Kind>(a[t].v[0], x[j]);
   });
   reduce_block<Kind, 1>(a, shared);
@@ -391,20 +403,20 @@ DUET_FUSED_FN void reduce_row(const T* x, i64 n, T* y, T* shared) {
   });
 }
 
-/// Of chunk results x[chunk * step * n + i] up to 32, the group's, joined: neighbours in pairs, an odd last one carried
-/// over. `count` is how many there are in all.
-template <int Kind, class T>
+/// Of chunk results x[chunk * step * n + i] up to `Most`, the group's, joined: neighbours in pairs, an odd last one
+/// carried over. `count` is how many there are in all.
+template <int Kind, int Most, class T>
 DUET_FUSED_FN T join_chunks(const T* x, i64 n, i64 count, i64 step, i64 group, i64 i) {
-  T v[kColumnChunk];
+  T v[Most];
   const i64 left = count - group * kColumnChunk;
-  const int m = left < kColumnChunk ? static_cast<int>(left) : kColumnChunk;
+  const int m = left < Most ? static_cast<int>(left) : Most;
   const T* first = x + group * kColumnChunk * step * n + i;
   DUET_UNROLL
-  for (int k = 0; k < kColumnChunk; ++k)
+  for (int k = 0; k < Most; ++k)
     if (k < m) v[k] = first[k * step * n];
   DUET_UNROLL
-  for (int s = 1; s < kColumnChunk; s *= 2) DUET_UNROLL
-  for (int k = 0; k + s < kColumnChunk; k += 2 * s)
+  for (int s = 1; s < Most; s *= 2) DUET_UNROLL
+  for (int k = 0; k + s < Most; k += 2 * s)
     if (k + s < m) v[k] = combine<Kind>(v[k], v[k + s]);
   return v[0];
 }

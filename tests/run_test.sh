@@ -263,7 +263,8 @@ for changes in '' ' M run'; do
 passed  clang (0 min)
 passed  tsan (0 min)
 passed  tidy (0 min)
-passed  coverage (0 min)" ""
+passed  coverage (0 min)
+passed  kernels (0 min)" ""
 done
 
 STUB_GCC=13.1.0 go demo

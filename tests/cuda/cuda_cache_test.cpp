@@ -1,4 +1,4 @@
-// Images on disk: found again, refused when damaged or somebody else's, never more than so many.
+// Images on disk: found again, also by a plan, refused when damaged or somebody else's, never more than so many.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,7 +7,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cuda/compiler.h"
 #include "cuda/disk_cache.h"
+#include "cuda/host_compiler.h"
+#include "cuda/on_device.h"
 
 namespace duet::testing {
 namespace {
@@ -109,6 +112,66 @@ TEST_F(CudaCacheTest, TheOldestGoWhenThereAreTooMany) {
   std::vector<char> found;
   EXPECT_FALSE(cuda::read_cached(cuda::cache_key("0", "sm_90", "13.0"), found));
   EXPECT_TRUE(cuda::read_cached(cuda::cache_key("3", "sm_90", "13.0"), found));
+}
+
+int compiled = 0;
+std::string toolkit = "1.0";
+
+/// The host's compiler, whose images are kept as NVRTC's are.
+const cuda::Compiler kCounting{
+    [] { return toolkit; },
+    [](const std::string& source, const std::string& arch, std::vector<char>& image, std::string& log) {
+      ++compiled;
+      return cuda::fake::host_compiler().compile(source, arch, image, log);
+    },
+    true};
+
+class CudaPlanCacheTest : public CudaCacheTest {
+ protected:
+  void TearDown() override {
+    end_device();
+    cuda::fake::uninstall();
+    CudaCacheTest::TearDown();
+  }
+
+  /// What a process that begins now compiles, on a device of this capability; its result has the CPU's bits.
+  static std::string first_call(int capability = 90) {
+    cuda::fake::install({.capability = capability});
+    cuda::set_compiler(&kCounting);
+    compiled = 0;
+    std::vector<float> v(300);
+    for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<float>(i) / 64 - 2;
+    const Tensor x = from_vector(v, {3, 100});
+    const auto f = compile([](const Tensor& t) { return softmax(t * 1.5f, -1); });
+    EXPECT_EQ(difference(softmax(x * 1.5f, -1), f(x.to(Device::cuda())).to(Device::cpu())), "");
+    const bool from_disk = explain(f).plans[0].device.find(", from disk") != std::string::npos;
+    return fmt::format("{} compiled{}", compiled, from_disk ? ", from disk" : "");
+  }
+};
+
+TEST_F(CudaPlanCacheTest, APlanIsFoundByALaterProcess) {
+  EXPECT_EQ(first_call(), "1 compiled");
+  EXPECT_EQ(first_call(), "0 compiled, from disk");
+  EXPECT_EQ(files().size(), 1u);
+}
+
+TEST_F(CudaPlanCacheTest, AnotherDeviceOrToolkitCompilesItsOwn) {
+  EXPECT_EQ(first_call(90), "1 compiled");
+  EXPECT_EQ(first_call(80), "1 compiled");
+  toolkit = "2.0";
+  EXPECT_EQ(first_call(90), "1 compiled");
+  toolkit = "1.0";
+  EXPECT_EQ(first_call(80), "0 compiled, from disk");
+  EXPECT_EQ(first_call(90), "0 compiled, from disk");
+  EXPECT_EQ(files().size(), 3u);
+}
+
+TEST_F(CudaPlanCacheTest, ADamagedImageIsMadeAgain) {
+  EXPECT_EQ(first_call(), "1 compiled");
+  const fs::path path = files()[0];
+  fs::resize_file(path, fs::file_size(path) - 1);
+  EXPECT_EQ(first_call(), "1 compiled");
+  EXPECT_EQ(first_call(), "0 compiled, from disk");
 }
 
 }  // namespace

@@ -49,6 +49,22 @@ TEST_F(CudaCompiledTest, Pointwise) {
   });
 }
 
+// Of more elements, which go in groups of four: dense operands, aligned and not, a bias, a column, a view, a number,
+// and what is left over.
+TEST_F(CudaCompiledTest, PointwiseInGroups) {
+  for (int64_t columns : {132, 133}) {
+    const Tensor all = random({301 * columns});
+    const Tensor x = all.slice(0, 0, 300 * columns).reshape({300, columns}),
+                 odd = all.slice(0, columns - 1, 301 * columns - 1).reshape({300, columns});
+    compare_compiled(
+        {x, odd, random({columns}, 2), random({300, 1}, 3), random({columns, 300}, 4).transpose(), tensor({3, 1, 2})},
+        [](const Tensors& t) -> Tensors {
+          const Tensor y = (t[0] + t[2]) * t[3] - t[4];
+          return {y, exp(t[1]) * 0.5f, t[0] > t[1], one_hot(t[5], 20000) * t[0][0][0]};
+        });
+  }
+}
+
 TEST_F(CudaCompiledTest, Rows) {
   for (int64_t row : {3, 64, 130, 1000, 1025, 5000, 16000})
     compare_compiled({random({5, row})}, [](const Tensors& x) -> Tensors {
@@ -252,19 +268,24 @@ Tensors cloned(const Tensors& all) {
   return y;
 }
 
-TEST_F(CudaCompiledTest, RandomPrograms) {
+TEST_F(CudaCompiledTest, RandomGroups) {
   const auto first = static_cast<uint32_t>(environment("DUET_FUZZ_FIRST", 0));
-  const auto count = static_cast<uint32_t>(environment("DUET_FUZZ_COUNT", 40));
+  const int64_t wanted_groups = environment("DUET_FUZZ_COUNT", 200);
   // What the programs will be on the device, compiled in a few files: their plans are the CPU's.
   std::vector<std::string> sources;
   std::vector<Tensors> wanted;
-  for (uint32_t seed = first; seed < first + count; ++seed) {
+  int64_t groups = 0;
+  uint32_t end = first;
+  for (; groups < wanted_groups; ++end) {
+    const uint32_t seed = end;
     const Case c(seed, 24);
     const auto f = compile([&](Tensors& state, const Tensors& x, float a, float b) { return c(state, x, a, b); });
     wanted.push_back(call_thrice(f, cloned(c.state), c.inputs));
-    for (const auto& plan : f.cache().plans())
-      if (std::string text = cuda::generate(plan->graph(), plan->executable()).source; !text.empty())
-        sources.push_back(std::move(text));
+    for (const auto& plan : f.cache().plans()) {
+      cuda::Program program = cuda::generate(plan->graph(), plan->executable());
+      for (const cuda::GeneratedLaunch& l : program.launches) groups += !l.before.empty() || !l.behind.empty();
+      if (!program.source.empty()) sources.push_back(std::move(program.source));
+    }
   }
   constexpr size_t kPrograms = 24;  // a file
   if (!real_device())
@@ -273,7 +294,7 @@ TEST_F(CudaCompiledTest, RandomPrograms) {
           {sources.begin() + static_cast<ptrdiff_t>(at),
            sources.begin() + static_cast<ptrdiff_t>(std::min(sources.size(), at + kPrograms))});
   const DeviceScope there(Device::cuda());
-  for (uint32_t seed = first; seed < first + count; ++seed) {
+  for (uint32_t seed = first; seed < end; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     const Case c(seed, 24);
     const auto f = compile([&](Tensors& state, const Tensors& x, float a, float b) { return c(state, x, a, b); });

@@ -15,7 +15,7 @@ std::string source(const F& f, const A&... x) {
 
 TEST(CudaSourceTest, Pointwise) {
   const auto f = [](const Tensor& x, const Tensor& b) { return gelu(x + b) * 0.5f; };
-  expect_golden("cuda_pointwise.txt", source(f, ones({32, 128}), ones({128})));
+  expect_golden("cuda_pointwise.txt", source(f, ones({512, 128}), ones({128})));
 }
 
 TEST(CudaSourceTest, Rows) {

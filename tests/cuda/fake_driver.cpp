@@ -7,6 +7,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <mutex>
 
 #include "cuda/blas.h"
 #include "kernels/device.h"
@@ -26,6 +27,7 @@ void keep_on_host(const Name& name, HostKernel run) { table()[name.text] = run; 
 namespace duet::cuda::fake {
 namespace {
 
+std::mutex mutex;
 Settings now;
 int count = 0;
 bool broken = false;
@@ -41,7 +43,8 @@ Result called(const char* name, const char* detail = "") {
   broken = now.sticky;
   return now.failure;
 }
-#define CALLED(...) \
+#define CALLED(...)                  \
+  const std::lock_guard turn(mutex); \
   if (const Result failure = called(__VA_ARGS__); failure != 0) return failure
 
 Result init(unsigned) {
@@ -70,7 +73,7 @@ Result device_name(char* name, int length, int) {
 }
 Result device_attribute(int* value, int attribute, int) {
   CALLED("cuDeviceGetAttribute");
-  *value = attribute == 75 ? 9 : attribute == 16 ? 4 : 0;  // capability 9.0, four multiprocessors
+  *value = attribute == 75 ? now.capability / 10 : attribute == 76 ? now.capability % 10 : attribute == 16 ? 4 : 0;
   return 0;
 }
 Result context_retain(Handle* context, int) {
@@ -100,6 +103,7 @@ Result memory_allocate(DevicePtr* p, size_t bytes) {
 }
 Result memory_free(DevicePtr p) {
   // Counted and logged, and done even on a broken device: tests look for leaks.
+  const std::lock_guard turn(mutex);
   const Result failure = called("cuMemFree");
   const auto it = memory.find(reinterpret_cast<void*>(p));
   if (it == memory.end()) return 1;
@@ -159,6 +163,7 @@ Result module_load(Handle* module, const void* image) {
   return 0;
 }
 Result module_unload(Handle module) {
+  const std::lock_guard turn(mutex);
   const Result failure = called("cuModuleUnload");  // done all the same: tests look for leaks
   delete static_cast<Module*>(module);
   --modules;
@@ -242,10 +247,12 @@ Result graph_launch(Handle executable, Handle) {
   return 0;
 }
 Result graph_executable_destroy(Handle) {
+  const std::lock_guard turn(mutex);
   --graphs;
   return called("cuGraphExecDestroy");
 }
 Result graph_destroy(Handle graph) {
+  const std::lock_guard turn(mutex);
   --graphs;
   delete static_cast<Graph*>(graph);
   return called("cuGraphDestroy");

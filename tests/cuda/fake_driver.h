@@ -1,5 +1,5 @@
 // A CUDA driver for tests: device memory is the heap's, the stream runs at once, and kernels are those of kernels/,
-// compiled for the host. It counts, keeps a log, and fails when told to.
+// compiled for the host. It counts, keeps a log, and fails when told to. Threads take turns, as on the one stream.
 #pragma once
 
 #include <string>
@@ -11,6 +11,7 @@ namespace duet::cuda::fake {
 
 struct Settings {
   int devices = 2;
+  int capability = 90;  // what it is compiled for: sm_90
   size_t memory_bytes = size_t{1} << 30;
   Result init = 0;       // what cuInit answers
   int fail_at = -1;      // the number of the call that fails, counted from 0

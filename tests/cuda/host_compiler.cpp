@@ -24,27 +24,29 @@ constexpr const char* kFlags =
     " -march=x86-64-v3"
 #endif
     ;
-// What a file of programs has around them.
-constexpr const char* kHead = R"(#include <map>
-#include <string>
-#include "kernels/fused.h"
+// What a file of programs has around them. Containers of the standard library would be most of what is compiled.
+constexpr const char* kHead = R"(#include "kernels/fused.h"
 namespace duet::fused {
-static std::map<std::string, HostKernel>& table() {
-  static std::map<std::string, HostKernel> all;
-  return all;
-}
+struct Known {
+  const char *program, *kernel;
+  HostKernel run;
+  const Known* next;
+};
+static const Known* all = nullptr;
 bool known(const char* program, const char* kernel, HostKernel run) {
-  table()[std::string(program) + " " + kernel] = run;
+  all = new Known{program, kernel, run, all};
   return true;
 }
 }
-extern "C" void* duet_find(const char* name) {
-  const auto it = duet::fused::table().find(name);
-  return it != duet::fused::table().end() ? reinterpret_cast<void*>(it->second) : nullptr;
+extern "C" void* duet_find(const char* program, const char* kernel) {
+  for (const auto* k = duet::fused::all; k != nullptr; k = k->next)
+    if (std::strcmp(k->program, program) == 0 && std::strcmp(k->kernel, kernel) == 0)
+      return reinterpret_cast<void*>(k->run);
+  return nullptr;
 }
 )";
 
-using Find = void* (*)(const char* name);
+using Find = void* (*)(const char* program, const char* kernel);
 std::mutex mutex;
 std::map<std::string, Find> programs;  // by name: what finds its kernels
 
@@ -117,7 +119,7 @@ std::string host_program(const char* image) {
 HostGenerated host_kernel(const std::string& program, const std::string& kernel) {
   const std::lock_guard lock(mutex);
   const auto it = programs.find(program);
-  return it == programs.end() ? nullptr : reinterpret_cast<HostGenerated>(it->second((program + " " + kernel).c_str()));
+  return it == programs.end() ? nullptr : reinterpret_cast<HostGenerated>(it->second(program.c_str(), kernel.c_str()));
 }
 
 }  // namespace duet::cuda::fake

@@ -16,12 +16,12 @@ step() {
   timeout "$limit" "$@" || status=$?
   ((status == 0)) || { echo "FAILED ($status; 124: not done in $limit s): $title" && failed=1; }
 }
-# Compiled functions run on the CPU, and some tests look at elements where they lie.
+# Some tests look at the memory of the CPU.
 cpu_only=$(grep -v '^#' "$programs/cpu_only_tests.txt" | paste -sd:)
 step "operations, gradients and training have the CPU's bits" \
   env DUET_TEST_DEVICE=cuda "$programs/gpu_tests" --gtest_brief=1 --gtest_filter='Cuda*'
 step "PyTorch's values, layers, optimisers and transforms, on the device" \
-  env DUET_TEST_DEFAULT_DEVICE=cuda DUET_COMPILE=0 DUET_GOLDEN="$programs/golden" "$programs/gpu_tests" --gtest_brief=1 --gtest_filter="-Cuda*:$cpu_only"
+  env DUET_TEST_DEFAULT_DEVICE=cuda DUET_GOLDEN="$programs/golden" "$programs/gpu_tests" --gtest_brief=1 --gtest_filter="-Cuda*:$cpu_only"
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck; do
     step "compute-sanitizer, $tool" env DUET_TEST_DEVICE=cuda compute-sanitizer --tool "$tool" --error-exitcode 9 \

@@ -172,9 +172,4 @@ const char* index_type(const cpu::Pass& pass, int64_t numel) {
   return fits ? "u32" : "i64";
 }
 
-int64_t blocks_of(int64_t elements) {
-  // 16 blocks for each of 132 multiprocessors: more only take turns.
-  return std::clamp<int64_t>((elements + 127) / 128, 1, 2112);
-}
-
 }  // namespace duet::cuda

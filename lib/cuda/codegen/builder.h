@@ -3,10 +3,24 @@
 
 #include <algorithm>
 
+#include "cpu/reduce.h"
 #include "cuda/codegen/functions.h"
 #include "cuda/codegen/program.h"
 
 namespace duet::cuda {
+
+constexpr int64_t kThreads = 128;  // of a block
+/// So many blocks a device works on at once, 16 on each of 132 multiprocessors: more only take turns.
+constexpr int64_t kBlocksOfDevice = 2112;
+/// Up to so many elements are one a thread: that leaves a device threads to spare, and is a fifth of the code.
+constexpr int64_t kMostApart = 32 * 1024;
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// As kernels/fused.h calls it.
+inline std::string_view word(cpu::ReduceKind kind) {
+  constexpr std::string_view kWords[] = {"kSum", "kMax", "kMin", "kProd"};
+  return kWords[static_cast<int>(kind)];
+}
 
 /// What the kernels of one launch share.
 struct LaunchScope {
@@ -81,11 +95,8 @@ std::string element_text(const Read& x, const std::string& position);
 /// "u32" where positions and offsets fit it, else "i64".
 const char* index_type(const cpu::Pass& pass, int64_t numel);
 
-/// Blocks for so many elements: as many as a device works on at once.
-int64_t blocks_of(int64_t elements);
-
-/// A pass without rows.
-Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool inlined);
+/// A pass without rows: an element a thread or, where it `packs`, several.
+Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool packs);
 /// A segment with rows.
 void add_rows(Builder& b, const cpu::Segment& segment, int number);
 /// A call with its placeholders filled in.

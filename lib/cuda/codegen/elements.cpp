@@ -29,7 +29,7 @@ Access access_of(const Read& x) {
 
 }  // namespace
 
-Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool inlined) {
+Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool packs) {
   LaunchScope& scope = b.scope();
   const Element f = b.functions().element(
       pass, [&](const cpu::Place& place, Type wanted) { return scope.type_of_place(place, wanted); },
@@ -41,7 +41,7 @@ Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool inline
   for (size_t k = 0; k < f.sources.size(); ++k) {
     Read x = b.read(pass, f.sources[k], f.source_types[k]);
     const Access access = access_of(x);
-    if (access == Access::packed) x = b.read(pass, f.sources[k], f.source_types[k], true);
+    if (access == Access::packed && packs) x = b.read(pass, f.sources[k], f.source_types[k], true);
     const std::string_view type = name(x.type);
     if (k > 0) call += ", ";
     if (access == Access::number) {
@@ -72,7 +72,7 @@ Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool inline
     const Type t = f.output_types[k];
     if (pass.out[k].kind != cpu::Place::Kind::result) scope.set_type(pass.out[k], t);
     parameters += fmt::format("{}* y{}, ", name(t), k);
-    arguments += b.pointer(pass.out[k], t, true) + ", ";
+    arguments += b.pointer(pass.out[k], t, packs) + ", ";
     passed += fmt::format("y{}, ", k);
     line(loads, "  Pack<{}, W> b{};", name(t), k);
     call += fmt::format("{}b{}.v[w]", call.empty() ? "" : ", ", k);
@@ -84,17 +84,18 @@ Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool inline
   group += stores + "}\n";
   const std::string of_group = b.functions().add(group, b.name() + "_group");
 
-  std::string loop;
-  line(loop, "{} void @NAME@({}{} n, bool wide, i64 mine, i64 count) {{", inlined ? "DUET_FUSED_FN" : "DUET_FUSED_CALL",
-       parameters, index);
-  line(loop, "  const {} packs = wide ? n / {} : 0;", index, kWide);
-  line(loop, "  each_of<{}>(packs, mine, count, [&]({} i) {{ {}<{}>({}i * {}); }});", index, index, of_group, kWide,
-       passed, kWide);
-  line(loop, "  each_of<{}>(n - packs * {}, mine, count, [&]({} i) {{ {}<1>({}packs * {} + i); }});\n}}", index, kWide,
-       index, of_group, passed, kWide);
-  const std::string function = b.functions().add(loop, b.name() + "_elements");
-  const int64_t blocks = blocks_of((numel + kWide - 1) / kWide);
-  return {fmt::format("{}({}{}, {}, @AT@, @COUNT@)", function, arguments, numel, b.wide()), blocks};
+  Functions::Loop loop;
+  loop.parameters = fmt::format("{}{} n, ", parameters, index);
+  line(loop.apart, "  one_each<{}>(n, mine, [&]({} i) {{ {}<1>({}i); }});", index, index, of_group, passed);
+  line(loop.packed, "  const {} packs = wide ? n / {} : 0;", index, kWide);
+  line(loop.packed, "  each_of<{}>(packs, mine, count, [&]({} i) {{ {}<{}>({}i * {}); }});", index, index, of_group,
+       kWide, passed, kWide);
+  line(loop.packed, "  each_of<{}>(n - packs * {}, mine, count, [&]({} i) {{ {}<1>({}packs * {} + i); }});", index,
+       kWide, index, of_group, passed, kWide);
+  const std::string function = b.functions().loop(loop, packs, b.name() + "_elements");
+  const int64_t threads = packs ? ceil_div(numel, kWide) : numel;
+  return {fmt::format("{}({}{}, {}, @AT@, @COUNT@)", function, arguments, numel, packs ? b.wide() : "false"),
+          std::clamp<int64_t>(ceil_div(threads, kThreads), 1, kBlocksOfDevice)};
 }
 
 }  // namespace duet::cuda

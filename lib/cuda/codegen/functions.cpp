@@ -1,5 +1,7 @@
 #include "cuda/codegen/functions.h"
 
+#include <algorithm>
+
 #include "duet/core/error.h"
 #include "ops/recorded.h"
 
@@ -79,6 +81,34 @@ std::string Functions::add(const std::string& text, std::string_view wanted_name
   text_ += named;
   text_ += '\n';
   return known_[text] = chosen;
+}
+
+std::string Functions::loop(const Loop& loop, bool packs, std::string_view wanted_name) {
+  auto known = std::find_if(loops_.begin(), loops_.end(), [&](const KnownLoop& k) {
+    return k.loop.parameters == loop.parameters && k.loop.packed == loop.packed;
+  });
+  if (known == loops_.end()) {
+    text_ += fmt::format("@LOOP {}@", loops_.size());
+    known = loops_.insert(loops_.end(), {loop, unique(wanted_name)});
+  }
+  ++known->uses;
+  known->packs = known->packs || packs;
+  return known->name;
+}
+
+std::string Functions::text_of(const KnownLoop& l) {
+  return fmt::format("{} void {}({}[[maybe_unused]] bool wide, i64 mine, [[maybe_unused]] i64 count) {{\n{}}}\n\n",
+                     l.uses > 1 ? "DUET_FUSED_CALL" : "DUET_FUSED_FN", l.name, l.loop.parameters,
+                     l.packs ? l.loop.packed : l.loop.apart);
+}
+
+std::string Functions::text() const {
+  std::string all = text_;
+  for (size_t k = loops_.size(); k-- > 0;) {
+    const std::string mark = fmt::format("@LOOP {}@", k);
+    all.replace(all.find(mark), mark.size(), text_of(loops_[k]));
+  }
+  return all;
 }
 
 std::string Functions::formula(const OpRecord& op, Type number) {

@@ -27,13 +27,29 @@ class Functions {
   /// says @NAME@ where the name belongs.
   std::string add(const std::string& text, std::string_view wanted_name);
 
-  const std::string& text() const { return text_; }
+  /// A loop over elements, by its parameters and bodies: `apart` with an element a thread, `packed` with more, in
+  /// groups where `wide` says so. Kernels that run the same loop share it, and it is compiled once.
+  struct Loop {
+    std::string parameters, apart, packed;
+  };
+  std::string loop(const Loop& loop, bool packs, std::string_view wanted_name);
+
+  std::string text() const;
 
  private:
   std::string formula(const OpRecord& op, Type number);
   std::string unique(std::string_view wanted);
 
-  std::string text_;
+  struct KnownLoop {
+    Loop loop;
+    std::string name;
+    int uses = 0;
+    bool packs = false;
+  };
+  static std::string text_of(const KnownLoop& l);
+
+  std::string text_;  // "@LOOP 3@" where the text of a loop belongs
+  std::vector<KnownLoop> loops_;
   std::map<std::string, std::string> known_;  // texts with @NAME@ for the name, and their names
   std::map<std::string, int> names_;          // how often each was wanted
   std::map<std::pair<const OpRecord*, Type>, std::string> formulas_;

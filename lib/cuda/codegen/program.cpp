@@ -28,7 +28,8 @@ void generate_launch(LaunchScope& scope, std::string& text, GeneratedLaunch& to)
   text += comment(scope.g, l, scope.names);
   add_steps(scope, l.before, "before", text, to.before);
   // As many segments a kernel as its parameters allow.
-  const bool inlined = l.segments.size() <= 4;
+  int64_t elements = 0;
+  for (const cpu::Segment& s : l.segments) elements += s.rows * s.row;
   std::unique_ptr<Builder> b;
   int kernels = 0;
   auto end = [&] {
@@ -44,7 +45,7 @@ void generate_launch(LaunchScope& scope, std::string& text, GeneratedLaunch& to)
     if (!s.only_elements)
       add_rows(*b, s, static_cast<int>(k));
     else if (!s.stages[0].elements.empty())
-      b->add_segment(call_elements(*b, s.stages[0].elements, s.rows * s.row, inlined));
+      b->add_segment(call_elements(*b, s.stages[0].elements, s.rows * s.row, elements > kMostApart));
   }
   end();
   add_steps(scope, l.after, "after", text, to.behind);

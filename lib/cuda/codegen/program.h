@@ -22,7 +22,7 @@ struct Parameter {
 
 struct GeneratedKernel {
   std::string name;
-  size_t number = 0;    // among the program's kernels
+  size_t number = 0;   // among the program's kernels
   int64_t blocks = 1;  // of 128 threads
   std::vector<Parameter> parameters;
   std::vector<int> packed;  // parameters that are read or written 16 bytes at a time

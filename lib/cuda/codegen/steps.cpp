@@ -1,18 +1,12 @@
 // What one thread of the CPU does before the segments of a launch, or when all of them are done: small passes and the
 // ends of reductions. Steps that one block can do follow each other in one kernel.
-#include "cpu/reduce.h"
 #include "cuda/codegen/builder.h"
 
 namespace duet::cuda {
 namespace {
 
 constexpr int64_t kMostBlocks = 1 << 16;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-std::string_view word(cpu::ReduceKind kind) {
-  constexpr std::string_view kWords[] = {"kSum", "kMax", "kMin", "kProd"};
-  return kWords[static_cast<int>(kind)];
-}
+constexpr int64_t kMostOfOneBlock = 16 * 1024;  // elements: a step of more has a kernel of its own
 
 class Steps {
  public:
@@ -44,8 +38,14 @@ class Steps {
   }
   void add_pass(const cpu::Pass& pass) {
     if (pass.empty() || pass.program.numel == 0) return;
-    const Call call = call_elements(open(), pass, pass.program.numel, true);
-    builder_->add_step(filled(call, "0", 1));
+    const int64_t numel = pass.program.numel;
+    if (numel > kMostOfOneBlock) {
+      end();
+      open().add_segment(call_elements(open(), pass, numel, numel > kMostApart));
+      end();
+    } else {
+      open().add_step(filled(call_elements(open(), pass, numel, numel > kThreads), "0", 1));
+    }
   }
 
   // A row of more than a chunk becomes its chunks' results, which are a row again.
@@ -85,7 +85,7 @@ class Steps {
     const std::string function = b.name() + "_rows";
     b.add_function(
         fmt::format("DUET_FUSED_FN void {}({}* x, {}* y, i64 mine, i64 count, {}* shared) {{\n"
-                    "  for (i64 unit = mine; unit < {}; unit += count) {{\n"
+                    "  DUET_ROLLED\n  for (i64 unit = mine; unit < {}; unit += count) {{\n"
                     "    const i64 begin = unit % {} * {}, n = {} - begin < {} ? {} - begin : {};\n"
                     "    reduce_row<{}>(x + unit / {} * {} + begin, n, y + unit, shared);\n  }}\n}}\n",
                     function, name(t), name(t), name(t), step.count * chunks, chunks, cpu::kReduceChunk, n,
@@ -102,19 +102,26 @@ class Steps {
     for (bool last = false; !last;) {
       const int64_t groups = ceil_div(count, cpu::kColumnChunk);
       last = groups == 1;
-      end();
+      const bool small = step.n * count <= kMostOfOneBlock;
+      if (!small) end();
       Builder& b = open();
-      const std::string x = b.pointer(step.in, t), function = b.name() + "_join";
+      const std::string x = b.pointer(step.in, t), function = fmt::format("{}_join{}", b.name(), joins_++);
       b.add_function(
           fmt::format("DUET_FUSED_FN void {}({}* x, {}* y, i64 mine, i64 count) {{\n"
                       "  each_of<i64>({}, mine, count, [&](i64 e) {{\n"
-                      "    const i64 group = e / {}, i = e % {};\n"
-                      "    y[group * {} + i] = join_chunks<{}>(x, {}, {}, {}, group, i);\n  }});\n}}\n",
-                      function, name(t), name(t), groups * step.n, step.n, step.n,
-                      last ? 0 : cpu::kColumnChunk * apart * step.n, word(step.reduce), step.n, count, apart));
-      b.add_segment({fmt::format("{}({}, {}, @AT@, @COUNT@)", function, x, last ? b.pointer(step.out, t) : x),
-                     std::min(ceil_div(groups * step.n, 128), kMostBlocks)});
-      end();
+                      "    const i64 group = {}, i = {};\n"
+                      "    y[group * {} + i] = join_chunks<{}, {}>(x, {}, {}, {}, group, i);\n  }});\n}}\n",
+                      function, name(t), name(t), groups * step.n, last ? "0" : fmt::format("e / {}", step.n),
+                      last ? "e" : fmt::format("e % {}", step.n), last ? 0 : cpu::kColumnChunk * apart * step.n,
+                      word(step.reduce), std::min<int64_t>(count, cpu::kColumnChunk), step.n, count, apart));
+      const Call call{fmt::format("{}({}, {}, @AT@, @COUNT@)", function, x, last ? b.pointer(step.out, t) : x),
+                      std::min(ceil_div(groups * step.n, kThreads), kMostBlocks)};
+      if (small) {
+        b.add_step(filled(call, "0", 1));
+      } else {
+        b.add_segment(call);
+        end();
+      }
       count = groups;
       apart *= cpu::kColumnChunk;
     }
@@ -125,7 +132,7 @@ class Steps {
   std::string& text_;
   std::vector<GeneratedKernel>& kernels_;
   std::unique_ptr<Builder> builder_;
-  int count_ = 0;
+  int count_ = 0, joins_ = 0;
 };
 
 }  // namespace

@@ -1,0 +1,63 @@
+// One compiled function in many threads, on one device.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "cuda/on_device.h"
+
+namespace duet::testing {
+namespace {
+
+constexpr int kThreadCount = 4, kCalls = 20;
+
+class CudaThreadsTest : public ::testing::Test {
+ protected:
+  void SetUp() override { begin_device(); }
+  void TearDown() override {
+    end_device();
+    EXPECT_EQ(cuda::fake::live_bytes(), 0);
+    EXPECT_EQ(cuda::fake::live_modules(), 0);
+    EXPECT_EQ(cuda::fake::live_graphs(), 0);
+  }
+};
+
+/// f in all threads at once, each with numbers of its own: every call has the bits of `wanted` on the CPU.
+template <class F, class G>
+void call_from_threads(const F& f, const G& wanted) {
+  std::vector<std::string> wrong(kThreadCount);
+  std::vector<std::thread> threads;
+  for (int k = 0; k < kThreadCount; ++k)
+    threads.emplace_back([&, k] {
+      try {
+        for (int call = 0; call < kCalls && wrong[static_cast<size_t>(k)].empty(); ++call) {
+          // Shapes in common and shapes of one thread alone.
+          const Tensor x = normal(Key(static_cast<uint64_t>(k * kCalls + call)), {8, call % 3 == 0 ? 40 + k : 40});
+          const Tensor labels = tensor({0, 3, 1, 7, 2, 2, 5, 4});
+          const float s = 0.25f * static_cast<float>(k + 1);
+          const Tensor got = f(x.to(Device::cuda()), labels.to(Device::cuda()), s);
+          wrong[static_cast<size_t>(k)] = difference(wanted(x, labels, s), got.to(Device::cpu()));
+        }
+      } catch (const std::exception& e) {
+        wrong[static_cast<size_t>(k)] = e.what();
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  for (const std::string& w : wrong) EXPECT_EQ(w, "");
+}
+
+TEST_F(CudaThreadsTest, OneCompiledFunction) {
+  const auto f = [](const Tensor& x, const Tensor& y, float s) {
+    return grad([&](const Tensor& v) { return cross_entropy(v * s, y) + sum(softmax(v, -1) * v); })(x);
+  };
+  call_from_threads(compile(f), f);
+}
+
+TEST_F(CudaThreadsTest, EagerFunctions) {
+  const auto f = [](const Tensor& x, const Tensor& y, float s) {
+    return gather(exp(x * s), y, 0) + matmul(x, x.transpose()).slice(1, 0, 1);
+  };
+  call_from_threads(f, f);
+}
+
+}  // namespace
+}  // namespace duet::testing
