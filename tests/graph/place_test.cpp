@@ -218,6 +218,32 @@ TEST(Place, TightInstances) {
   EXPECT_GT(greedy_missed, 15);
 }
 
+// How long the search takes, in its own steps: what was pruned stays pruned, and good orders come first.
+TEST(Place, StepsOfTheSearch) {
+  int64_t steps = 0;
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    const Buffers buffers = cut(seed, 50 + static_cast<int>(seed), 200, 1 << 16);
+    int64_t budget = kPlenty;
+    std::vector<int64_t> offsets;
+    ASSERT_EQ(place_within(buffers, 1 << 16, budget, offsets), Verdict::placed) << seed;
+    EXPECT_EQ(fault(buffers, offsets, 1 << 16), "") << seed;
+    ASSERT_LT(budget, kPlenty) << seed;
+    steps += kPlenty - budget;
+  }
+  EXPECT_LE(steps, 893'568);
+  steps = 0;
+  for (unsigned seed = 0; seed < 100; ++seed) {
+    const Buffers buffers = generated(seed, 9, 8, 5, 6);
+    for (int64_t capacity = 0; capacity <= 40; ++capacity) {
+      int64_t budget = kPlenty;
+      std::vector<int64_t> offsets;
+      ASSERT_NE(place_within(buffers, capacity, budget, offsets), Verdict::out_of_budget) << seed;
+      steps += kPlenty - budget;
+    }
+  }
+  EXPECT_LE(steps, 573'098);
+}
+
 TEST(Place, TheSamePlanEveryTime) {
   for (unsigned seed = 0; seed < 5; ++seed) {
     const Buffers buffers = cut(seed, 60, 100, 1 << 16);

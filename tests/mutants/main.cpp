@@ -119,7 +119,7 @@ int kill_all(const fs::path& root, const fs::path& folder, std::vector<Mutant> c
 int main(int argc, char** argv) try {
   CLI::App app("Changes one thing in the library at a time, and sees whether the tests notice");
   std::string step, root;
-  int count = 400, jobs = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  int count = 320, jobs = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   std::vector<int> only;
   bool tell_all = false;
   app.add_option("STEP", step,

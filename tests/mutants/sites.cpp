@@ -95,7 +95,12 @@ class Finder {
         !s_.token(i - 2).spaced)
       freeze_range(i, match(i));  // the size of an array: T name[size];
     if (s_.token(i).kind != Kind::word) return;
-    if (kFrozenCalls.contains(word) && is(i + 1, "(")) freeze_range(i + 1, match(i + 1));
+    const bool frozen =
+        kFrozenCalls.contains(word) || word.starts_with("_mm");  // some arguments of _mm… are immediates
+    if (frozen && is(i + 1, "(")) freeze_range(i + 1, match(i + 1));
+    if ((word == "mix" || word.starts_with("hash")) && is(i + 1, "(") && is(match(i + 1) + 1, "{"))
+      freeze_range(i, match(match(i + 1) + 1));
+    if (word == "struct" || word == "class") freeze_members(find(i, {"{", ";", ")", ">"}));
     if (word == "case" || word == "using" || word == "enum") freeze_range(i, find(i, {word == "case" ? ":" : ";"}));
     if (word == "planted") {
       int first = i, last = i;
@@ -108,6 +113,15 @@ class Finder {
       freeze_range(i, match(i + 1));
     } else if (const int next = find(i, {"=", "{", "(", ";"}); !is(next, "(")) {
       freeze_range(i, find(i, {";"}));
+    }
+  }
+
+  // What members begin as, in a class whose bracket is at `open`: most are set before anybody reads them.
+  void freeze_members(int open) {
+    if (!is(open, "{")) return;
+    for (int i = open + 1; i < match(open); ++i) {
+      if (is_kind(i, Kind::open) && match(i) >= 0) i = match(i);
+      if (is(i, "=")) freeze_range(i, find(i, {",", ";", "{"}));
     }
   }
 
