@@ -99,6 +99,25 @@ TEST(DebugLevels, FormulasOfGradientsTakeTheRulesOperands) {
   EXPECT_EQ(rules, 1u);
 }
 
+// A formula computes in the type of its operands, be the first one a mask.
+TEST(DebugLevels, FormulasSayTheirNumbersInTheTypeOfTheOperands) {
+  for (const DType t : {f32, f64}) {
+    auto f = compile([](const Tensor& m, const Tensor& x) {
+      return grad([&](const Tensor& v) { return sum(where(m, v, v * v)); })(x);
+    });
+    const Lines lines = lines_of(4, [&] { f(ones({2}) > 0.0f, ones({2}, t)); });
+    size_t choices = 0;
+    for (const std::string& line : lines) {
+      static const std::regex kChoice(R"(    .* = select\((.*), (.*), (.*)\))");
+      std::smatch m;
+      if (!std::regex_match(line, m, kChoice)) continue;
+      ++choices;
+      EXPECT_TRUE(m[2] == "0" || m[3] == "0") << line;
+    }
+    EXPECT_GT(choices, 0u);
+  }
+}
+
 // Every pointwise op and gradient has a formula that can be shown, whichever element type it computes in.
 TEST(DebugLevels, EveryOpHasAFormula) {
   for (DType t : {f32, f64}) {

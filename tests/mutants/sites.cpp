@@ -221,7 +221,7 @@ class Finder {
     }
   }
 
-  // if (init; condition): negated; and, where the body leaves, never true.
+  // if (init; condition): negated; and, where the body gives a result or throws, never true. Other exits are shortcuts.
   void condition_site(int open) {
     const int close = match(open);
     int first = open + 1;
@@ -239,8 +239,8 @@ class Finder {
     }
     if (first >= close) return;
     add("condition", first, close - 1, "!(" + text(first, close - 1) + ")");
-    const string_view body = s_.at(is(close + 1, "{") ? close + 2 : close + 1);
-    if (body == "return" || body == "continue" || body == "break" || body == "throw")
+    const int body = is(close + 1, "{") ? close + 2 : close + 1;
+    if (is(body, "throw") || (is(body, "return") && !is(body + 1, ";")))
       add("exit", first, close - 1, "static_cast<bool>(" + text(first, close - 1) + ") && false");
   }
 
@@ -251,9 +251,9 @@ class Finder {
     if (digits > 9 || suffix.find_first_not_of("uUlL") != string_view::npos || (digits > 1 && number[0] == '0')) return;
     if (is(i - 1, "=") && is(i - 2, ")")) return;  // a function without a body
     const int value = std::stoi(string(number.substr(0, digits)));
-    // One more or one less, by column: both are tried somewhere.
+    // 0 and 1 may be flags: one is the other. Else one more or one less, by column: both are tried somewhere.
     const size_t column = s_.token(i).begin - s_.text.rfind('\n', s_.token(i).begin);
-    const int other = value == 0 || column % 2 == 0 ? value + 1 : value - 1;
+    const int other = value == 0 || (value != 1 && column % 2 == 0) ? value + 1 : value - 1;
     add("constant", i, i, std::to_string(other) + string(suffix));
   }
 
