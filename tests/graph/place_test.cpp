@@ -267,21 +267,22 @@ TEST(Place, AnyBudgetGivesAValidPlan) {
     int64_t budget = 20'000;
     EXPECT_EQ(place_within(buffers, 1 << 16, budget, offsets), Verdict::out_of_budget);
     EXPECT_LE(budget, 0);
-    EXPECT_GT(budget, -2'000);  // what one look costs is the most that it is overdrawn
+    EXPECT_GT(budget, -5'000);  // what one look costs is the most that it is overdrawn
   }
 }
 
 // A turn of raising costs about half the square of the buffers, and gets half of the budget.
 TEST(Place, NothingIsRaisedForLess) {
-  int raised = 0;
-  for (unsigned seed : {0u, 1u, 4u, 6u, 7u}) {
-    const Buffers buffers = cut(seed, 120, 200, 1 << 16);
+  int less = 0, more = 0;
+  for (unsigned seed = 0; seed < 100; ++seed) {
+    const Buffers buffers = cut(seed, 200, 200, 1 << 16);
     const auto n = static_cast<int64_t>(buffers.size()), turn = n * n / 2 + 1;
     const Placement greedy = place_greedily(buffers, 0);
-    EXPECT_EQ(place(buffers, 2 * turn - 1).arena, greedy.arena) << seed;
-    raised += place(buffers, 8 * turn).arena < greedy.arena;
+    less += place(buffers, 2 * turn - 1).arena < greedy.arena;
+    more += place(buffers, 6 * turn).arena < greedy.arena;
   }
-  EXPECT_GT(raised, 0);
+  EXPECT_LE(less, 6);  // what the exact search finds so soon
+  EXPECT_GE(more, 20);
 }
 
 TEST(Place, WhatIsEnoughEndsTheSearch) {

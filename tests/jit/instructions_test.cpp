@@ -83,6 +83,18 @@ TEST(JitInstructions, OfAllFormulasAndGradients) {
   }
 }
 
+// What only AVX-512 has is not made for AVX2.
+TEST(JitInstructions, OfAvx2) {
+  for (int i = 0; i < PointwiseOps::kCount; ++i) {
+    List list = list_of(builtin(static_cast<const PointwiseOps*>(nullptr), i));
+    simplify(list, false);
+    for (const Instruction& x : list.nodes) {
+      EXPECT_TRUE(x.op != Op::scale && x.op != Op::mantissa && x.op != Op::exponent && x.op != Op::or_and) << i;
+      EXPECT_EQ(x.mask, -1) << i;
+    }
+  }
+}
+
 // What an instruction is made of, from the last one back; not beyond `end`.
 void collect(const List& list, int i, int end, std::set<int>& nodes) {
   if (i < 0 || i == end || is_load(list.nodes[static_cast<size_t>(i)].op) || !nodes.insert(i).second) return;

@@ -102,9 +102,11 @@ TEST(Combine, TooManyAreNotWeighed) {
     for (const Tensor& x : all) sums.push_back(squares(cumsum(x, 0)));
     return sums;
   };
-  auto said = [&](int count) {
+  auto said = [&](uint32_t count) {
+    std::vector<Tensor> all;
+    for (uint32_t i = 0; i < count; ++i) all.push_back(numbers({256, 512}, i));
     auto compiled = compile(f);
-    compiled(std::vector<Tensor>(static_cast<size_t>(count), numbers({256, 512}, 1)));
+    compiled(all);
     return to_string(explain(compiled)).find("too many kernels were weighed already") != std::string::npos;
   };
   EXPECT_FALSE(said(10));
