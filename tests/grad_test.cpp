@@ -193,18 +193,5 @@ TEST(Grad, LinesOfBackwardOperations) {
   EXPECT_TRUE(found);
 }
 
-// Over one axis nothing is moved; several are brought together first.
-TEST(Grad, ProductsOverOneAxisMoveNothing) {
-  auto launches = [](const ReduceOver& axes) {
-    auto f = grad([&](const Tensor& x) { return sum(prod(x, axes)); });
-    const Tensor x = ones({2, 3, 4});
-    const uint64_t before = thread_state.launches;
-    f(x);
-    return thread_state.launches - before;
-  };
-  EXPECT_LT(launches({{1}}), launches({{0, 2}}));
-  EXPECT_EQ(launches({{1}}), launches({{2}}));
-}
-
 }  // namespace
 }  // namespace duet

@@ -136,7 +136,8 @@ std::vector<Test> fast_tests(const fs::path& build) {
     }
     tests.push_back(std::move(test));
   }
-  // Of the fuzzer a few programs; its campaign takes a minute. Of products what is fast.
+  // Of the fuzzer a few programs; its campaign takes a minute. Of products, and of what a plan knows of devices, what
+  // is fast.
   auto add = [&](const char* program, std::initializer_list<const char*> arguments) {
     if (!fs::exists(build / program)) return;
     Test test;
@@ -147,6 +148,7 @@ std::vector<Test> fast_tests(const fs::path& build) {
   };
   add("tests/fuzz/fuzz", {"--graphs", "60", "--keep", "/dev/null"});
   add("tests/gemm_test", {"--gtest_filter=*Split*:*Row*Batch:*Zero*"});
+  add("tests/cuda_compiled_test", {"--gtest_filter=*OneDeviceAtATime"});
   return tests;
 }
 
@@ -156,7 +158,7 @@ std::set<std::string> fast_targets(const fs::path& build) {
     const std::string name = t["name"];
     if (is_fast(name) && name.ends_with("_test")) targets.insert(name);
   }
-  if (fs::exists(build / "tests/fuzz")) targets.insert({"fuzz", "gemm_test"});
+  if (fs::exists(build / "tests/fuzz")) targets.insert({"fuzz", "gemm_test", "cuda_compiled_test"});
   return targets;
 }
 
