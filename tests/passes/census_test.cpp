@@ -100,7 +100,7 @@ std::string random_programs(const std::string& title, uint32_t programs, int64_t
 Tensors scans(uint32_t seed) {
   Rng rng(seed);
   Tensors wide, results;
-  for (int64_t rows : {32, 64, 64, 96, 128, 256}) wide.push_back(normal(Key(rows), {rows, 256}));
+  for (int64_t rows : {32, 64, 64, 96, 128, 256}) wide.push_back(normal(Key(static_cast<uint64_t>(rows)), {rows, 256}));
   const auto any = [&]() -> const Tensor& { return wide[static_cast<size_t>(below(rng, std::ssize(wide)))]; };
   for (int step = 0; step < 24; ++step) {
     const Tensor a = any(), b = any();
