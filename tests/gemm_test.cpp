@@ -441,7 +441,7 @@ TEST(Gemm, SplitCoversTheWholeAndKeepsTheBits) {
     }
   }
   Gemm small;
-  small.m = small.n = small.k = 16;
+  small.m = 64, small.n = small.k = 4;
   Gemm parts[4];
   EXPECT_EQ(gemm_split(small, 4, parts), 1);
 }

@@ -153,6 +153,8 @@ TEST(HalfTest, KernelsHaveTheFormulasBits) {
     for (float v : floats) wanted.push_back(half_bits(v, t));
     for (const char* isa : {"v3", "v4"}) {
       if (!cpu::set_isa(isa)) continue;
+      EXPECT_NE(cpu::kernels().half(f32, t), nullptr) << isa;
+      EXPECT_NE(cpu::kernels().half(t, f32), nullptr) << isa;
       EXPECT_EQ(words(x.to(t)), wanted) << isa;
       const std::vector<float> numbers = h.to(f32).to_vector<float>();
       for (int64_t i = 0; i < kPatterns; ++i)

@@ -110,6 +110,12 @@ TEST(VmapComposites, MovementAndIndices) {
     return vmap([&](const Tensor& row) { return gather(t, row, 1); })(i);
   };
   expect_rows(both, x, reshape(index, {3, 3, 1}));
+  auto paired = [](const Tensor& t, const Tensor& i) {
+    return vmap([](const Tensor& row, const Tensor& at) { return gather(row, at); })(t, i);
+  };
+  const Tensor places = tensor({{1}, {0}, {-1}, {2}});
+  expect_rows([&](const Tensor& t) { return paired(t, places); }, x);
+  expect_rows([&](const Tensor& i) { return paired(x[0], i); }, reshape(tensor({1, 0, -1, 2, 0, 0, 3, -2}), {2, 4, 1}));
   expect_rows(vmap([](const Tensor& t, const Tensor& i) { return gather(t, i); }), x, argsort(x.slice(2, 0, 4)));
 }
 

@@ -99,6 +99,17 @@ TEST(DebugLevels, FormulasOfGradientsTakeTheRulesOperands) {
   EXPECT_EQ(rules, 1u);
 }
 
+// In f32 a magnitude is taken by its bits, in f64 by choice: the operand's type decides, not the mask that is made.
+TEST(DebugLevels, FormulasAreThoseOfTheOperandsType) {
+  for (const DType t : {f32, f64}) {
+    auto f = compile([](const Tensor& x) { return isinf(sqrt(x)); });
+    const Lines lines = lines_of(4, [&] { f(ones({2}, t)); });
+    const bool by_bits =
+        std::any_of(lines.begin(), lines.end(), [](auto& l) { return l.find("= bits_and(") != std::string::npos; });
+    EXPECT_EQ(by_bits, t == f32);
+  }
+}
+
 // Every pointwise op and gradient has a formula that can be shown, whichever element type it computes in.
 TEST(DebugLevels, EveryOpHasAFormula) {
   for (DType t : {f32, f64}) {

@@ -47,6 +47,15 @@ Tensor numbers(const Shape& shape, int seed = 0) { return normal(Key(static_cast
 // Shapes of rows: short and long ones, one, and more than a block or a chunk holds.
 const Shape kRows[] = {{5, 3}, {32, 10}, {33, 64}, {70, 130}, {1, 1000}, {3, 5000}, {2, 3, 7, 40}, {9000}, {4, 1}};
 
+// What is reduced when all rows are done has to be made in the kernel: b's maximum is another kernel's.
+TEST(Fusion, OperandsAreNotReducedBehindTheRows) {
+  const auto f = [](const Tensor& x, const Tensor& b) {
+    const Tensor t = b * max(b), s = sum(x * 2.0f, 0);
+    return std::pair(s, s * t);
+  };
+  EXPECT_KERNELS(2, f, numbers({300, 2}), numbers({2}, 1));
+}
+
 TEST(Fusion, RowsAreOneKernel) {
   for (const Shape& s : kRows) {
     SCOPED_TRACE(fmt::format("{}", s));

@@ -218,6 +218,32 @@ TEST(Place, TightInstances) {
   EXPECT_GT(greedy_missed, 15);
 }
 
+// How long the search takes, in its own steps: more is a step back, and fewer are to be written down here.
+TEST(Place, StepsOfTheSearch) {
+  int64_t steps = 0;
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    const Buffers buffers = cut(seed, 50 + static_cast<int>(seed), 200, 1 << 16);
+    int64_t budget = kPlenty;
+    std::vector<int64_t> offsets;
+    ASSERT_EQ(place_within(buffers, 1 << 16, budget, offsets), Verdict::placed) << seed;
+    EXPECT_EQ(fault(buffers, offsets, 1 << 16), "") << seed;
+    ASSERT_LT(budget, kPlenty) << seed;
+    steps += kPlenty - budget;
+  }
+  EXPECT_EQ(steps, 893'568);
+  steps = 0;
+  for (unsigned seed = 0; seed < 100; ++seed) {
+    const Buffers buffers = generated(seed, 9, 8, 5, 6);
+    for (int64_t capacity = 0; capacity <= 40; ++capacity) {
+      int64_t budget = kPlenty;
+      std::vector<int64_t> offsets;
+      ASSERT_NE(place_within(buffers, capacity, budget, offsets), Verdict::out_of_budget) << seed;
+      steps += kPlenty - budget;
+    }
+  }
+  EXPECT_EQ(steps, 573'098);
+}
+
 TEST(Place, TheSamePlanEveryTime) {
   for (unsigned seed = 0; seed < 5; ++seed) {
     const Buffers buffers = cut(seed, 60, 100, 1 << 16);
@@ -241,8 +267,22 @@ TEST(Place, AnyBudgetGivesAValidPlan) {
     int64_t budget = 20'000;
     EXPECT_EQ(place_within(buffers, 1 << 16, budget, offsets), Verdict::out_of_budget);
     EXPECT_LE(budget, 0);
-    EXPECT_GT(budget, -20'000);  // what one look costs is the most that it is overdrawn
+    EXPECT_GT(budget, -5'000);  // what one look costs is the most that it is overdrawn
   }
+}
+
+// A turn of raising costs about half the square of the buffers, and gets half of the budget.
+TEST(Place, NothingIsRaisedForLess) {
+  int less = 0, more = 0;
+  for (unsigned seed = 0; seed < 100; ++seed) {
+    const Buffers buffers = cut(seed, 200, 200, 1 << 16);
+    const auto n = static_cast<int64_t>(buffers.size()), turn = n * n / 2 + 1;
+    const Placement greedy = place_greedily(buffers, 0);
+    less += place(buffers, 2 * turn - 1).arena < greedy.arena;
+    more += place(buffers, 6 * turn).arena < greedy.arena;
+  }
+  EXPECT_LE(less, 6);  // what the exact search finds so soon
+  EXPECT_GE(more, 20);
 }
 
 TEST(Place, WhatIsEnoughEndsTheSearch) {

@@ -9,10 +9,12 @@
 #include <random>
 
 #include "cpu/jit/jit.h"
+#include "cpu/reduce.h"
 #include "cpu/segments.h"
 #include "cpu/threads.h"
 #include "duet/duet.h"
 #include "expect.h"
+#include "graph/execute.h"
 #include "jit/jit_test.h"
 
 namespace duet {
@@ -163,6 +165,36 @@ TEST_F(JitRowsTest, RowsTakeTheirOperandsPlace) {
       }
     }
   }
+}
+
+// Rows of any length, unless they are reduced: then up to a chunk.
+TEST_F(JitRowsTest, LongRows) {
+  auto in_code = [](const auto& f, const Tensor& x) {
+    auto compiled = compile(f);
+    compiled(x);
+    const std::vector<cpu::Segment>& segments = compiled.cache().plans().at(0)->executable().launches.at(0).segments;
+    return static_cast<bool>(segments.at(0).code);
+  };
+  auto columns = [](const Tensor& x) { return sum(x * x, 0); };
+  auto rows = [](const Tensor& x) { return sum(x * x, -1); };
+  for (const int64_t n : {cpu::kReduceChunk, cpu::kReduceChunk + 16}) {
+    EXPECT_TRUE(in_code(columns, numbers({300, n}))) << n;
+    EXPECT_EQ(in_code(rows, numbers({300, n})), n <= cpu::kReduceChunk);
+  }
+}
+
+// 32 MiB and more go past the caches, unless the program reads them again.
+TEST_F(JitRowsTest, WhatGoesPastTheCaches) {
+  auto past = [](const auto& f, int64_t n) {
+    auto compiled = compile(f);
+    compiled(ones({n}));
+    const graph::Launch& launch = compiled.cache().plans().at(0)->executable().launches.at(0);
+    return launch.segments.at(0).stages.at(0).elements.out.at(0).past;
+  };
+  auto chain = [](const Tensor& x) { return x * 2.0f + 1.0f; };
+  const int64_t n = cpu::kPastCaches / 4;
+  EXPECT_FALSE(past(chain, n - 1));
+  EXPECT_TRUE(past(chain, n));
 }
 
 // Large results are written past the caches where they lie on a cache line's boundary.

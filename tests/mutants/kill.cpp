@@ -44,6 +44,8 @@ constexpr const char* kLeftOut[] = {"consume_",
                                     "save_load_test",
                                     "checkpoint_test",
                                     "fault",
+                                    "cuda_",
+                                    "gpu_",
                                     "fuzz_",
                                     "onnx",
                                     "random_graph_test",
@@ -51,6 +53,7 @@ constexpr const char* kLeftOut[] = {"consume_",
                                     "explain_environment_test"};
 
 bool is_fast(const std::string& name) {
+  if (name.ends_with("_on_fake_device")) return false;
   return std::none_of(std::begin(kLeftOut), std::end(kLeftOut), [&](const char* p) { return name.starts_with(p); });
 }
 
@@ -133,13 +136,19 @@ std::vector<Test> fast_tests(const fs::path& build) {
     }
     tests.push_back(std::move(test));
   }
-  // Of the fuzzer a few programs; its campaign takes a minute.
-  if (const fs::path fuzz = build / "tests/fuzz/fuzz"; fs::exists(fuzz)) {
+  // Of the fuzzer a few programs; its campaign takes a minute. Of products, and of what a plan knows of devices, what
+  // is fast.
+  auto add = [&](const char* program, std::initializer_list<const char*> arguments) {
+    if (!fs::exists(build / program)) return;
     Test test;
-    test.name = "fuzz --graphs 60";
-    test.command = {fuzz.string(), "--graphs", "60", "--keep", "/dev/null"};
+    test.name = program;
+    test.command = {(build / program).string()};
+    for (const char* a : arguments) test.name += std::string(" ") + a, test.command.emplace_back(a);
     tests.push_back(std::move(test));
-  }
+  };
+  add("tests/fuzz/fuzz", {"--graphs", "60", "--keep", "/dev/null"});
+  add("tests/gemm_test", {"--gtest_filter=*Split*:*Row*Batch:*Zero*"});
+  add("tests/cuda_compiled_test", {"--gtest_filter=*OneDeviceAtATime"});
   return tests;
 }
 
@@ -149,7 +158,7 @@ std::set<std::string> fast_targets(const fs::path& build) {
     const std::string name = t["name"];
     if (is_fast(name) && name.ends_with("_test")) targets.insert(name);
   }
-  if (fs::exists(build / "tests/fuzz")) targets.insert("fuzz");
+  if (fs::exists(build / "tests/fuzz")) targets.insert({"fuzz", "gemm_test", "cuda_compiled_test"});
   return targets;
 }
 

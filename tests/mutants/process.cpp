@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -16,8 +17,11 @@ namespace {
 
 constexpr rlim_t kMemory = rlim_t{6} << 30;
 
+// The soft limit alone: tests have limits of their own for a while, higher ones too.
 void limit(int what, rlim_t soft) {
-  const rlimit l{soft, soft};
+  rlimit l{};
+  ::getrlimit(static_cast<__rlimit_resource>(what), &l);
+  l.rlim_cur = std::min(soft, l.rlim_max);
   ::setrlimit(static_cast<__rlimit_resource>(what), &l);
 }
 
@@ -57,8 +61,12 @@ Ended run_process(const std::vector<std::string>& command, const std::vector<std
   }
   Ended ended;
   rusage used{};
-  while (::wait4(pid, &ended.status, WNOHANG, &used) == 0) {
-    if (limits.seconds > 0 && std::chrono::duration<double>(Clock::now() - begin).count() > limits.seconds) {
+  Clock::duration waited{};
+  for (auto last = begin; ::wait4(pid, &ended.status, WNOHANG, &used) == 0;) {
+    const auto now = Clock::now();
+    waited += std::min<Clock::duration>(now - last, std::chrono::seconds(1));  // this process may have been stopped
+    last = now;
+    if (limits.seconds > 0 && std::chrono::duration<double>(waited).count() > limits.seconds) {
       ended.timed_out = true;
       ::kill(pid, SIGKILL);
       ::wait4(pid, &ended.status, 0, &used);

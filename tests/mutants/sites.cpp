@@ -95,7 +95,12 @@ class Finder {
         !s_.token(i - 2).spaced)
       freeze_range(i, match(i));  // the size of an array: T name[size];
     if (s_.token(i).kind != Kind::word) return;
-    if (kFrozenCalls.contains(word) && is(i + 1, "(")) freeze_range(i + 1, match(i + 1));
+    const bool frozen =
+        kFrozenCalls.contains(word) || word.starts_with("_mm");  // some arguments of _mm… are immediates
+    if (frozen && is(i + 1, "(")) freeze_range(i + 1, match(i + 1));
+    if ((word == "mix" || word.starts_with("hash")) && is(i + 1, "(") && is(match(i + 1) + 1, "{"))
+      freeze_range(i, match(match(i + 1) + 1));
+    if (word == "struct" || word == "class") freeze_members(find(i, {"{", ";", ")", ">"}));
     if (word == "case" || word == "using" || word == "enum") freeze_range(i, find(i, {word == "case" ? ":" : ";"}));
     if (word == "planted") {
       int first = i, last = i;
@@ -108,6 +113,15 @@ class Finder {
       freeze_range(i, match(i + 1));
     } else if (const int next = find(i, {"=", "{", "(", ";"}); !is(next, "(")) {
       freeze_range(i, find(i, {";"}));
+    }
+  }
+
+  // What members begin as, in a class whose bracket is at `open`: most are set before anybody reads them.
+  void freeze_members(int open) {
+    if (!is(open, "{")) return;
+    for (int i = open + 1; i < match(open); ++i) {
+      if (is_kind(i, Kind::open) && match(i) >= 0) i = match(i);
+      if (is(i, "=")) freeze_range(i, find(i, {",", ";", "{"}));
     }
   }
 
@@ -207,7 +221,7 @@ class Finder {
     }
   }
 
-  // if (init; condition): negated; and, where the body leaves, never true.
+  // if (init; condition): negated; and, where the body gives a result or throws, never true. Other exits are shortcuts.
   void condition_site(int open) {
     const int close = match(open);
     int first = open + 1;
@@ -225,8 +239,8 @@ class Finder {
     }
     if (first >= close) return;
     add("condition", first, close - 1, "!(" + text(first, close - 1) + ")");
-    const string_view body = s_.at(is(close + 1, "{") ? close + 2 : close + 1);
-    if (body == "return" || body == "continue" || body == "break" || body == "throw")
+    const int body = is(close + 1, "{") ? close + 2 : close + 1;
+    if (is(body, "throw") || (is(body, "return") && !is(body + 1, ";")))
       add("exit", first, close - 1, "static_cast<bool>(" + text(first, close - 1) + ") && false");
   }
 
@@ -237,9 +251,9 @@ class Finder {
     if (digits > 9 || suffix.find_first_not_of("uUlL") != string_view::npos || (digits > 1 && number[0] == '0')) return;
     if (is(i - 1, "=") && is(i - 2, ")")) return;  // a function without a body
     const int value = std::stoi(string(number.substr(0, digits)));
-    // One more or one less, by column: both are tried somewhere.
+    // 0 and 1 may be flags: one is the other. Else one more or one less, by column: both are tried somewhere.
     const size_t column = s_.token(i).begin - s_.text.rfind('\n', s_.token(i).begin);
-    const int other = value == 0 || column % 2 == 0 ? value + 1 : value - 1;
+    const int other = value == 0 || (value != 1 && column % 2 == 0) ? value + 1 : value - 1;
     add("constant", i, i, std::to_string(other) + string(suffix));
   }
 

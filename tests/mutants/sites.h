@@ -19,7 +19,8 @@ inline constexpr const char* kKinds[] = {"compare", "arithmetic", "logic",  "con
                                          "check",   "constant",   "minmax", "flag",      "assign"};
 
 /// All sites of a file, in order. Left out is what the compiler evaluates (constexpr variables, template arguments,
-/// case labels), what checks duet itself, planted bugs, and reserve(), which only costs time.
+/// case labels), what checks duet itself, planted bugs, and what changes no result: reserve(), how hashes are mixed, the
+/// values that members of classes begin with.
 std::vector<Site> find_sites(const Source& source);
 
 /// The text of a range on one line, without comments.

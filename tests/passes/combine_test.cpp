@@ -83,6 +83,36 @@ TEST(Combine, MuchIsLittleBesideMore) {
   EXPECT_TRUE(beside_less.refused);
 }
 
+// A view is no memory of its own, however large what it looks at.
+TEST(Combine, ViewsAreNoMemory) {
+  const auto f = [](const Tensor& x, const Tensor& y, const Tensor& w) {
+    const Tensor turned = transpose(w);
+    const Tensor a = squares(cumsum(x, 0));
+    return std::tuple(a, squares(cumsum(y, 0)), turned);
+  };
+  const Kernels k = kernels(f, numbers({512, 512}, 1), numbers({512, 512}, 2), numbers({40, 512, 512}, 3));
+  EXPECT_EQ(k.count, 4u);
+  EXPECT_TRUE(k.refused);
+}
+
+// Each weighing goes through the whole graph, so there is an end to it.
+TEST(Combine, TooManyAreNotWeighed) {
+  const auto f = [](const std::vector<Tensor>& all) {
+    std::vector<Tensor> sums;
+    for (const Tensor& x : all) sums.push_back(squares(cumsum(x, 0)));
+    return sums;
+  };
+  auto said = [&](uint32_t count) {
+    std::vector<Tensor> all;
+    for (uint32_t i = 0; i < count; ++i) all.push_back(numbers({256, 512}, i));
+    auto compiled = compile(f);
+    compiled(all);
+    return to_string(explain(compiled)).find("too many kernels were weighed already") != std::string::npos;
+  };
+  EXPECT_FALSE(said(10));
+  EXPECT_TRUE(said(80));
+}
+
 TEST(Combine, WhatSegmentsHoldAddsUp) {
   const auto f = [](const Tensor& x, const Tensor& y, const Tensor& z) {
     const Tensor a = squares(cumsum(x, 0)), b = squares(cumsum(y, 0));

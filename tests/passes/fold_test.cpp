@@ -62,6 +62,16 @@ TEST(Fold, TypesAndKernels) {
   EXPECT_EQ(left.find("full"), left.rfind("full")) << left;  // the one that is divided by a run-time number
 }
 
+// What is tried has at most 4,096 elements, operands and result together.
+TEST(Fold, AsFarAsItIsCheap) {
+  auto nodes = [](int64_t n) {
+    return run_pass("dce", run_pass("fold", recorded([n](const Tensor& x) { return x + sum(ones({n})); }, ones({3}))))
+        .nodes.size();
+  };
+  EXPECT_EQ(nodes(4095), 1u);
+  EXPECT_EQ(nodes(4096), 3u);
+}
+
 // Numbers that a call gives are never read: the plan is right for the next ones.
 TEST(Fold, RunTimeNumbersStay) {
   auto f = [](const Tensor& x, float s) { return x + full({2}, s) * exp(full({2}, s)); };
