@@ -38,7 +38,7 @@ void start(State& s, const Driver& d) {
 void report_fault(State& s, const Fault& fault) {
   const auto of_plan = s.plan_sites.find(fault.site);
   const FaultSite site = of_plan != s.plan_sites.end() ? of_plan->second : s.sites.at(fault.site);
-  s.sites.clear();
+  if (s.checks_on_their_way == 0) s.sites.clear();
   check_result(s, availability().driver->set_bytes(s.fault, 0, sizeof(Fault), s.stream), "cuMemsetD8Async");
   // The line is that of the operation which met the index, not of the one that reads a value now.
   const Line reader = std::exchange(thread_state.line, Line());
@@ -135,7 +135,8 @@ void copy_to_host(Device device, void* to, const void* from, size_t bytes) {
   if (look) check_result(s, d.copy_to_host(&fault, s.fault, sizeof(fault), s.stream), "cuMemcpyDtoHAsync");
   check_result(s, d.stream_wait(s.stream), "cuStreamSynchronize");
   if (fault.set != 0) report_fault(s, fault);
-  if (look) s.sites.clear(), s.plan_checks = false;
+  s.plan_checks = false;
+  if (s.checks_on_their_way == 0) s.sites.clear();
 }
 
 void synchronize(Device device) { copy_to_host(device, nullptr, nullptr, 0); }

@@ -65,6 +65,7 @@ struct State {
   // faults
   DevicePtr fault = 0;
   std::vector<FaultSite> sites;
+  int checks_on_their_way = 0;               // that have a site and are not launched yet: no other thread forgets it
   std::map<uint32_t, FaultSite> plan_sites;  // of checks that plans repeat; their numbers begin behind all others
   uint32_t next_plan_site = 0x80000000u;
   bool plan_checks = false;                                           // some ran since values were read last

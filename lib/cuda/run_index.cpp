@@ -31,7 +31,15 @@ void check_indices(State& s, std::string_view op, std::string_view what, const S
       c.site = replay->site(s, site);
     else
       s.sites.push_back(std::move(site));
+    ++s.checks_on_their_way;
   }
+  struct Launched {
+    State& s;
+    ~Launched() {
+      const std::lock_guard lock(s.mutex);
+      --s.checks_on_their_way;
+    }
+  } const launched{s};
   launch_kernel(s, kernel::kCheckIndex, {type(index.dtype)}, &c, 1);
 }
 

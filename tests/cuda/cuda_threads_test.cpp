@@ -1,6 +1,7 @@
 // One compiled function in many threads, on one device.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "cuda/on_device.h"
@@ -57,6 +58,36 @@ TEST_F(CudaThreadsTest, EagerFunctions) {
     return gather(exp(x * s), y, 0) + matmul(x, x.transpose()).slice(1, 0, 1);
   };
   call_from_threads(f, f);
+}
+
+// A thread may be told of another's index, but of nothing else: what is known of a check stays until it is launched.
+TEST_F(CudaThreadsTest, BadIndicesAreIndexErrors) {
+  const auto f = [](const Tensor& x, const Tensor& y) { return gather(exp(x), y, 0); };
+  const auto compiled = compile(f);
+  std::atomic<int> refused = 0, other = 0;
+  const auto call = [&](bool eager, int64_t index) {
+    try {
+      const Tensor x = ones({8, 4}).to(Device::cuda()), y = tensor({int64_t{0}, index}).to(Device::cuda());
+      static_cast<void>((eager ? f(x, y) : compiled(x, y)).to(Device::cpu()));
+    } catch (const IndexError&) {
+      ++refused;
+    } catch (const std::exception&) {
+      ++other;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int k = 0; k < kThreadCount; ++k)
+    threads.emplace_back([&, k] {
+      for (int i = 0; i < 50; ++i) call(k % 2 == 0, i % 3 == 0 ? 8 + k : k);
+    });
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(other, 0);
+  EXPECT_GT(refused, 0);
+  call(true, 0);  // what is left to be reported
+  other = refused = 0;
+  call(true, 0);
+  call(false, 0);
+  EXPECT_EQ(refused + other, 0);
 }
 
 }  // namespace
