@@ -22,7 +22,7 @@ constexpr uint8_t kAbove = 6;  // of unsigned words
 constexpr int kRootCycles = 12, kQuotientCycles = 10, kRootInstructions = 14;
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f"))) bool hard_roots_are_exact() {
+__attribute__((target("avx512f"))) bool tried_hard_roots() {
   alignas(64) static constexpr uint32_t kHard[16] = {0x3f800001, 0x3ffc114a, 0x406e9372, 0x407ffffd, 0x407fffff};
   const __m512 x = _mm512_castsi512_ps(_mm512_load_si512(kHard)), half = _mm512_set1_ps(0.5f);
   const __m512 y = _mm512_maskz_rsqrt14_ps(0xffff, x);  // g++ 12 warns of the plain one
@@ -33,6 +33,8 @@ __attribute__((target("avx512f"))) bool hard_roots_are_exact() {
   g = _mm512_fmadd_ps(_mm512_fnmadd_ps(g, g, x), h, g);
   return _mm512_mask_cmp_ps_mask(0x1f, g, _mm512_maskz_sqrt_ps(0xffff, x), _CMP_NEQ_UQ) == 0;
 }
+// Code is also written for machines that this one is not.
+bool hard_roots_are_exact() { return __builtin_cpu_supports("avx512f") && tried_hard_roots(); }
 #else
 bool hard_roots_are_exact() { return false; }
 #endif
