@@ -192,6 +192,20 @@ void random_shapes(unsigned seed, int count) {
 TEST(Gemm, RandomShapesAndStridesEqualTheScalarOrder) { random_shapes<float>(1, 300); }
 TEST(Gemm, RandomShapesAndStridesEqualTheScalarOrderInF64) { random_shapes<double>(2, 100); }
 
+TEST(Gemm, PacksOfWholeProductsServeTheirParts) {
+  std::mt19937 rng(13);
+  for (const auto& [m, n, k] : {std::tuple{33, 100, 513}, {17, 300, 257}, {1, 700, 900}, {9, 800, 300}}) {
+    const auto a = numbers<float>(rng, m, k, k, 1, true), b = numbers<float>(rng, k, n, n, 1, true);
+    Gemm g;
+    g.m = m, g.n = n, g.k = k;
+    g.a = a.data(), g.a_row = k, g.a_col = 1;
+    g.b = b.data(), g.b_row = n, g.b_col = 1;
+    g.c_row = n;
+    check_packed(g);
+    if (HasFatalFailure()) return;
+  }
+}
+
 TEST(Gemm, EveryTileOfRowsAndColumns) {
   std::mt19937 rng(3);
   for (int64_t m = 1; m <= 17; ++m) {

@@ -34,7 +34,8 @@ struct GemmOf {
   int64_t panel = 0;
   T* c = nullptr;  // C[i,j] = c[i*c_row + j]; null: only the epilogue sees C, block by block
   int64_t c_row = 0;
-  // Called once on each finished block of C. Blocks are as wide as C up to about 768 columns, less where C passes by.
+  // Called once on each finished block of C, which is as wide as C or, where B is packed or C passes by, up to about 768
+  // columns.
   // It must not multiply matrices itself: the packed B of this product is still needed.
   void (*epilogue)(void* ctx, const GemmBlock& block) = nullptr;
   void* ctx = nullptr;

@@ -37,15 +37,14 @@ void Packs::look(const Plan::Run& run, const Graph& g, const Executable& e, cons
     Seen& s = seen[p.launch];
     const auto slot = static_cast<size_t>(p.slot);
     const uint64_t id = run.ids.empty() ? 0 : run.ids[slot];
-    if (p.one_row && cpu::threads() == 1) {
-      s.pack = nullptr;
-    } else if (id != s.id || id == 0) {
-      if (s.pack != nullptr) {  // of a value that is no longer used: nobody else needs it either
+    const bool alone = p.one_row && cpu::threads() == 1;
+    if (alone || id != s.id || id == 0) {
+      if (s.pack != nullptr) {  // of a value that this plan no longer uses
         std::lock_guard lock(mutex_);
         Seen& shared = shared_[static_cast<size_t>(&p - products_.data())];
         if (shared.id == s.id) shared = {};
       }
-      s = {id, nullptr};
+      s = {alone ? 0 : id, nullptr};
     } else if ((s.pack == nullptr || s.pack->made_by != &cpu::kernels()) && !is_foreign(*run.slots[slot])) {
       s.pack = make(p, id, g, e, base);
     }

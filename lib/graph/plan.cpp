@@ -202,7 +202,7 @@ Plan::~Plan() = default;
 size_t Plan::size_bytes() const {
   size_t n = key_.size() * 8 + graph_.values.size() * sizeof(Value) + graph_.nodes.size() * (sizeof(Node) + 64);
   for (const Launch& l : executable_->launches) n += graph::size_bytes(l);
-  return n + static_cast<size_t>(executable_->arena_bytes + packs_->bytes());
+  return n + static_cast<size_t>(executable_->arena_bytes);
 }
 
 std::unique_ptr<Plan::Workspace> Plan::take_workspace() const {

@@ -163,7 +163,8 @@ void run(const GemmOf<typename P::Element>& g) {
   if (g.m == 1 && a.col != 1) a.row = 1;
   if (g.n == 1 && b.row != 1) b.col = 1;
   if (g.k == 1 && b.col == 1 && g.m > 1) return outer<P>(g, a.row);
-  if (g.m == 1 && g.packed != nullptr) return packed_row<P>(g, a.col);
+  // Not the last row of a product that was cut by rows: its pack is for tiles.
+  if (g.m == 1 && g.packed != nullptr && g.panel == kRowVecs * P::kLanes) return packed_row<P>(g, a.col);
   if (g.c == nullptr || g.packed != nullptr) return general<P>(g, a, b);
   if (g.m == 1 && b.col == 1) return single_row<P>(g, a.col, b.row);
   if (better_turned(g.m, g.n, g.k, a, b, P::kLanes)) return turned<P>(g, a, b);

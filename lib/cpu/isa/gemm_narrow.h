@@ -191,21 +191,26 @@ template <class P>
 void outer(const GemmOf<typename P::Element>& g, int64_t a_row) {
   using T = typename P::Element;
   constexpr int64_t kLanes = P::kLanes;
-  const int64_t body = g.n / kLanes * kLanes;
+  const bool passes_by = g.c == nullptr;
+  const int64_t width = passes_by ? least(g.n, kBlockCols) : g.n;
   T* const strip =
-      g.c != nullptr ? nullptr : static_cast<T*>(thread_scratch(static_cast<int64_t>(sizeof(T)) * kBlockRows * g.n));
-  const int64_t c_row = g.c != nullptr ? g.c_row : g.n;
-  for (int64_t i0 = 0; i0 < g.m; i0 += kBlockRows) {
-    const int64_t rows = least(kBlockRows, g.m - i0);
-    T* const block = g.c != nullptr ? g.c + i0 * c_row : strip;
-    for (int64_t r = 0; r < rows; ++r) {
-      const P a = P::broadcast(g.a[(i0 + r) * a_row]);
-      T* const c = block + r * c_row;
-      for (int64_t j = 0; j < body; j += kLanes) fma(a, P::load(g.b + j), P::broadcast(T(0))).store(c + j);
-      if (body < g.n)
-        store_first(fma(a, load_first<P>(g.b + body, g.n - body), P::broadcast(T(0))), c + body, g.n - body);
+      passes_by ? static_cast<T*>(thread_scratch(static_cast<int64_t>(sizeof(T)) * kBlockRows * width)) : nullptr;
+  const int64_t c_row = passes_by ? width : g.c_row;
+  for (int64_t j0 = 0; j0 < g.n; j0 += width) {
+    const int64_t cols = least(width, g.n - j0), body = cols / kLanes * kLanes;
+    const T* const b = g.b + j0;
+    for (int64_t i0 = 0; i0 < g.m; i0 += kBlockRows) {
+      const int64_t rows = least(kBlockRows, g.m - i0);
+      T* const block = passes_by ? strip : g.c + i0 * c_row;
+      for (int64_t r = 0; r < rows; ++r) {
+        const P a = P::broadcast(g.a[(i0 + r) * a_row]);
+        T* const c = block + r * c_row;
+        for (int64_t j = 0; j < body; j += kLanes) fma(a, P::load(b + j), P::broadcast(T(0))).store(c + j);
+        if (body < cols)
+          store_first(fma(a, load_first<P>(b + body, cols - body), P::broadcast(T(0))), c + body, cols - body);
+      }
+      finish(g, i0, rows, j0, cols, block, c_row);
     }
-    finish(g, i0, rows, 0, g.n, block, c_row);
   }
 }
 

@@ -13,6 +13,7 @@ namespace {
 constexpr size_t kMaxInstructions = 4000;
 constexpr size_t kMaxInstructionBytes = 96;  // of one of the list, with what moves its operands; in up to four bodies
 constexpr size_t kMaxSlowPathBytes = 2048;
+constexpr size_t kMaxRootBytes = 192;        // beyond those of an instruction
 constexpr size_t kMaxReductionBytes = 1024;  // what begins and ends the sums of a row
 
 bool is_pio2(Op op) { return op == Op::pio2_rest || op == Op::pio2_quadrant; }
@@ -333,17 +334,18 @@ size_t Assembler::run() {
 
 Assembled assemble(std::span<const List> lists, bool wide) {
   Assembled code;
-  size_t nodes = 0, slow = 0, reductions = 0;
+  size_t nodes = 0, slow = 0, roots = 0, reductions = 0;
   for (const List& list : lists) {
     nodes += list.nodes.size();
     for (const Instruction& x : list.nodes) {
       slow += is_pio2(x.op) ? 1 : 0;
+      roots += x.op == Op::sqrt ? 1 : 0;
       reductions += x.op == Op::reduce ? 1 : 0;
     }
   }
   if (nodes > kMaxInstructions) return code;
   const size_t most = 4096 + lists.size() * 512 + nodes * (kMaxInstructionBytes * 4 + 64) +
-                      slow * 4 * kMaxSlowPathBytes + reductions * kMaxReductionBytes;
+                      slow * 4 * kMaxSlowPathBytes + roots * 4 * kMaxRootBytes + reductions * kMaxReductionBytes;
   const std::unique_ptr<uint8_t[]> buffer(new uint8_t[most]);
   try {
     Assembler assembler(lists, wide, buffer.get(), most);
