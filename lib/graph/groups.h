@@ -48,11 +48,12 @@ class Groups {
   const std::vector<int>& readers(int value) const { return readers_[static_cast<size_t>(value)]; }
   const Layout& layout(int value) const { return layouts_[static_cast<size_t>(value)]; }
 
+  // Arrays, which have one address in the program: reasons are told apart by it.
   /// The least of reasons: the groups do not run over the same number of elements or rows.
-  static constexpr const char* kOtherSize = "the kernels have other numbers of elements";
+  static constexpr char kOtherSize[] = "the kernels have other numbers of elements";
   /// Elements that one thread may do for all, before a kernel's segments or after them.
   static constexpr int64_t kSmall = 4096;
-  static constexpr const char* kAlone = "one of them is a kernel of its own";
+  static constexpr char kAlone[] = "one of them is a kernel of its own";
   /// Why the groups cannot be joined in this way; null if they can.
   const char* refusal(int first, int second, Join how) const;
   /// Makes them one, called `second`, that runs where the second did. refusal() must have been null.

@@ -49,7 +49,8 @@ case $kind in
     expect "$work/second" "$whole"
     ;;
   subdirectory)
-    consumer "$work/build" "$@" -DDUET_SOURCE="$source" -DDUET_ZLIB=OFF -DDUET_JSON=OFF -DDUET_CUDA=OFF
+    consumer "$work/build" "$@" -DDUET_SOURCE="$source" -DDUET_ZLIB=OFF -DDUET_JSON=OFF -DDUET_JIT=OFF \
+      -DDUET_CUDA=OFF
     expect "$work/build" "bits: equal
 gz: load_idx: $work/data/train-images-idx3-ubyte.gz: gzip data, and duet was built without zlib; unpack the file, or build duet with zlib
 save: save: $work/data/m.safetensors: duet was built without nlohmann-json, which .safetensors files need; build duet with it, or use .npz
