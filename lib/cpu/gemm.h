@@ -34,9 +34,8 @@ struct GemmOf {
   int64_t panel = 0;
   T* c = nullptr;  // C[i,j] = c[i*c_row + j]; null: only the epilogue sees C, block by block
   int64_t c_row = 0;
-  // Called once on each finished block of C, which is as wide as C or, where B is packed or C passes by, up to about 768
-  // columns.
-  // It must not multiply matrices itself: the packed B of this product is still needed.
+  // Called once on each finished block of C, which is as wide as C or, where B is packed or C passes by, up to about
+  // 768 columns. It must not multiply matrices itself: the packed B of this product is still needed.
   void (*epilogue)(void* ctx, const GemmBlock& block) = nullptr;
   void* ctx = nullptr;
   // What the epilogue is told C[0,0] is, so that the parts of a split product keep the coordinates of the whole.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include "cuda/blas.h"
 #include "duet/core/error.h"
@@ -36,21 +37,22 @@ void start(State& s, const Driver& d) {
 }
 
 void report_fault(State& s, const Fault& fault) {
-  FaultSite site{"compiled function", "index", "a tensor", "", 0, -1};  // of a plan that is gone
-  bool known = false;
+  std::optional<FaultSite> found;  // unless it was of a plan that is gone
   if (const auto of_plan = s.plan_sites.find(fault.site); of_plan != s.plan_sites.end())
-    site = of_plan->second, known = true;
+    found = of_plan->second;
   else if (fault.site < s.sites.size())
-    site = s.sites[fault.site], known = true;
+    found = s.sites[fault.site];
   if (s.checks_on_their_way == 0) s.sites.clear();
   check_result(s, availability().driver->set_bytes(s.fault, 0, sizeof(Fault), s.stream), "cuMemsetD8Async");
   // The line is that of the operation which met the index, not of the one that reads a value now.
   const Line reader = std::exchange(thread_state.line, Line());
   try {
-    if (!known)
+    if (!found)
       fail<IndexError>(
-          "{}: {} {} is out of range: element {} of {}; the function is gone that found it, read its results before",
-          site.op, site.what, fault.index, fault.element, site.spec);
+          "compiled function: index {} is out of range: element {} of a tensor; the function is gone that found it, "
+          "read its results before",
+          fault.index, fault.element);
+    const FaultSite& site = *found;
     if (site.low > site.high)
       fail<IndexError>("{}: {} {} is out of range: element {} of {}; the axis is empty{}", site.op, site.what,
                        fault.index, fault.element, site.spec, site.line);

@@ -141,8 +141,8 @@ void Replay::launch(State& s) {
       continue;
     }
     const std::lock_guard lock(s.mutex);
-    s.plan_checks |=
-        sites_used_ > 0;  // with the launch: a thread that reads values meanwhile looks only at earlier ones
+    // With the launch: a thread that reads values meanwhile looks only at earlier ones.
+    s.plan_checks |= sites_used_ > 0;
     check_result(s, d.graph_launch(p.executable, s.stream), "cuGraphLaunch");
   }
 }

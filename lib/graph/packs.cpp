@@ -24,16 +24,15 @@ Packs::Packs(const Graph& g, const Executable& e) : launches_(e.launches.size())
     const int64_t m = y.shape[y.shape.rank() - 2], n = y.shape[y.shape.rank() - 1];
     if (y.dtype == f32 && b.shape.rank() == 2 && y.shape.numel() == m * n && root.origin == Origin::slot &&
         cpu::should_pack_once(m, n, b.shape[0], cpu::gemm_work(m, n, b.shape[0]) >= 2 * cpu::kGemmMinWork))
-      products_.push_back({k, root.index, m == 1});
+      products_.push_back({k, root.index, m == 1, {}});
   }
-  shared_.resize(products_.size());
 }
 
 void Packs::look(const Plan::Run& run, const Graph& g, const Executable& e, const std::vector<char*>& base,
                  std::vector<Seen>& seen) {
   if (products_.empty()) return;
   seen.resize(launches_);
-  for (const Product& p : products_) {
+  for (Product& p : products_) {
     Seen& s = seen[p.launch];
     const auto slot = static_cast<size_t>(p.slot);
     const uint64_t id = run.ids.empty() ? 0 : run.ids[slot];
@@ -41,8 +40,7 @@ void Packs::look(const Plan::Run& run, const Graph& g, const Executable& e, cons
     if (alone || id != s.id || id == 0) {
       if (s.pack != nullptr) {  // of a value that this plan no longer uses
         std::lock_guard lock(mutex_);
-        Seen& shared = shared_[static_cast<size_t>(&p - products_.data())];
-        if (shared.id == s.id) shared = {};
+        if (p.shared.id == s.id) p.shared = {};
       }
       s = {alone ? 0 : id, nullptr};
     } else if ((s.pack == nullptr || s.pack->made_by != &cpu::kernels()) && !is_foreign(*run.slots[slot])) {
@@ -51,10 +49,10 @@ void Packs::look(const Plan::Run& run, const Graph& g, const Executable& e, cons
   }
 }
 
-std::shared_ptr<const Pack> Packs::make(const Product& p, uint64_t id, const Graph& g, const Executable& e,
+std::shared_ptr<const Pack> Packs::make(Product& p, uint64_t id, const Graph& g, const Executable& e,
                                         const std::vector<char*>& base) {
   std::lock_guard lock(mutex_);
-  Seen& shared = shared_[static_cast<size_t>(&p - products_.data())];
+  Seen& shared = p.shared;
   const cpu::Kernels& kernels = cpu::kernels();
   if (shared.id == id && shared.pack != nullptr && shared.pack->made_by == &kernels) return shared.pack;
   try {
@@ -77,7 +75,7 @@ std::shared_ptr<const Pack> Packs::make(const Product& p, uint64_t id, const Gra
 int64_t Packs::bytes() const {
   std::lock_guard lock(mutex_);
   int64_t n = 0;
-  for (const Seen& s : shared_) n += s.pack != nullptr ? s.pack->storage.bytes() : 0;
+  for (const Product& p : products_) n += p.shared.pack != nullptr ? p.shared.pack->storage.bytes() : 0;
   return n;
 }
 

@@ -39,14 +39,14 @@ class Packs {
     size_t launch;
     int slot;
     bool one_row;  // packed for several threads only
+    Seen shared;   // what another call may have made
   };
-  std::shared_ptr<const Pack> make(const Product& p, uint64_t id, const Graph& g, const Executable& e,
+  std::shared_ptr<const Pack> make(Product& p, uint64_t id, const Graph& g, const Executable& e,
                                    const std::vector<char*>& base);
 
   size_t launches_;
   std::vector<Product> products_;
-  mutable std::mutex mutex_;
-  std::vector<Seen> shared_;  // by product: what another call may have made
+  mutable std::mutex mutex_;  // of what calls share
 };
 
 }  // namespace duet::graph

@@ -13,16 +13,7 @@
 namespace duet::testing {
 namespace {
 
-class CudaCompiledTest : public ::testing::Test {
- protected:
-  void SetUp() override { begin_device(); }
-  void TearDown() override {
-    end_device();
-    EXPECT_EQ(cuda::fake::live_bytes(), 0);
-    EXPECT_EQ(cuda::fake::live_modules(), 0);
-    EXPECT_EQ(cuda::fake::live_graphs(), 0);
-  }
-};
+struct CudaCompiledTest : DeviceTest {};
 
 /// f(inputs) eagerly on the CPU, and twice compiled on the device.
 template <class F>

@@ -8,14 +8,7 @@
 namespace duet::testing {
 namespace {
 
-class CudaHalfTest : public ::testing::Test {
- protected:
-  void SetUp() override { begin_device(); }
-  void TearDown() override {
-    end_device();
-    EXPECT_EQ(cuda::fake::live_bytes(), 0);
-  }
-};
+struct CudaHalfTest : DeviceTest {};
 
 TEST_F(CudaHalfTest, EveryCast) {
   std::vector<BFloat16> words(65536);

@@ -11,16 +11,7 @@ namespace {
 
 constexpr int kThreadCount = 4, kCalls = 20;
 
-class CudaThreadsTest : public ::testing::Test {
- protected:
-  void SetUp() override { begin_device(); }
-  void TearDown() override {
-    end_device();
-    EXPECT_EQ(cuda::fake::live_bytes(), 0);
-    EXPECT_EQ(cuda::fake::live_modules(), 0);
-    EXPECT_EQ(cuda::fake::live_graphs(), 0);
-  }
-};
+struct CudaThreadsTest : DeviceTest {};
 
 /// f in all threads at once, each with numbers of its own: every call has the bits of `wanted` on the CPU.
 template <class F, class G>

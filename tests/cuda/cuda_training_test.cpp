@@ -6,14 +6,7 @@
 namespace duet::testing {
 namespace {
 
-class CudaTrainingTest : public ::testing::Test {
- protected:
-  void SetUp() override { begin_device(); }
-  void TearDown() override {
-    end_device();
-    EXPECT_EQ(cuda::fake::live_bytes(), 0);
-  }
-};
+struct CudaTrainingTest : DeviceTest {};
 
 struct Mlp {
   nn::Linear hidden, out;

@@ -23,6 +23,17 @@ inline void end_device() {
   cuda::set_matmul_provider(cuda::MatmulProvider::automatic);
   cuda::set_driver(nullptr);
 }
+/// Begins with a device, and ends with nothing left on the fake one.
+struct DeviceTest : ::testing::Test {
+  void SetUp() override { begin_device(); }
+  void TearDown() override {
+    end_device();
+    EXPECT_EQ(cuda::fake::live_bytes(), 0);
+    EXPECT_EQ(cuda::fake::live_modules(), 0);
+    EXPECT_EQ(cuda::fake::live_graphs(), 0);
+  }
+};
+
 /// How a device's result differs from the CPU's, by bits. CUDA's own f64 functions may differ in the last place: on a
 /// real device only f32 and the others are compared.
 inline std::string device_difference(const Tensor& cpu, const Tensor& device) {
