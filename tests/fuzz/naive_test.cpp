@@ -11,6 +11,7 @@ namespace duet::fuzz {
 namespace {
 
 using naive::Array;
+using naive::Arrays;
 using naive::Num;
 
 Array floats(const naive::Dims& shape, const std::vector<double>& v, DType dtype = f32) {
@@ -100,6 +101,37 @@ TEST(Naive, ErrorsGrowAsRoundingsDo) {
   EXPECT_EQ((Num{3e38} + Num{3e38}).v, 6e38);
 }
 
+TEST(Naive, WhatLeavesTheRangeOfDoublesIsNotTakenForKnown) {
+  const naive::Rounding wide(true);
+  const Num large{1e300}, inf{INFINITY};
+  EXPECT_EQ(naive::fma(large, large, -inf).v, -INFINITY);  // one rounding: the product is a finite number
+  EXPECT_FALSE(naive::dot({large, large}, {large, -large}).known());
+  EXPECT_FALSE(naive::sum({Num{1e308}, Num{1e308}, -inf}).known());
+  EXPECT_TRUE(std::isnan(naive::sum({inf, Num{1}, -inf}).v));
+  EXPECT_TRUE(naive::sum({inf, Num{1}, -inf}).known());
+  EXPECT_EQ(naive::sum({inf, Num{1}}).v, INFINITY);
+}
+
+TEST(Naive, PowersOfNan) {
+  const naive::Rounding narrow(false);
+  const Num nan{NAN};
+  EXPECT_EQ(naive::pow(nan, Num{0}).v, 1);
+  EXPECT_EQ(naive::pow(Num{1}, nan).v, 1);
+  EXPECT_FALSE(naive::pow(nan, {0, 1e-12}).known());
+  EXPECT_FALSE(naive::pow({1.0000001, 1e-6}, nan).known());
+  EXPECT_TRUE(std::isnan(naive::pow(nan, {1, 1e-12}).v));
+  EXPECT_TRUE(naive::pow(nan, {1, 1e-12}).known());
+}
+
+TEST(Naive, PlacesOfNan) {
+  Array x = floats({3}, {1, NAN, 2});
+  EXPECT_TRUE(naive::best_place(x, {0, 1, 2}, true).known);
+  x.x[2] = naive::unknown();
+  EXPECT_TRUE(naive::best_place(x, {0, 1, 2}, true).known);
+  x.x[0] = naive::unknown();  // NaN itself, perhaps
+  EXPECT_FALSE(naive::best_place(x, {0, 1, 2}, true).known);
+}
+
 // The derivatives of x·y + sin(x) along the tape, once and twice, forwards and backwards.
 TEST(Naive, Derivatives) {
   const naive::Rounding wide(true);
@@ -113,6 +145,30 @@ TEST(Naive, Derivatives) {
   // Equal ones share it; near ones do not say who has it.
   const Num m = naive::maximum(naive::variable({1}), Num{1});
   EXPECT_EQ(naive::gradient({m}, {Num{1}}, {{1, 0, m.node - 1}})[0].v, 0.5);
+  naive::clear_tape();
+}
+
+// Scans add in f64; what derivatives hand from one operation to the next is an f32 nevertheless.
+TEST(Naive, DerivativesOfScansAreStoredAsFloats) {
+  const naive::Rounding narrow(false);
+  for (const char* op : {"cumsum", "exclusive_prod", "recurrence"}) {
+    Array x = floats({2}, {1.1f, 1.3f});
+    for (Num& v : x.x) v = naive::variable(v);
+    const bool two = std::string(op) == "recurrence";
+    const Array y = run(op, two ? Arrays{x, x} : Arrays{x}, {0, 0})[0];
+    const Num d = naive::gradient({y.x[1]}, {Num{1.0 / 3, 0}}, x.x)[0];
+    EXPECT_GT(d.e, std::abs(d.v) * 0x1p-25) << op;
+    EXPECT_LT(d.e, std::abs(d.v) * 0x1p-20) << op;
+    naive::clear_tape();
+  }
+  const Num x = naive::variable({0.1f}), y = naive::converted(x, true);
+  {
+    const naive::Rounding wide(true);
+    const Num d = naive::gradient({y}, {Num{1.0 / 3}}, {x})[0];
+    EXPECT_GT(d.e, 0x1p-28);  // cast back
+    const Num same = naive::variable({0.1}), z = naive::converted(same, true);
+    EXPECT_EQ(naive::gradient({z}, {Num{1.0 / 3}}, {same})[0].e, 0);
+  }
   naive::clear_tape();
 }
 

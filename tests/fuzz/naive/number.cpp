@@ -125,6 +125,9 @@ Num pow(const Num& a, const Num& b) {
       for (double s : {-1.0, 1.0})
         for (double t : {-1.0, 1.0}) e = std::max(e, std::abs(std::pow(a.v + s * a.e, b.v + t * b.e) - y));
     }
+    // NaN to the power of 0 is 1, and so is 1 to that of NaN: of nearly 0 and nearly 1 nobody knows.
+    const bool one = a.v != a.v ? std::abs(b.v) <= b.e : b.v != b.v && std::abs(a.v - 1) <= a.e;
+    if (one) e = kInf;
   }
   return noted(Fn::pow, rounded(y, e, 1), a, b);
 }
@@ -190,45 +193,57 @@ Num maximum(const Num& a, const Num& b) { return extremum({a, b}, true); }
 Num minimum(const Num& a, const Num& b) { return extremum({a, b}, false); }
 
 namespace {
-/// A sum of terms whose magnitudes, those that are finite, add up to `size`.
-Num added(double v, double e, double size, double roundings) {
-  // A partial sum may be too large where the whole is not, or meet an infinity of the other sign.
-  if (size > most() * 0.99 && v == v) return {v, kInf};
-  if (!std::isfinite(v)) return rounded(v, e > DBL_MAX ? kInf : 0, 0);
-  return rounded(v, e + roundings * unit() * size + (size < normal() && size > 0 ? roundings * least() : 0), 0);
-}
+/// What is known of the terms of a sum.
+struct Terms {
+  double v = 0, e = 0;
+  double size = 0;  // of the finite ones' magnitudes
+  bool up = false, down = false, nan = false;
+  /// An infinite term of `finite` factors has left the range of these doubles, where it may come back.
+  void add(double term, double error, bool finite = false) {
+    v += term;
+    e += error;
+    if (!(error <= DBL_MAX)) e = kInf;
+    if (finite || std::isfinite(term))
+      size += std::abs(term) + error;
+    else if (error == 0)
+      (term != term ? nan : term > 0 ? up : down) = true;
+  }
+  Num sum(double roundings) const {
+    if (nan || (up && down)) return {__builtin_nan("")};
+    // A partial sum may be too large where the whole is not, or meet an infinity of the other sign.
+    if (!(e <= DBL_MAX) || !(size <= most() * 0.99)) return {v, kInf};
+    if (!std::isfinite(v)) return {v};
+    return rounded(v, e + roundings * unit() * size + (size < normal() && size > 0 ? roundings * least() : 0), 0);
+  }
+};
 }  // namespace
 
 Num sum(const std::vector<Num>& x) {
   if (x.size() == 1) return x[0];
-  double v = 0, e = 0, size = 0;
-  for (const Num& a : x) {
-    v += a.v;
-    e += a.e;
-    if (std::isfinite(a.v)) size += std::abs(a.v) + a.e;
-  }
-  return noted_sum(added(v, e, size, depth(x.size())), x);
+  Terms all;
+  for (const Num& a : x) all.add(a.v, a.e);
+  return noted_sum(all.sum(depth(x.size())), x);
 }
 Num dot(const std::vector<Num>& a, const std::vector<Num>& b) {
-  double v = 0, e = 0, size = 0;
+  Terms all;
   bool any = false;
   for (size_t i = 0; i < a.size(); ++i) {
-    const double p = a[i].v * b[i].v;  // not rounded: chains of fma
-    v += p;
-    if (a[i].e != 0 || b[i].e != 0) e += std::abs(a[i].v) * b[i].e + std::abs(b[i].v) * a[i].e + a[i].e * b[i].e;
-    if (std::isfinite(p)) size += std::abs(p);
+    double e = 0;
+    if (a[i].e != 0 || b[i].e != 0) e = std::abs(a[i].v) * b[i].e + std::abs(b[i].v) * a[i].e + a[i].e * b[i].e;
+    // Not rounded: chains of fma.
+    all.add(a[i].v * b[i].v, e, std::isfinite(a[i].v) && std::isfinite(b[i].v));
     any |= a[i].node >= 0 || b[i].node >= 0;
   }
-  if (!(e <= DBL_MAX)) e = kInf;
-  const Num y = added(v, e, size + e, std::min(static_cast<double>(a.size()), 320.0) + 1);
+  const Num y = all.sum(std::min(static_cast<double>(a.size()), 320.0) + 1);
   if (!any) return y;
   std::vector<Num> products;
   for (size_t i = 0; i < a.size(); ++i) products.push_back(a[i] * b[i]);
   return noted_sum(y, products);
 }
 Num fma(const Num& a, const Num& b, const Num& c) {
-  const Num product{a.v * b.v, std::abs(a.v) * b.e + std::abs(b.v) * a.e + a.e * b.e};
-  return rounded(product.v + c.v, product.e == product.e ? product.e + c.e : kInf);
+  double e = c.e;
+  if (a.e != 0 || b.e != 0) e += std::abs(a.v) * b.e + std::abs(b.v) * a.e + a.e * b.e;
+  return rounded(std::fma(a.v, b.v, c.v), e);
 }
 Num product(const std::vector<Num>& x) {
   // In any order: what is large first may leave the range, and come back too late.
@@ -273,13 +288,14 @@ Num extremum(const std::vector<Num>& x, bool largest) {
                 std::vector<Num>(first.size(), sure ? Num{1 / static_cast<double>(first.size())} : unknown()));
 }
 Num converted(const Num& x, bool to_wide) {
-  const Rounding r(to_wide);
-  const double v = to_wide || !std::isfinite(x.v) ? x.v : static_cast<double>(static_cast<float>(x.v));
-  // Exact where it can be: an f64 that is an f32 already.
-  const Num y = v == x.v || v != v ? rounded(x.v, x.e, 0) : rounded(x.v, x.e);
-  if (x.node < 0) return y;
-  const Rounding narrow(false);
-  return linked(y, {x}, {Num{1}});
+  Num y;
+  {
+    const Rounding there(to_wide);
+    const double v = to_wide || !std::isfinite(x.v) ? x.v : static_cast<double>(static_cast<float>(x.v));
+    // Exact where it can be: an f64 that is an f32 already.
+    y = v == x.v || v != v ? rounded(x.v, x.e, 0) : rounded(x.v, x.e);
+  }
+  return noted(Fn::converted, y, x, Num{to_wide ? 1.0 : 0.0});
 }
 
 }  // namespace duet::fuzz::naive

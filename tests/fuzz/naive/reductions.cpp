@@ -61,22 +61,25 @@ Arrays best(const Given& g, bool largest) {
   return {y};
 }
 
-// The state of a scan is an f64.
+// The state of a scan is an f64; what is stored of it, and what it reads, is of the operands' type.
 template <class F>
 Arrays scanned(const Given& g, DType dtype, F f) {
-  const Array& x = g.in.back();
-  Array y = filled(dtype, x.shape);
-  each_row(x, int64_t{1} << g.attr(0), [&](size_t, std::vector<size_t> places) {
+  const bool to_wide = wide();
+  Arrays in = g.in;
+  for (Array& a : in)
+    for (Num& v : a.x) v = converted(v, true);
+  const Rounding in_f64(true);
+  Array y = filled(dtype, in[0].shape);
+  each_row(in[0], int64_t{1} << g.attr(0), [&](size_t, std::vector<size_t> places) {
     if (g.attr(1) != 0) std::reverse(places.begin(), places.end());
-    const bool to_wide = wide();
-    const Rounding in_f64(true);
-    f(y, places, [&](const Num& s) { return converted(s, to_wide); });
+    f(in, y, places, [&](const Num& s) { return converted(s, to_wide); });
   });
   return {y};
 }
 Arrays cumsum(const Given& g) {
-  const Array& x = g.in[0];
-  return scanned(g, x.is_float() ? x.dtype : DType::i64, [&](Array& y, const std::vector<size_t>& places, auto store) {
+  const DType dtype = g.in[0].is_float() ? g.in[0].dtype : DType::i64;
+  return scanned(g, dtype, [](const Arrays& in, Array& y, const std::vector<size_t>& places, auto store) {
+    const Array& x = in[0];
     Num s;
     Whole n;
     for (size_t p : places) {
@@ -91,18 +94,17 @@ Arrays cumsum(const Given& g) {
   });
 }
 Arrays exclusive_prod(const Given& g) {
-  const Array& x = g.in[0];
-  return scanned(g, x.dtype, [&](Array& y, const std::vector<size_t>& places, auto store) {
+  return scanned(g, g.in[0].dtype, [](const Arrays& in, Array& y, const std::vector<size_t>& places, auto store) {
     Num s{1};
     for (size_t p : places) {
       y.x[p] = store(s);
-      s = p == places[0] ? x.x[p] : s * x.x[p];
+      s = p == places[0] ? in[0].x[p] : s * in[0].x[p];
     }
   });
 }
 Arrays recurrence(const Given& g) {
-  const Array &a = g.in[0], &x = g.in[1];
-  return scanned(g, x.dtype, [&](Array& y, const std::vector<size_t>& places, auto store) {
+  return scanned(g, g.in[0].dtype, [](const Arrays& in, Array& y, const std::vector<size_t>& places, auto store) {
+    const Array &a = in[0], &x = in[1];
     Num s;
     for (size_t p : places) {
       s = p == places[0] ? x.x[p] : a.x[p] * s + x.x[p];
@@ -213,8 +215,10 @@ Whole best_place(const Array& x, const std::vector<size_t>& places, bool largest
   for (size_t p : places) {
     if (!x.is_float())
       w.known &= x.n[p].known;
+    else if (x.x[b].v != x.x[b].v)
+      w.known &= p > b || x.x[p].known();  // one before it that nobody knows may be NaN too
     else if (p != b && (x.x[p].e > 0 || x.x[b].e > 0))
-      w.known &= x.x[b].v != x.x[b].v || (largest ? less(x.x[p], x.x[b]) : less(x.x[b], x.x[p])) == Truth::yes;
+      w.known &= (largest ? less(x.x[p], x.x[b]) : less(x.x[b], x.x[p])) == Truth::yes;
   }
   if (x.is_float()) w.known &= x.x[b].known();
   return w;

@@ -91,6 +91,10 @@ Num through_first(const Node& n, const Num& dy) {
     }
     case Fn::bce:
       return dy * (sigmoid(a) - b);
+    case Fn::converted: {  // dy is stored as an f32 wherever one of both is
+      const Rounding there(b.v != 0);
+      return converted(dy, n.wide && wide());
+    }
     case Fn::sum:
     case Fn::linked:
     case Fn::leaf:

@@ -31,8 +31,9 @@ enum class Fn : uint8_t {
   softplus,
   mish,
   bce,
-  sum,     // of any number of operands
-  linked,  // with factors of its own
+  converted,  // to f64 if b is 1, to f32 if it is 0
+  sum,        // of any number of operands
+  linked,     // with factors of its own
   leaf,
 };
 
