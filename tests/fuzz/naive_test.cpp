@@ -123,6 +123,14 @@ TEST(Naive, PowersOfNan) {
   EXPECT_TRUE(naive::pow(nan, {1, 1e-12}).known());
 }
 
+TEST(Naive, SlopesOfPowersOfZero) {
+  const naive::Rounding narrow(false);
+  const Num x = naive::variable({0});
+  EXPECT_EQ(naive::gradient({naive::pow(x, Num{0})}, {Num{1}}, {x})[0].v, 0);
+  EXPECT_FALSE(naive::gradient({naive::pow(x, {0, 1e-12})}, {Num{1}}, {x})[0].known());  // infinite, perhaps
+  naive::clear_tape();
+}
+
 TEST(Naive, PlacesOfNan) {
   Array x = floats({3}, {1, NAN, 2});
   EXPECT_TRUE(naive::best_place(x, {0, 1, 2}, true).known);

@@ -67,7 +67,7 @@ Num through_first(const Node& n, const Num& dy) {
       return dy * Num{1.1283791670955126} * exp(-(a * a));
     case Fn::pow: {
       const bool is_base = b.v != 0 || a.v >= 0x1p-126 || a.v <= -0x1p-126;
-      return dy * (b * pow(is_base ? a : Num{1}, b - Num{1}));
+      return dy * (b * pow(is_base ? a : b.e == 0 ? Num{1} : unknown(), b - Num{1}));
     }
     case Fn::sigmoid:
       return dy * y * (Num{1} - y);
