@@ -97,6 +97,10 @@ inline Formula leaky_relu(const Formula& x, const Formula& slope) {
 inline Formula silu(const Formula& x) { return formula_dispatch(op<Silu>(), x); }
 inline Formula softplus(const Formula& x) { return formula_dispatch(op<Softplus>(), x); }
 inline Formula gelu_erf(const Formula& x) { return formula_dispatch(op<Gelu>(), x); }
+inline Formula gelu_erf_slope(const Formula& x) {
+  return Formula(0.5) + Formula(0.5) * erf(x * Formula(0.7071067811865476)) +
+         x * Formula(0.3989422804014327) * exp(x * x * Formula(-0.5));
+}
 inline Formula gelu_tanh(const Formula& x) { return formula_dispatch(op<GeluTanh>(), x); }
 
 /// The gradient of a pointwise gradient op: its rule is run again over Formula under a tape of its own, for

@@ -44,7 +44,7 @@ DUET_DEP1(operator-)
 DUET_DEP1(abs) DUET_DEP1(sign) DUET_DEP1(square) DUET_DEP1(reciprocal) DUET_DEP1(floor) DUET_DEP1(ceil) DUET_DEP1(round)
 DUET_DEP1(sqrt) DUET_DEP1(rsqrt) DUET_DEP1(exp) DUET_DEP1(expm1) DUET_DEP1(log) DUET_DEP1(log1p) DUET_DEP1(sin)
 DUET_DEP1(cos) DUET_DEP1(tanh) DUET_DEP1(erf) DUET_DEP1(sigmoid) DUET_DEP1(relu) DUET_DEP1(gelu_tanh)
-DUET_DEP1(gelu_erf) DUET_DEP1(silu) DUET_DEP1(softplus)
+DUET_DEP1(gelu_erf) DUET_DEP1(gelu_erf_slope) DUET_DEP1(silu) DUET_DEP1(softplus)
 #undef DUET_DEP1
 // clang-format on
 

@@ -29,23 +29,47 @@ DUET_FN T gelu_tanh(const T& x) {
   }
 }
 
-/// x (1 + erf(x / sqrt 2)) / 2: below 0.8 by a polynomial, else max(x, 0) - |x| e^(-x^2/2) P((|x| - 5) / (|x| + 5)) /
-/// (|x| + 5). Max 5.33 ULP.
+/// What both erf forms are made of, a = |x|: e^(-a^2/2) = e 2^n, and erfc(a / sqrt 2) / 2 = e 2^n P(v) / (a + 2.875) with
+/// v = a / (a + 2.875), which takes [0, 14.75] to [0, 0.84].
+template <class T>
+struct NormalTail {
+  T a, e, inverse, p, nf;
+  typename T::Bits n;
+};
+template <class T>
+DUET_FN NormalTail<T> normal_tail(const T& x) {
+  const T a = raw_min(T(14.75), abs(x));
+  // a^2 = r - 2 n ln2: the fma takes a^2 unrounded, and 2 n ln2's upper part is exact.
+  const T t = fma(a * a, T(-0x1.715476p-1), T(0x1.8p+23)), nf = t - T(0x1.8p+23);
+  const T r = fma(nf, T(0x1.7f7d1cp-19), fma(a, a, nf * T(0x1.62e4p+0)));
+  const T e = horner(r, T(0x1.6a624cp-16), -0x1.123abcp-12, 0x1.55589ep-9, -0x1.55549p-6, 0x1.fffffcp-4, -0.5, 1);
+  const T inverse = T(1) / (a + T(2.875));
+  const T p = horner(a * inverse, T(-0x1.53aa26p-4), 0x1.fac0f8p-3, -0x1.5261a6p-3, -0x1.b78da4p-5, -0x1.8b407p-3,
+                     0x1.247884p-2, 0x1.90f9fap-1, -0x1.dc28f6p+0, 0x1.7p+0);
+  return {a, e, inverse, p, nf, bits(t) - typename T::Bits(0x4b400000u)};
+}
+
+/// x (1 + erf(x / sqrt 2)) / 2 = max(x, 0) - a erfc(a / sqrt 2) / 2. Max 4.92 ULP.
 template <class T>
 DUET_FN T gelu_erf(const T& x) {
   if constexpr (T::kIsDouble) {
     return select(x < T(-40), -T(0), T(0.5) * x * (T(1) + erf(x * T(0.70710678118654752440))));
   } else {
-    const T a = raw_min(T(14.75), abs(x)), s = a * a;
-    const T small_p = horner(s, T(0x1.afffc2p-14), -0x1.35e5c4p-10, 0x1.46ccacp-7, -0x1.105856p-4, 0x1.988454p-2);
-    const T small = x * fma(x, small_p, T(0.5));
-    const T inverse = T(1) / (a + T(5));
-    const T p = horner((a - T(5)) * inverse, T(0x1.18ecdap-11), -0x1.a7cbc6p-11, -0x1.884058p-9, 0x1.549c2ap-6,
-                       -0x1.1b1cfep-4, 0x1.51f732p-3, -0x1.410ecep-2, 0x1.fb315ap-2, -0x1.54ad04p-1, 0x1.89d3acp-1);
-    const ExpReduced<T> e = exp_reduce(s * T(-0.5));
-    const T r = fma(fma(a, a, -s), T(-0.5), e.r);
-    const T tail = scale_pow2(exp_poly(r) * (a * inverse) * p, e.nf, e.n);
-    return select(a < T(0.8), small, select(x > T(0), x - tail, or_sign(tail, x)));
+    const NormalTail<T> q = normal_tail(x);
+    const T tail = scale_pow2(q.e * (q.a * q.inverse) * q.p, q.nf, q.n);
+    return or_sign(raw_max(x, T(0)) - tail, x);
+  }
+}
+
+/// Its derivative, (1 + erf(x / sqrt 2)) / 2 + x e^(-x^2/2) / sqrt(2 pi).
+template <class T>
+DUET_FN T gelu_erf_slope(const T& x) {
+  if constexpr (T::kIsDouble) {
+    return T(0.5) + T(0.5) * erf(x * T(0.7071067811865476)) + x * T(0.3989422804014327) * exp(x * x * T(-0.5));
+  } else {
+    const NormalTail<T> q = normal_tail(x);
+    const T w = scale_pow2(q.e * fma(q.a, T(0x1.988454p-2), -(q.p * q.inverse)), q.nf, q.n);
+    return select(x > T(0), T(1) + w, -w);
   }
 }
 

@@ -5,7 +5,8 @@
 //
 // A few orders are tried, each near linear in the number of operands, and the smallest peak is kept; trace order where
 // it is as good. Kernels that can find a bad index stay in program order. What in trace order could be computed in a
-// donated input still can: it stays behind the input's other readers, and behind the kernels that can find a bad index.
+// donated input still can (it stays behind the input's other readers, and behind the kernels that can find a bad index),
+// unless new storage for it costs less than the order saves: a weight's gradient before that of the layer's input.
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
@@ -34,11 +35,15 @@ constexpr Order kOrders[] = {
 
 class Scheduler {
  public:
-  explicit Scheduler(const Graph& g) : g_(g), layouts_(layouts(g)), work_(g.kernels.size()) {
+  Scheduler(const Graph& g, bool keep_donations) : g_(g), layouts_(layouts(g)), work_(g.kernels.size()) {
     find_values();
     for (const Between& v : values_)
       for (int k : v.readers) wait(k, v.maker);
-    keep_order_of_errors_and_donations();
+    keep_order_of_errors();
+    find_donations();
+    if (keep_donations)
+      for (const Donation& d : donations_)
+        for (int k : d.after) wait(d.maker, k);
     for (Work& w : work_) {
       std::sort(w.before.begin(), w.before.end());
       w.before.erase(std::unique(w.before.begin(), w.before.end()), w.before.end());
@@ -46,6 +51,8 @@ class Scheduler {
     for (int k = 0; k < count(); ++k)
       for (int b : work_[at(k)].before) work_[at(b)].after.push_back(k);
   }
+
+  bool donates() const { return !donations_.empty(); }
 
   // The most bytes that live at once.
   int64_t peak(const std::vector<int>& order) const {
@@ -73,6 +80,17 @@ class Scheduler {
       live -= dying;
     }
     return most;
+  }
+
+  // Bytes of donations that an order cannot use.
+  int64_t given_up(const std::vector<int>& order) const {
+    if (donations_.empty()) return 0;
+    std::vector<int> when(order.size());
+    for (size_t i = 0; i < order.size(); ++i) when[at(order[i])] = static_cast<int>(i);
+    int64_t bytes = 0;
+    for (const Donation& d : donations_)
+      if (std::ranges::any_of(d.after, [&](int k) { return when[at(k)] > when[at(d.maker)]; })) bytes += d.bytes;
+    return bytes;
   }
 
   // An order in which kernels can run: the next one is that of the least cost, ties by trace order.
@@ -132,6 +150,12 @@ class Scheduler {
     std::vector<int> before, after;  // kernels that must have run, and that wait for this one
   };
 
+  struct Donation {
+    int64_t bytes = 0;
+    int maker = -1;          // of what may be computed in the input
+    std::vector<int> after;  // kernels that must have run by then
+  };
+
   int count() const { return static_cast<int>(work_.size()); }
   int root(int v) const { return layouts_[at(v)].root; }
   int maker(int root) const {
@@ -169,26 +193,33 @@ class Scheduler {
         }
   }
 
-  void keep_order_of_errors_and_donations() {
-    int last_throw = -1;
+  void keep_order_of_errors() {
     for (int k = 0; k < count(); ++k) {
       const auto& nodes = g_.kernels[at(k)].nodes;
       if (std::none_of(nodes.begin(), nodes.end(), [&](int n) { return g_.node(n).op->may_throw; })) continue;
-      wait(k, last_throw);
-      last_throw = k;
+      wait(k, last_throw_);
+      last_throw_ = k;
     }
+  }
+
+  void find_donations() {
     std::vector<char> makes_output(work_.size(), 0);
     for (int o : g_.outputs)
       if (const int k = maker(root(o)); k >= 0) makes_output[at(k)] = 1;
-    std::vector<std::vector<int>> readers(g_.values.size());  // of slots
+    std::vector<Donation> of_value(g_.values.size());  // of slots
     for (int k = 0; k < count(); ++k)
       for (int n : g_.kernels[at(k)].nodes)
         for (int x : g_.node(n).inputs)
-          if (const int r = root(x); g_.value(r).origin == Origin::slot) readers[at(r)].push_back(k);
-    for (const std::vector<int>& of_slot : readers) {
-      if (of_slot.empty() || !makes_output[at(of_slot.back())] || last_throw >= of_slot.back()) continue;
-      for (int k : of_slot) wait(of_slot.back(), k);
-      wait(of_slot.back(), last_throw);
+          if (const int r = root(x); g_.value(r).origin == Origin::slot) {
+            Donation& d = of_value[at(r)];
+            d.bytes = aligned(value_bytes(g_, r));
+            if (d.maker >= 0 && d.maker != k) d.after.push_back(d.maker);
+            d.maker = k;
+          }
+    for (Donation& d : of_value) {
+      if (d.maker < 0 || !makes_output[at(d.maker)] || last_throw_ >= d.maker) continue;
+      if (last_throw_ >= 0) d.after.push_back(last_throw_);
+      donations_.push_back(std::move(d));
     }
   }
 
@@ -219,6 +250,8 @@ class Scheduler {
   std::vector<Layout> layouts_;
   std::vector<Between> values_;
   std::vector<Work> work_;
+  std::vector<Donation> donations_;
+  int last_throw_ = -1;
 };
 
 }  // namespace
@@ -226,24 +259,31 @@ class Scheduler {
 Graph schedule(Graph g, Report& report) {
   report.schedule = {};
   // The orders break ties by the order that there is, so a better one may lead to a better one still.
+  int64_t given_up = 0;  // bytes of new storage in place of donated
   for (bool better = true; better;) {
-    const Scheduler scheduler(g);
     std::vector<int> best(g.kernels.size());
     for (size_t k = 0; k < best.size(); ++k) best[k] = static_cast<int>(k);
-    if (report.schedule.order.empty()) {
-      const int64_t peak = scheduler.peak(best);
-      report.schedule = {"trace order", peak, peak};
-    }
     better = false;
-    for (const Order& o : kOrders) {
-      std::vector<int> order = scheduler.order(o);
-      const int64_t peak = scheduler.peak(order);
-      if (peak >= report.schedule.peak_bytes) continue;
-      report.schedule.order = o.name;
-      report.schedule.peak_bytes = peak;
-      best = std::move(order);
-      better = true;
+    int64_t best_given_up = 0;
+    for (bool keep_donations : {true, false}) {
+      const Scheduler scheduler(g, keep_donations);
+      if (!keep_donations && !scheduler.donates()) break;  // the same orders
+      if (report.schedule.order.empty()) {
+        const int64_t peak = scheduler.peak(best);
+        report.schedule = {"trace order", peak, peak};
+      }
+      for (const Order& o : kOrders) {
+        std::vector<int> order = scheduler.order(o);
+        const int64_t more = scheduler.given_up(order), peak = scheduler.peak(order) + given_up + more;
+        if (peak >= report.schedule.peak_bytes) continue;
+        report.schedule.order = o.name;
+        report.schedule.peak_bytes = peak;
+        best = std::move(order);
+        best_given_up = more;
+        better = true;
+      }
     }
+    given_up += best_given_up;
     if (!better) break;
     std::vector<Kernel> kernels;
     for (int k : best) {
