@@ -119,8 +119,8 @@ void sgd_update(Sgd& sgd, const std::vector<Tensor*>& parameters, const std::vec
       g = sgd.nesterov ? add(g, mul(v, momentum)) : v;
       all.later(sgd.velocity[i], v);
     }
-    const Tensor step = lr.is_tensor() ? mul(g, beside(p, lr.tensor())) : mul(g, lr);
-    all.later(*parameters[i], beside(*parameters[i], sub(p, step)));
+    auto step = [&](const Operand& rate) { return dispatch(op<SgdUpdate>(), {Operand(p), Operand(g), rate})[0]; };
+    all.later(*parameters[i], beside(*parameters[i], lr.is_tensor() ? step(beside(p, lr.tensor())) : step(lr)));
   }
   all.now();
 }

@@ -22,6 +22,7 @@ namespace duet::docs {
 namespace {
 
 const Texts kNoGolden = {
+    {"sgd_update", "part of optim::Sgd"},
     {"adam_update", "part of optim::Adam"},
     {"adamw_update", "part of optim::AdamW"},
     {"lion_update", "part of optim::Lion"},

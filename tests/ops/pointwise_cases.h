@@ -115,6 +115,16 @@ struct Facts<Clamp> {
   }
 };
 template <>
+struct Facts<SgdUpdate> {
+  static PointwiseFacts get() {
+    return {.y = [](const Values& v) -> Values { return {v[0] - v[2] * v[1]}; },
+            .ulps = 2,
+            .ulps_f64 = 2,
+            .absolute = 8e-7,
+            .absolute_f64 = 1e-14};
+  }
+};
+template <>
 struct Facts<AdamUpdate> {
   static PointwiseFacts get() {
     return {.y = [](const Values& v) -> Values {

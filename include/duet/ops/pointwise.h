@@ -14,7 +14,7 @@ struct PointwiseOps
              Sqrt, Rsqrt, Exp, Expm1, Log, Log1p, Sin, Cos, Tanh, Erf, Pow,                                        //
              Sigmoid, Relu, LeakyRelu, Gelu, GeluTanh, Silu, Softplus,                                             //
              Eq, Ne, Lt, Le, Gt, Ge, IsNan, IsInf, LogicalAnd, LogicalOr, LogicalNot, Where,                       //
-             BinaryCrossEntropy, AdamUpdate, AdamWUpdate, LionUpdate> {};
+             BinaryCrossEntropy, SgdUpdate, AdamUpdate, AdamWUpdate, LionUpdate> {};
 
 }  // namespace duet
 

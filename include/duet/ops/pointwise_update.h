@@ -13,6 +13,20 @@ DUET_FN T without_subnormals(const T& x) {
   return select(abs(x) < T(T::kIsDouble ? 0x1p-1022 : 0x1p-126), T(0), x);
 }
 
+/// One step of gradient descent of a parameter: p, g and the rate lr give p − lr·g.
+struct SgdUpdate : Pointwise<3> {
+  static constexpr std::string_view name = "sgd_update";
+  static constexpr unsigned kOftenNumbers = 0b100;
+  template <class T>
+  DUET_FORMULA T forward(const T& p, const T& g, const T& lr) {
+    return p - lr * g;
+  }
+  template <class V>
+  DUET_RULE Many<V, 3> vjp(const V& dy, In<V, 1> g, In<V, 2> lr) {
+    return {dy, -(dy * lr), -(dy * g)};
+  }
+};
+
 /// The moments of Adam: the new m and v.
 template <class T>
 DUET_FN Many<T, 2> adam_moments(const T& g, const T& m, const T& v, const T& beta1, const T& rest1, const T& beta2,

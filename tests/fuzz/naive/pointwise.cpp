@@ -275,6 +275,7 @@ const Definitions& pointwise() {
       {"logical_or", [](const Given& g) { return logical(g, [](Truth a, Truth b) { return a | b; }); }},
       {"logical_not", [](const Given& g) { return logical(g, [](Truth a, Truth) { return ~a; }); }},
       {"where", where},
+      {"sgd_update", [](const Given& g) { return Arrays{mapped(g.in, [](X x) { return x[0] - x[2] * x[1]; })}; }},
       {"adam_update", [](const Given& g) { return update(g, 3, [](X x) { return adam(x, x[0]); }); }},
       {"adamw_update", [](const Given& g) { return update(g, 3, [](X x) { return adam(x, x[0] * x[11]); }); }},
       {"lion_update", [](const Given& g) { return update(g, 2, [](X x) { return lion(x); }); }},

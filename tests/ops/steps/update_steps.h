@@ -14,6 +14,11 @@ inline std::optional<Tensor> adamw_step(Program& p, const Tensor& x) {
   if (p.chance(2)) p.add(y.values[2]);
   return y.values[p.chance(2) ? 0 : 1];
 }
+inline std::optional<Tensor> sgd_step(Program& p, const Tensor& x) {
+  if (!is_float(x.dtype())) return std::nullopt;
+  const Tensor g = p.partner(x).value_or(x);
+  return dispatch(op<SgdUpdate>(), {Operand(x), Operand(g), Operand(p.s1())})[0];
+}
 inline std::optional<Tensor> lion_step(Program& p, const Tensor& x) {
   if (!is_float(x.dtype())) return std::nullopt;
   const Tensor g = p.partner(x).value_or(x);
@@ -23,6 +28,6 @@ inline std::optional<Tensor> lion_step(Program& p, const Tensor& x) {
   return y.values[0];
 }
 
-inline const std::vector<Step> kUpdateSteps = {adamw_step, lion_step};
+inline const std::vector<Step> kUpdateSteps = {sgd_step, adamw_step, lion_step};
 
 }  // namespace duet::testing
