@@ -68,6 +68,21 @@ std::string Builder::scratch(int64_t bytes) {
   return "p.scratch";
 }
 
+std::string Builder::operand(int k) {
+  const int v = scope_.launch.inputs[static_cast<size_t>(k)];
+  const char letter = static_cast<char>('a' + k);
+  parameter(Parameter::Kind::operand, k,
+            fmt::format("void* {};  // {}: {}", letter, scope_.names[static_cast<size_t>(v)], scope_.g.value(v).spec));
+  return fmt::format("at<{}>(p.{})", cuda::name(type_of(scope_.g.value(v).spec.dtype)), letter);
+}
+
+std::string Builder::product() {
+  const int v = scope_.launch.outputs[0];
+  parameter(Parameter::Kind::product, 0,
+            fmt::format("void* product;  // {}: {}", scope_.names[static_cast<size_t>(v)], scope_.g.value(v).spec));
+  return fmt::format("at<{}>(p.product)", cuda::name(type_of(scope_.g.value(v).spec.dtype)));
+}
+
 std::string Builder::wide() {
   parameter(Parameter::Kind::wide, 0, "i64 wide;");
   return "p.wide != 0";
@@ -121,6 +136,12 @@ void Builder::add_segment(const Call& call) {
   made_.blocks = blocks_;
 }
 
+void Builder::set_body(const std::string& body, int64_t blocks, int64_t threads) {
+  body_ = body;
+  made_.blocks = blocks;
+  made_.threads = static_cast<int>(threads);
+}
+
 void Builder::add_step(const std::string& statement) {
   if (!body_.empty()) line(body_, "  barrier();");
   line(body_, "  {};", statement);
@@ -130,7 +151,7 @@ std::string Builder::text(std::string_view comment) const {
   std::string to(comment);
   line(to, "struct {}_parameters {{\n{}}};", name(), members_);
   to += functions_text_;
-  line(to, "DUET_FUSED_KERNEL({}, {}_parameters) {{", name(), name());
+  line(to, "DUET_FUSED_KERNEL({}, {}, {}_parameters) {{", made_.threads, name(), name());
   if (shared_bytes_ > 0) line(to, "  DUET_FUSED_SHARED double shared[{}];", (shared_bytes_ + 7) / 8);
   to += body_ + "}\n\n";
   return to;

@@ -63,6 +63,9 @@ class Builder {
   /// such addresses allow that.
   std::string pointer(const cpu::Place& place, Type type, bool packs = false);
   std::string scratch(int64_t bytes);
+  /// The launch's own operation's: where factor k begins, and its result.
+  std::string operand(int k);
+  std::string product();
   /// Whether they do.
   std::string wide();
   /// Source k of a pass.
@@ -73,6 +76,8 @@ class Builder {
   void add_segment(const Call& call);
   /// What the one block of the kernel does next.
   void add_step(const std::string& statement);
+  /// All that a kernel with blocks of its own does.
+  void set_body(const std::string& body, int64_t blocks, int64_t threads);
   void add_function(const std::string& text) { functions_text_ += text; }
   void use_shared(int64_t bytes) { shared_bytes_ = std::max(shared_bytes_, bytes); }
 
@@ -97,6 +102,8 @@ const char* index_type(const cpu::Pass& pass, int64_t numel);
 
 /// A pass without rows: an element a thread or, where it `packs`, several.
 Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool packs);
+/// A product with its epilogue; `keeps_product`: others read the product itself.
+void add_product(Builder& b, bool keeps_product);
 /// A segment with rows.
 void add_rows(Builder& b, const cpu::Segment& segment, int number);
 /// A call with its placeholders filled in.

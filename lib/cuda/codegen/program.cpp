@@ -23,9 +23,19 @@ std::string comment(const graph::Graph& g, const graph::Launch& l, const std::ve
   return to;
 }
 
-void generate_launch(LaunchScope& scope, std::string& text, GeneratedLaunch& to) {
+void generate_launch(LaunchScope& scope, bool keeps_product, std::string& text, GeneratedLaunch& to) {
   const graph::Launch& l = scope.launch;
   text += comment(scope.g, l, scope.names);
+  if (has_own_epilogue(scope.g, scope.e, l, to.epilogue)) {
+    to.has_product = true;
+    to.epilogue = "in the product's kernel: " + to.epilogue;
+    Builder b(scope, scope.kernel_name);
+    add_product(b, keeps_product);
+    text += b.text("");
+    to.behind.push_back(b.kernel());
+    return;
+  }
+  if (!to.epilogue.empty()) to.epilogue = "behind the product's kernel: " + to.epilogue;
   add_steps(scope, l.before, "before", text, to.before);
   // As many segments a kernel as its parameters allow.
   int64_t elements = 0;
@@ -51,6 +61,38 @@ void generate_launch(LaunchScope& scope, std::string& text, GeneratedLaunch& to)
   add_steps(scope, l.after, "after", text, to.behind);
 }
 
+// Whether a launch's own result is read by later ones, or by the program.
+bool is_read_behind(const graph::Graph& g, const graph::Executable& e, size_t launch) {
+  const graph::Launch& l = e.launches[launch];
+  if (l.kind != graph::LaunchKind::matmul) return false;
+  auto is_it = [&](int v) { return v >= 0 && e.layouts[static_cast<size_t>(v)].root == l.outputs[0]; };
+  bool read = std::any_of(g.outputs.begin(), g.outputs.end(), is_it);
+  for (size_t k = launch + 1; k < e.launches.size() && !read; ++k)
+    read = std::any_of(e.launches[k].sources.begin(), e.launches[k].sources.end(), is_it) ||
+           std::any_of(e.launches[k].inputs.begin(), e.launches[k].inputs.end(), is_it);
+  return read;
+}
+
+// The headers that a program needs: parsing those it does not would be a good part of compiling it.
+std::string included(std::string_view program) {
+  struct Words {
+    const char* header;
+    std::vector<std::string_view> words;
+  };
+  static const Words kWords[] = {
+      {"fused_numbers.h",
+       {"add<", "sub<", "mul<", "neg<", "mul_hi(", "sar(", "to_i32(", "to_i64(", "to_u8(", "_of(", "round_to_odd(",
+        "sticky_double(", "pio2_"}},
+      {"fused_reduce.h", {"kSum", "kMax", "kMin", "kProd", "Registers<", "Lanes<"}},
+      {"tile.h", {"multiply<"}},
+  };
+  std::string text = "#include \"kernels/fused.h\"\n";
+  for (const auto& [header, words] : kWords)
+    if (std::any_of(words.begin(), words.end(), [&](std::string_view w) { return program.find(w) != program.npos; }))
+      line(text, "#include \"kernels/{}\"", header);
+  return text;
+}
+
 }  // namespace
 
 Program generate(const graph::Graph& g, const graph::Executable& e) {
@@ -67,13 +109,13 @@ Program generate(const graph::Graph& g, const graph::Executable& e) {
     for (int n : l.nodes)
       if (ops.size() < 40) ops += "_" + std::string(g.node(n).op->name);
     LaunchScope scope{g, e, l, names, functions, fmt::format("k{}{}", k, identifier(ops).substr(0, 48))};
-    generate_launch(scope, kernels, program.launches[k]);
+    generate_launch(scope, is_read_behind(g, e, k), kernels, program.launches[k]);
     any = any || !program.launches[k].behind.empty() || !program.launches[k].before.empty();
   }
-  if (any)
-    program.source =
-        "#include \"kernels/fused.h\"\n\nnamespace duet {\nnamespace fused {\nnamespace DUET_PROGRAM {\n\n" +
-        functions.text() + "\n" + kernels + "}\n}\n}\n";
+  if (!any) return program;
+  const std::string body = functions.text() + "\n" + kernels;
+  program.source =
+      included(body) + "\nnamespace duet {\nnamespace fused {\nnamespace DUET_PROGRAM {\n\n" + body + "}\n}\n}\n";
   return program;
 }
 
