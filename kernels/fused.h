@@ -1,7 +1,7 @@
 // What generated kernels are written in: threads, memory, elements. It stands before each generated program and
 // includes nothing for NVRTC, which has no headers of its own; compiled as C++ for the host the same kernels run in
 // tests, a thread of a block after the other. What only some programs need is in headers beside it: fused_numbers.h,
-// fused_reduce.h, tile.h.
+// fused_reduce.h, fused_product.h.
 #pragma once
 
 // Programs that are compiled together need names of their own.

@@ -157,6 +157,14 @@ std::string Builder::text(std::string_view comment) const {
   return to;
 }
 
+std::string Builder::text_within(const std::string& entry, int which) {
+  const std::string function = name(), parameters = function + "_parameters";
+  made_.name = entry;
+  made_.which = which;
+  return fmt::format("struct {} {{\n{}}};\nDUET_FUSED_FN void {}(const {}& p) {{\n{}}}\n\n", parameters, members_,
+                     function, parameters, body_);
+}
+
 std::string offset_text(const cpu::Source& s, int first, int end, const std::string& position) {
   std::string sum;
   int64_t below = 1;
@@ -180,14 +188,13 @@ std::string element_text(const Read& x, const std::string& position) {
 }
 
 const char* index_type(const cpu::Pass& pass, int64_t numel) {
-  constexpr int64_t kMost = int64_t{1} << 30;
-  bool fits = numel < kMost;
+  bool fits = numel < kMostNarrow;
   for (const cpu::Source& s : pass.program.sources) {
     int64_t last = 0;
     for (int a = 0; a < s.axes; ++a) {
-      fits = fits && s.stride[a] >= 0 && s.stride[a] < kMost && s.extent[a] < kMost;
+      fits = fits && s.stride[a] >= 0 && s.stride[a] < kMostNarrow && s.extent[a] < kMostNarrow;
       if (fits) last += (s.extent[a] - 1) * s.stride[a];
-      fits = fits && last < kMost;
+      fits = fits && last < kMostNarrow;
     }
   }
   return fits ? "u32" : "i64";

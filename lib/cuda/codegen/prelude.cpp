@@ -9,6 +9,7 @@
 DUET_HEADER(fused, "fused.h")
 DUET_HEADER(numbers, "fused_numbers.h")
 DUET_HEADER(reduce, "fused_reduce.h")
+DUET_HEADER(product, "fused_product.h")
 DUET_HEADER(tile, "tile.h")
 // clang-format on
 
@@ -18,6 +19,7 @@ std::span<const Header> headers() {
   static const Header kAll[] = {{"kernels/fused.h", duet_header_fused},
                                 {"kernels/fused_numbers.h", duet_header_numbers},
                                 {"kernels/fused_reduce.h", duet_header_reduce},
+                                {"kernels/fused_product.h", duet_header_product},
                                 {"kernels/tile.h", duet_header_tile}};
   return kAll;
 }

@@ -8,50 +8,63 @@ namespace {
 
 constexpr int64_t kSide = 16, kOneChain = 256, kMultiprocessors = 132;
 
-// A product as its kernel takes it.
+int64_t depth(const graph::Graph& g, const graph::Launch& l) {
+  const Shape& a = g.value(l.inputs[0]).spec.shape;
+  return a[a.rank() - 1];
+}
+
+// A product, and the code of its tiles.
 struct Product {
   int64_t batches = 1, m, n, k;
   Type type;
+  int64_t each;  // results a thread are so many squared
+  bool stored;   // its elements go through memory
+  bool wide;     // positions need 64 bits
+
+  int64_t side() const { return kSide * each; }
+  int64_t tiles() const { return ceil_div(m, side()) * ceil_div(n, side()) * batches; }
 };
 
-const Shape& shape_of(const LaunchScope& scope, int v) { return scope.g.value(v).spec.shape; }
-
-Product product_of(const LaunchScope& scope) {
-  const graph::Launch& l = scope.launch;
-  const Shape &y = shape_of(scope, l.outputs[0]), &a = shape_of(scope, l.inputs[0]);
-  Product p{1, y[y.rank() - 2], y[y.rank() - 1], a[a.rank() - 1], type_of(scope.g.value(l.outputs[0]).spec.dtype)};
-  for (int i = 0; i + 2 < y.rank(); ++i) p.batches *= y[i];
+Product product_of(const graph::Graph& g, const graph::Executable& e, const graph::Launch& l, bool keeps) {
+  const Spec& y = g.value(l.outputs[0]).spec;
+  const int rank = y.shape.rank();
+  Product p{1, y.shape[rank - 2], y.shape[rank - 1], depth(g, l), type_of(y.dtype), 4, keeps, false};
+  for (int i = 0; i + 2 < rank; ++i) p.batches *= y.shape[i];
+  p.stored |= p.k > kOneChain;
+  if (p.tiles() < kMultiprocessors) p.each = 2;  // the larger tiles where they give every multiprocessor one
+  const cpu::Pass& pass = l.segments[0].stages[0].elements;
+  p.wide = std::string_view(index_type(pass, y.shape.numel())) != "u32";
+  for (int v : l.inputs) {
+    const Shape& x = g.value(v).spec.shape;
+    int64_t last = 0;
+    for (int i = 0; i < x.rank(); ++i) {
+      const int64_t stride = std::abs(e.layouts[static_cast<size_t>(v)].strides[i]);
+      p.wide |= stride >= kMostNarrow || x[i] >= kMostNarrow;
+      if (!p.wide) last += (x[i] - 1) * stride;
+    }
+    p.wide |= last >= kMostNarrow;
+  }
   return p;
 }
 
-// The largest tiles that give every multiprocessor one.
-int64_t results_a_thread(const Product& p) {
-  int64_t each = p.type == Type::f64 ? 4 : 8;
-  auto tiles = [&] { return ceil_div(p.m, kSide * each) * ceil_div(p.n, kSide * each) * p.batches; };
-  while (each > 2 && tiles() < kMultiprocessors) each /= 2;
-  return each;
-}
-
-// "a = {at<float>(p.a) + row * 32, 32, 1};", which is element (k, i) of a factor at first + i * by_i + k * by_k.
-std::string factor(Builder& b, int input, char name, std::string_view place, bool transposed) {
+// "at<float>(p.a) + row * 32, 32, 1": where a factor of a tile begins, and its steps by row and by column.
+std::string factor(Builder& b, int input, std::string_view index) {
   const LaunchScope& scope = b.scope();
-  const graph::Launch& l = scope.launch;
-  const int v = l.inputs[static_cast<size_t>(input)];
+  const int v = scope.launch.inputs[static_cast<size_t>(input)];
   const graph::Layout& layout = scope.e.layouts[static_cast<size_t>(v)];
-  const Shape &x = shape_of(scope, v), &y = shape_of(scope, l.outputs[0]);
+  const Shape &x = scope.g.value(v).spec.shape, &y = scope.g.value(scope.launch.outputs[0]).spec.shape;
   const int rank = x.rank();
-  int64_t by_i = layout.strides[rank - 2], by_k = layout.strides[rank - 1];
-  if (transposed) std::swap(by_i, by_k);
-  // Where the factor of a batch begins.
+  const int64_t by_row = layout.strides[rank - 2], by_column = layout.strides[rank - 1];
   cpu::Source batch;
   for (int i = 0; i + 2 < y.rank(); ++i) {
     const int at = i + rank - y.rank();
     batch.extent[batch.axes] = y[i];
     batch.stride[batch.axes++] = at >= 0 && x[at] != 1 ? layout.strides[at] : 0;
   }
-  std::string first = fmt::format("{} + {} * {}", b.operand(input), place, by_i);
+  std::string first = b.operand(input);
   if (const std::string from = offset_text(batch, 0, batch.axes, "batch"); from != "0") first += " + " + from;
-  return fmt::format("{} = {{{}, {}, {}}};", name, first, by_i, by_k);
+  first += input == 0 ? fmt::format(" + row * {}", by_row) : fmt::format(" + column * {}", by_column);
+  return fmt::format("{}, {}({}), {}({})", first, index, by_row, index, by_column);
 }
 
 }  // namespace
@@ -81,7 +94,8 @@ bool has_own_epilogue(const graph::Graph& g, const graph::Executable& e, const g
   }
   const cpu::Segment& s = l.segments[0];
   bool simple = l.segments.size() == 1 && s.only_elements && l.before.empty() && l.after.empty() &&
-                !s.stages[0].elements.empty() && s.rows * s.row == y.numel() && y.numel() > 0;
+                !s.stages[0].elements.empty() && s.rows * s.row == y.numel() && y.numel() > 0 &&
+                y.numel() < kMostNarrow;
   // It is read where it is made: element by element.
   const cpu::Pass& pass = s.stages[0].elements;
   for (size_t i = 0; i < pass.in.size() && simple; ++i) {
@@ -95,47 +109,55 @@ bool has_own_epilogue(const graph::Graph& g, const graph::Executable& e, const g
 
 bool product_passes_by(const graph::Graph& g, const graph::Executable& e, const graph::Launch& l) {
   std::string why;
-  const Shape& a = g.value(l.inputs[0]).spec.shape;
-  return a[a.rank() - 1] <= kOneChain && has_own_epilogue(g, e, l, why);
+  return depth(g, l) <= kOneChain && has_own_epilogue(g, e, l, why);
 }
 
-void add_product(Builder& b, bool keeps_product) {
+std::string product_code(const graph::Graph& g, const graph::Executable& e, const graph::Launch& l, bool keeps) {
+  const Product p = product_of(g, e, l, keeps);
+  return fmt::format("products_{}_{}{}{}", name(p.type), p.each, p.stored ? "_stored" : "", p.wide ? "_wide" : "");
+}
+
+void add_product(Builder& b, bool keeps) {
   LaunchScope& scope = b.scope();
   const graph::Launch& l = scope.launch;
   const cpu::Pass& pass = l.segments[0].stages[0].elements;
-  const Product p = product_of(scope);
-  const int64_t each = results_a_thread(p), numel = p.batches * p.m * p.n;
-  const bool stored = keeps_product || p.k > kOneChain;
+  const Product p = product_of(scope.g, scope.e, l, keeps);
   const Element f = b.functions().element(
       pass, [&](const cpu::Place& place, Type wanted) { return scope.type_of_place(place, wanted); },
       b.name() + "_element");
+  const std::string_view position = index_type(pass, p.batches * p.m * p.n), index = p.wide ? "i64" : "i32";
+  const int64_t across = ceil_div(p.n, p.side()), down = ceil_div(p.m, p.side());
 
-  std::string body, call;
-  line(body, "  DUET_FUSED_SHARED TileRoom<{}, {}> room;", name(p.type), each);
-  line(body, "  multiply<{}, Tiles::{}>(", each, stored ? "followed" : "passing");
-  line(body, "      {}, {}, {}, {}, {}, room,", p.m, p.n, p.k, p.batches,
-       stored ? b.product() : fmt::format("at<{}>(nullptr)", name(p.type)));
-  line(body,
-       "      [&]([[maybe_unused]] i64 batch, i64 row, i64 column, Factor<{}>& a, Factor<{}>& b) {{\n        {}\n"
-       "        {}\n      }},",
-       name(p.type), name(p.type), factor(b, 0, 'a', "row", false), factor(b, 1, 'b', "column", true));
-  line(body, "      [&]({} product, i64 at_i) {{", name(p.type));
-  line(body, "        const {} i = static_cast<{}>(at_i);", index_type(pass, numel), index_type(pass, numel));
+  std::string body;
+  line(body, "  [[maybe_unused]] const u32 tile = static_cast<u32>(block());");
+  auto define = [&](const char* what, const std::string& value) {
+    line(body, "  const {} {} = static_cast<{}>({});", index, what, index, value);
+  };
+  if (p.batches > 1) define("batch", fmt::format("tile / {}", across * down));
+  define("row", down == 1 ? "0" : fmt::format("tile / {} % {} * {}", across, down, p.side()));
+  define("column", across == 1 ? "0" : fmt::format("tile % {} * {}", across, p.side()));
+  line(body, "  const {} rows = {} - row, columns = {} - column, first = {}row * {} + column;", index, p.m, p.n,
+       p.batches > 1 ? fmt::format("batch * {} + ", p.m * p.n) : "", p.n);
+  const std::string y = p.stored ? b.product() + " + first" : fmt::format("static_cast<{}*>(nullptr)", name(p.type));
+  line(body, "  tile_of<{}, {}, {}, {}>({},", p.each, p.stored, name(p.type), index, factor(b, 0, index));
+  line(body, "      {},\n      rows, columns, {}, {}, {});", factor(b, 1, index), p.k, y, p.n);
+  line(body, "  each_element<{}, {}, {}>(rows, columns, {}, {}, [&]({} product, int row_in, int column_in) {{", p.each,
+       name(p.type), index, y, p.n, name(p.type));
+  line(body, "    const {} i = static_cast<{}>(first + row_in * {} + column_in);", position, position, p.n);
+  std::string call, stores;
   for (size_t k = 0; k < f.sources.size(); ++k) {
     const cpu::Place& place = pass.in[static_cast<size_t>(f.sources[k])];
     const int v = place.kind == cpu::Place::Kind::source ? l.sources[static_cast<size_t>(place.index)] : -1;
     const bool is_product = v >= 0 && scope.e.layouts[static_cast<size_t>(v)].root == l.outputs[0];
     call += is_product ? "product, " : element_text(b.read(pass, f.sources[k], f.source_types[k]), "i") + ", ";
   }
-  std::string stores;
   for (size_t k = 0; k < pass.out.size(); ++k) {
-    line(body, "        {} y{};", name(f.output_types[k]), k);
-    line(stores, "        {}[i] = y{};", b.pointer(pass.out[k], f.output_types[k]), k);
+    line(body, "    {} y{};", name(f.output_types[k]), k);
+    line(stores, "    {}[i] = y{};", b.pointer(pass.out[k], f.output_types[k]), k);
     call += fmt::format("{}y{}", k > 0 ? ", " : "", k);
   }
-  line(body, "        {}({});\n{}      }});", f.function, call, stores);
-  b.set_body(body, std::min<int64_t>(ceil_div(p.m, kSide * each) * ceil_div(p.n, kSide * each) * p.batches, 1 << 20),
-             kSide * kSide);
+  line(body, "    {}({});\n{}  }});", f.function, call, stores);
+  b.set_body(body, p.tiles(), kSide * kSide);
 }
 
 }  // namespace duet::cuda

@@ -32,6 +32,8 @@ struct GeneratedKernel {
   size_t number = 0;  // among the program's kernels
   int64_t blocks = 1;
   int threads = 128;  // of a block
+  int which = -1;     // of the products that the kernel has: its first parameter
+  size_t words = 0;   // of all parameters, at least
   std::vector<Parameter> parameters;
   std::vector<int> packed;  // parameters that are read or written 16 bytes at a time
   int64_t scratch_bytes = 0;
