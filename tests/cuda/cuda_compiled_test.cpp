@@ -127,6 +127,21 @@ TEST_F(CudaCompiledTest, ABadLabelIsReportedWhereAValueIsRead) {
   EXPECT_EQ(f(x, tensor({0, 3, 1}).to(Device::cuda())).item(), good.item());  // the device goes on
 }
 
+TEST_F(CudaCompiledTest, ABadIndexOfAFunctionThatIsGone) {
+  Tensor bad;
+  {
+    const auto f = compile([](const Tensor& x, const Tensor& i) { return gather(x, i, 0) + 1.0f; });
+    const Tensor x = random({3, 4}).to(Device::cuda()), good = tensor({0, 2}).to(Device::cuda());
+    for (int call = 0; call < 3; ++call) f(x, good);  // recorded, and replayed
+    bad = f(x, tensor({0, 5}).to(Device::cuda()));
+  }
+  EXPECT_EQ(
+      message([&] { bad.to(Device::cpu()); }),
+      "compiled function: index 5 is out of range: element 1 of a tensor; the function is gone that found it, read "
+      "its results before");
+  EXPECT_EQ(bits(random({3}).to(Device::cuda()).to(Device::cpu())), bits(random({3})));  // the device goes on
+}
+
 TEST_F(CudaCompiledTest, APlanIsOneGraph) {
   if (real_device()) GTEST_SKIP() << "it looks into the fake driver's log";
   const auto f =
