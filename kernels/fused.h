@@ -187,14 +187,5 @@ DUET_FUSED_FN void each_of(I n, i64 mine, i64 count, F f) {
   });
 }
 
-/// f(i) for the element of n that each thread has, where there are no fewer threads.
-template <class I, class F>
-DUET_FUSED_FN void one_each(I n, i64 mine, F f) {
-  each_thread([&](int t) {
-    const I i = static_cast<I>(mine * kThreads + t);
-    if (i < n) f(i);
-  });
-}
-
 }  // namespace fused
 }  // namespace duet

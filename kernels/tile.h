@@ -91,7 +91,7 @@ DUET_DEVICE void compute_tile(const Factor<E, I>& a, const Factor<E, I>& b, I ro
       // What a slab has beyond k is not added: fma(0, 0, -0) would be +0.
       const I left = k0 < 0 ? 0 : depth - k0;
       const int steps = left < kSlab ? static_cast<int>(left) : kSlab;
-#pragma unroll(Each == 8 ? 2 : 4)
+#pragma unroll(Each == 8 || !kStored ? 2 : 4)
       for (int k = 0; k < steps; ++k) {
         E of_a[Each], of_b[Each];
 #pragma unroll

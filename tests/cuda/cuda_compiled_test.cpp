@@ -44,11 +44,11 @@ TEST_F(CudaCompiledTest, Pointwise) {
 // and what is left over.
 TEST_F(CudaCompiledTest, PointwiseInGroups) {
   for (int64_t columns : {132, 133}) {
-    const Tensor all = random({301 * columns});
-    const Tensor x = all.slice(0, 0, 300 * columns).reshape({300, columns}),
-                 odd = all.slice(0, columns - 1, 301 * columns - 1).reshape({300, columns});
+    const Tensor all = random({4001 * columns});
+    const Tensor x = all.slice(0, 0, 4000 * columns).reshape({4000, columns}),
+                 odd = all.slice(0, columns - 1, 4001 * columns - 1).reshape({4000, columns});
     compare_compiled(
-        {x, odd, random({columns}, 2), random({300, 1}, 3), random({columns, 300}, 4).transpose(), tensor({3, 1, 2})},
+        {x, odd, random({columns}, 2), random({4000, 1}, 3), random({columns, 4000}, 4).transpose(), tensor({3, 1, 2})},
         [](const Tensors& t) -> Tensors {
           const Tensor y = (t[0] + t[2]) * t[3] - t[4];
           return {y, exp(t[1]) * 0.5f, t[0] > t[1], one_hot(t[5], 20000) * t[0][0][0]};

@@ -13,7 +13,7 @@ constexpr int64_t kThreads = 128;  // of a block
 /// So many blocks a device works on at once, 16 on each of 132 multiprocessors: more only take turns.
 constexpr int64_t kBlocksOfDevice = 2112;
 /// Up to so many elements are one a thread: that leaves a device threads to spare, and is a fifth of the code.
-constexpr int64_t kMostApart = 32 * 1024;
+constexpr int64_t kMostApart = 512 * 1024;
 /// Positions and offsets below this fit 32 bits.
 constexpr int64_t kMostNarrow = int64_t{1} << 30;
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
