@@ -79,10 +79,11 @@ std::string target(const std::string& arch) {
 }
 
 bool compile(const std::string& source, const std::string& arch, std::vector<char>& image, std::string& log) {
-  const std::string header(prelude());
-  const char *texts[] = {header.c_str()}, *names[] = {"kernels/fused.h"};
+  std::vector<const char*> texts, names;
+  for (const Header& h : headers()) texts.push_back(h.text), names.push_back(h.name);
   Handle program = nullptr;
-  int code = nvrtc.create(&program, source.c_str(), "fused.cu", 1, texts, names);
+  int code =
+      nvrtc.create(&program, source.c_str(), "fused.cu", static_cast<int>(texts.size()), texts.data(), names.data());
   if (code != 0) {
     log = nvrtc.error(code);
     return false;

@@ -95,7 +95,8 @@ std::string cache_folder() {
 std::string cache_key(const std::string& source, const std::string& arch, const std::string& version) {
   std::string key = fmt::format("NVRTC {} {}", version, arch);
   for (const char* flag : kCompilerFlags) key += fmt::format(" {}", flag);
-  return fmt::format("{}\n{}\n{}", key, prelude(), source);
+  for (const Header& h : headers()) key += fmt::format("\n{}", h.text);
+  return fmt::format("{}\n{}", key, source);
 }
 
 bool read_cached(const std::string& key, std::vector<char>& image) noexcept {

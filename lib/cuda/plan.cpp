@@ -106,9 +106,11 @@ void PlanOnDevice::run_kernels(State& s, const graph::Launch& l, const std::vect
   thread_local std::vector<uint64_t> words;
   auto address = [](const void* p) { return static_cast<uint64_t>(reinterpret_cast<uintptr_t>(p)); };
   for (const GeneratedKernel& k : kernels) {
-    words.assign(k.parameters.size(), 0);
-    for (size_t i = 0; i < words.size(); ++i) {
-      const Parameter& p = k.parameters[i];
+    const size_t first = k.which >= 0 ? 1 : 0;
+    words.assign(std::max(k.parameters.size() + first, k.words), 0);
+    if (first != 0) words[0] = static_cast<uint64_t>(k.which);
+    for (size_t i = first; i < k.parameters.size() + first; ++i) {
+      const Parameter& p = k.parameters[i - first];
       const auto at = static_cast<size_t>(p.index);
       switch (p.kind) {
         case Parameter::Kind::source: {
@@ -127,15 +129,21 @@ void PlanOnDevice::run_kernels(State& s, const graph::Launch& l, const std::vect
         case Parameter::Kind::scratch:
           words[i] = address(arena + e_.arena_bytes);
           break;
+        case Parameter::Kind::operand:
+          words[i] = address(strided(l.inputs[at], base).data);
+          break;
+        case Parameter::Kind::product:
+          words[i] = address(base[static_cast<size_t>(l.outputs[0])]);
+          break;
         case Parameter::Kind::wide:
           break;
       }
     }
     bool wide = true;
-    for (int p : k.packed) wide = wide && words[static_cast<size_t>(p)] % 16 == 0;
-    for (size_t i = 0; i < words.size(); ++i)
-      if (k.parameters[i].kind == Parameter::Kind::wide) words[i] = wide;
-    launch_function(s, functions_[k.number], k.name, words.data(), words.size() * 8, k.blocks, 128);
+    for (int p : k.packed) wide = wide && words[first + static_cast<size_t>(p)] % 16 == 0;
+    for (size_t i = 0; i < k.parameters.size(); ++i)
+      if (k.parameters[i].kind == Parameter::Kind::wide) words[first + i] = wide;
+    launch_function(s, functions_[k.number], k.name, words.data(), words.size() * 8, k.blocks, k.threads);
     ++thread_state.launches;
   }
 }
@@ -187,7 +195,7 @@ void PlanOnDevice::queue(State& s, const std::vector<char*>& base, char* arena) 
     LineOverride line(l.line);  // errors name the operation's line
     thread_state.op = g_.node(l.nodes[0]).op->name;
     run_kernels(s, l, program_.launches[k].before, k, base, arena);
-    if (l.kind != graph::LaunchKind::fused) run_operation(l, base);
+    if (l.kind != graph::LaunchKind::fused && !program_.launches[k].has_product) run_operation(l, base);
     run_kernels(s, l, program_.launches[k].behind, k, base, arena);
   }
 }

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "cuda/blas.h"
+#include "cuda/codegen/program.h"
 #include "cuda/runners.h"
 #include "duet/cuda.h"
 
@@ -35,9 +36,7 @@ bool takes_blas(const kernel::MatmulCall& c) {
   check<DeviceError>(a.blas != nullptr || wanted == MatmulProvider::automatic,
                      "matmul: cuBLAS is not here: {}; set_matmul_provider(duet) does without", a.why);
   if (wanted == MatmulProvider::cublas) return true;
-  // Narrow layers are a few tiles of one chain each: there is nothing that a library would do better.
-  constexpr int64_t kNarrow = 128, kOneChain = 256;
-  return a.blas != nullptr && (c.n > kNarrow || c.k > kOneChain);
+  return a.blas != nullptr && (c.n > kNarrowColumns || c.k > kNarrowDepth);
 }
 
 // One of the two factors as cuBLAS takes it: dense as it is or transposed, aligned for its widest loads (so that

@@ -52,7 +52,10 @@ class Reader {
     read_inputs(p);
     shown_.assign(g_.nodes.size(), 0);
     for (const graph::Launch& l : e_.launches) {
+      const size_t number = p.kernels.size();
       p.kernels.push_back(kernel(l, p.aliases));
+      if (plan_.on_device() != nullptr)
+        p.kernels.back().epilogue = plan_.on_device()->program().launches[number].epilogue;
       p.bytes_apart += p.kernels.back().bytes_apart;
     }
     for (int v : g_.outputs) add_views(v, p.views, p.aliases);

@@ -79,6 +79,7 @@ class Json {
     member("bytes_apart", k.bytes_apart);
     member("code_bytes", k.code_bytes);
     member("tiles", k.tiles);
+    member("epilogue", k.epilogue);
     member("line", k.line);
     close();
   }

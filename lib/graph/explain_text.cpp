@@ -105,14 +105,19 @@ void print_fusions(const Explanation::Plan& p, Page& page) {
 void print_code(const Explanation::Plan& p, Page& page) {
   size_t kernels = 0;
   int64_t bytes = 0;
-  std::map<std::string, std::string> tiles;  // kernels by reason
+  std::map<std::string, std::string> tiles, epilogues;  // kernels by reason
+  auto add = [](std::map<std::string, std::string>& to, const std::string& why, size_t k) {
+    if (!why.empty()) to[why] += fmt::format("{}k{}", to[why].empty() ? "" : ", ", k);
+  };
   for (size_t k = 0; k < p.kernels.size(); ++k) {
     const Explanation::Kernel& kernel = p.kernels[k];
     if (kernel.code_bytes > 0) ++kernels, bytes += kernel.code_bytes;
-    if (!kernel.tiles.empty()) tiles[kernel.tiles] += fmt::format("{}k{}", tiles[kernel.tiles].empty() ? "" : ", ", k);
+    add(tiles, kernel.tiles, k);
+    add(epilogues, kernel.epilogue, k);
   }
   if (kernels > 0) page.line(fmt::format("  machine code: {}, {} bytes", count(kernels, "kernel"), with_commas(bytes)));
   for (const auto& [why, names] : tiles) page.line(fmt::format("  tile executor: {} ({})", names, why));
+  for (const auto& [where, names] : epilogues) page.line(fmt::format("  epilogue of {} {}", names, where));
 }
 
 void print_memory(const Explanation::Plan& p, Page& page) {

@@ -128,7 +128,8 @@ class StoragePlanner {
       }
       if (home >= 0)
         e_.product_in.emplace_back(product, home);
-      else if (reuse && elsewhere && !g_.device.is_cuda() && should_pass_by(l))
+      else if (product >= 0 &&
+               (g_.device.is_cuda() ? cuda::product_passes_by(g_, e_, l) : reuse && elsewhere && should_pass_by(l)))
         l.passes_by = true;
       else
         for (int v : l.outputs) add(v, -1);

@@ -6,6 +6,7 @@
 
 #include "duet/batch.h"
 #include "duet/core/debug.h"
+#include "duet/cuda.h"
 #include "duet/graph/cache.h"
 #include "planted.h"
 #include "core/limits.h"
@@ -155,6 +156,8 @@ std::vector<int> Trace::seal() {
   words_.push_back(~uint64_t{0});
   for (int o : outputs) words_.push_back(static_cast<uint64_t>(o));
   words_.push_back(static_cast<uint64_t>(device_.index()));
+  // A device's plan has products of the provider of its time in it.
+  if (device_.is_cuda()) words_.push_back(static_cast<uint64_t>(cuda::matmul_provider()));
   return outputs;
 }
 

@@ -49,6 +49,7 @@ std::vector<std::string> common_sources() {
   std::vector<std::string> all;
   auto add = [&](std::vector<std::string> more) { all.insert(all.end(), more.begin(), more.end()); };
   add(sources_of_training(Mlp::init(3, 784, 512, 10, Key(1)), ones({64, 784}), labels({64}, 10)));
+  add(sources_of_training(Mlp::init(3, 64, 128, 10, Key(1)), ones({64, 64}), labels({64}, 10)));
   add(sources_of_training(Reader::init(30, 64, Key(2)), labels({8, 32}, 30), labels({8, 32}, 30)));
   add(sources_of_training(ConvNet::init(Key(3)), ones({4, 1, 8, 8}), labels({4}, 10)));
   for (int64_t row : {10, 256, 1024, 4096, 16384}) {

@@ -44,11 +44,11 @@ TEST_F(CudaCompiledTest, Pointwise) {
 // and what is left over.
 TEST_F(CudaCompiledTest, PointwiseInGroups) {
   for (int64_t columns : {132, 133}) {
-    const Tensor all = random({301 * columns});
-    const Tensor x = all.slice(0, 0, 300 * columns).reshape({300, columns}),
-                 odd = all.slice(0, columns - 1, 301 * columns - 1).reshape({300, columns});
+    const Tensor all = random({4001 * columns});
+    const Tensor x = all.slice(0, 0, 4000 * columns).reshape({4000, columns}),
+                 odd = all.slice(0, columns - 1, 4001 * columns - 1).reshape({4000, columns});
     compare_compiled(
-        {x, odd, random({columns}, 2), random({300, 1}, 3), random({columns, 300}, 4).transpose(), tensor({3, 1, 2})},
+        {x, odd, random({columns}, 2), random({4000, 1}, 3), random({columns, 4000}, 4).transpose(), tensor({3, 1, 2})},
         [](const Tensors& t) -> Tensors {
           const Tensor y = (t[0] + t[2]) * t[3] - t[4];
           return {y, exp(t[1]) * 0.5f, t[0] > t[1], one_hot(t[5], 20000) * t[0][0][0]};
@@ -125,6 +125,21 @@ TEST_F(CudaCompiledTest, ABadLabelIsReportedWhereAValueIsRead) {
   EXPECT_EQ(message([&] { bad.item(); }),
             "cross_entropy: label 4 is out of range: element 1 of i32[3]; it must be in 0 to 3");
   EXPECT_EQ(f(x, tensor({0, 3, 1}).to(Device::cuda())).item(), good.item());  // the device goes on
+}
+
+TEST_F(CudaCompiledTest, ABadIndexOfAFunctionThatIsGone) {
+  Tensor bad;
+  {
+    const auto f = compile([](const Tensor& x, const Tensor& i) { return gather(x, i, 0) + 1.0f; });
+    const Tensor x = random({3, 4}).to(Device::cuda()), good = tensor({0, 2}).to(Device::cuda());
+    for (int call = 0; call < 3; ++call) f(x, good);  // recorded, and replayed
+    bad = f(x, tensor({0, 5}).to(Device::cuda()));
+  }
+  EXPECT_EQ(
+      message([&] { bad.to(Device::cpu()); }),
+      "compiled function: index 5 is out of range: element 1 of a tensor; the function is gone that found it, read "
+      "its results before");
+  EXPECT_EQ(bits(random({3}).to(Device::cuda()).to(Device::cpu())), bits(random({3})));  // the device goes on
 }
 
 TEST_F(CudaCompiledTest, APlanIsOneGraph) {

@@ -28,6 +28,13 @@ TEST(CudaSourceTest, Columns) {
   expect_golden("cuda_columns.txt", source(f, ones({256, 100}), ones({256, 100})));
 }
 
+TEST(CudaSourceTest, Products) {
+  const auto f = [](const Tensor& x, const Tensor& w, const Tensor& b) {
+    return matmul(gelu(matmul(x, w) + b), w) + b + x;
+  };
+  expect_golden("cuda_products.txt", source(f, ones({64, 128}), ones({128, 128}), ones({128})));
+}
+
 TEST(CudaSourceTest, APlanWithoutFusedKernelsHasNone) {
   const auto f = [](const Tensor& x) { return matmul(x, x); };
   EXPECT_EQ(source(f, ones({8, 8})), "");

@@ -63,8 +63,9 @@ void compile(const std::map<std::string, std::string>& sources) {
   for (const auto& [name, source] : sources)
     text += fmt::format("#undef DUET_PROGRAM\n#define DUET_PROGRAM {}\n{}\n", name, source);
   std::filesystem::create_directories(DUET_PROGRAMS);
-  const std::string stem =
-      fmt::format(DUET_PROGRAMS "/{:016x}", hash(text + std::string(prelude()) + kFlags + DUET_CXX));
+  std::string all = text + kFlags + DUET_CXX;
+  for (const Header& h : headers()) all += h.text;
+  const std::string stem = fmt::format(DUET_PROGRAMS "/{:016x}", hash(all));
   if (!std::filesystem::exists(stem + ".so")) {
     const std::string own = fmt::format("{}.{}", stem, ::getpid());
     std::ofstream(own + ".cpp") << text;

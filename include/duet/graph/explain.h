@@ -28,6 +28,7 @@ struct Explanation {
     int64_t bytes_apart = 0;  // the same with a kernel an operation
     int64_t code_bytes = 0;   // of machine code made for it
     std::string tiles;        // what makes the tile executor run some of it instead; empty: nothing does
+    std::string epilogue;     // of a product on a device: which kernel computes what follows it, and why
     Line line;
   };
   /// A pair of operations that fuse or combine looked at.

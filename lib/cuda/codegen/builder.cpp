@@ -68,6 +68,21 @@ std::string Builder::scratch(int64_t bytes) {
   return "p.scratch";
 }
 
+std::string Builder::operand(int k) {
+  const int v = scope_.launch.inputs[static_cast<size_t>(k)];
+  const char letter = static_cast<char>('a' + k);
+  parameter(Parameter::Kind::operand, k,
+            fmt::format("void* {};  // {}: {}", letter, scope_.names[static_cast<size_t>(v)], scope_.g.value(v).spec));
+  return fmt::format("at<{}>(p.{})", cuda::name(type_of(scope_.g.value(v).spec.dtype)), letter);
+}
+
+std::string Builder::product() {
+  const int v = scope_.launch.outputs[0];
+  parameter(Parameter::Kind::product, 0,
+            fmt::format("void* product;  // {}: {}", scope_.names[static_cast<size_t>(v)], scope_.g.value(v).spec));
+  return fmt::format("at<{}>(p.product)", cuda::name(type_of(scope_.g.value(v).spec.dtype)));
+}
+
 std::string Builder::wide() {
   parameter(Parameter::Kind::wide, 0, "i64 wide;");
   return "p.wide != 0";
@@ -121,6 +136,12 @@ void Builder::add_segment(const Call& call) {
   made_.blocks = blocks_;
 }
 
+void Builder::set_body(const std::string& body, int64_t blocks, int64_t threads) {
+  body_ = body;
+  made_.blocks = blocks;
+  made_.threads = static_cast<int>(threads);
+}
+
 void Builder::add_step(const std::string& statement) {
   if (!body_.empty()) line(body_, "  barrier();");
   line(body_, "  {};", statement);
@@ -130,10 +151,18 @@ std::string Builder::text(std::string_view comment) const {
   std::string to(comment);
   line(to, "struct {}_parameters {{\n{}}};", name(), members_);
   to += functions_text_;
-  line(to, "DUET_FUSED_KERNEL({}, {}_parameters) {{", name(), name());
+  line(to, "DUET_FUSED_KERNEL({}, {}, {}_parameters) {{", made_.threads, name(), name());
   if (shared_bytes_ > 0) line(to, "  DUET_FUSED_SHARED double shared[{}];", (shared_bytes_ + 7) / 8);
   to += body_ + "}\n\n";
   return to;
+}
+
+std::string Builder::text_within(const std::string& entry, int which) {
+  const std::string function = name(), parameters = function + "_parameters";
+  made_.name = entry;
+  made_.which = which;
+  return fmt::format("struct {} {{\n{}}};\nDUET_FUSED_FN void {}(const {}& p) {{\n{}}}\n\n", parameters, members_,
+                     function, parameters, body_);
 }
 
 std::string offset_text(const cpu::Source& s, int first, int end, const std::string& position) {
@@ -159,14 +188,13 @@ std::string element_text(const Read& x, const std::string& position) {
 }
 
 const char* index_type(const cpu::Pass& pass, int64_t numel) {
-  constexpr int64_t kMost = int64_t{1} << 30;
-  bool fits = numel < kMost;
+  bool fits = numel < kMostNarrow;
   for (const cpu::Source& s : pass.program.sources) {
     int64_t last = 0;
     for (int a = 0; a < s.axes; ++a) {
-      fits = fits && s.stride[a] >= 0 && s.stride[a] < kMost && s.extent[a] < kMost;
+      fits = fits && s.stride[a] >= 0 && s.stride[a] < kMostNarrow && s.extent[a] < kMostNarrow;
       if (fits) last += (s.extent[a] - 1) * s.stride[a];
-      fits = fits && last < kMost;
+      fits = fits && last < kMostNarrow;
     }
   }
   return fits ? "u32" : "i64";

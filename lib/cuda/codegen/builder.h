@@ -13,7 +13,9 @@ constexpr int64_t kThreads = 128;  // of a block
 /// So many blocks a device works on at once, 16 on each of 132 multiprocessors: more only take turns.
 constexpr int64_t kBlocksOfDevice = 2112;
 /// Up to so many elements are one a thread: that leaves a device threads to spare, and is a fifth of the code.
-constexpr int64_t kMostApart = 32 * 1024;
+constexpr int64_t kMostApart = 512 * 1024;
+/// Positions and offsets below this fit 32 bits.
+constexpr int64_t kMostNarrow = int64_t{1} << 30;
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// As kernels/fused.h calls it.
@@ -63,6 +65,9 @@ class Builder {
   /// such addresses allow that.
   std::string pointer(const cpu::Place& place, Type type, bool packs = false);
   std::string scratch(int64_t bytes);
+  /// The launch's own operation's: where factor k begins, and its result.
+  std::string operand(int k);
+  std::string product();
   /// Whether they do.
   std::string wide();
   /// Source k of a pass.
@@ -73,10 +78,14 @@ class Builder {
   void add_segment(const Call& call);
   /// What the one block of the kernel does next.
   void add_step(const std::string& statement);
+  /// All that a kernel with blocks of its own does.
+  void set_body(const std::string& body, int64_t blocks, int64_t threads);
   void add_function(const std::string& text) { functions_text_ += text; }
   void use_shared(int64_t bytes) { shared_bytes_ = std::max(shared_bytes_, bytes); }
 
+  /// The kernel; or, where it is one of several products of `entry`, a function, number `which` of them.
   std::string text(std::string_view comment) const;
+  std::string text_within(const std::string& entry, int which);
   const GeneratedKernel& kernel() const { return made_; }
 
  private:
@@ -97,6 +106,10 @@ const char* index_type(const cpu::Pass& pass, int64_t numel);
 
 /// A pass without rows: an element a thread or, where it `packs`, several.
 Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool packs);
+/// A product with its epilogue, a block a tile; `keeps`: others read the product itself.
+void add_product(Builder& b, bool keeps);
+/// Names the code of its tiles, which products share.
+std::string product_code(const graph::Graph& g, const graph::Executable& e, const graph::Launch& l, bool keeps);
 /// A segment with rows.
 void add_rows(Builder& b, const cpu::Segment& segment, int number);
 /// A call with its placeholders filled in.

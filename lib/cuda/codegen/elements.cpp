@@ -86,7 +86,7 @@ Call call_elements(Builder& b, const cpu::Pass& pass, int64_t numel, bool packs)
 
   Functions::Loop loop;
   loop.parameters = fmt::format("{}{} n, ", parameters, index);
-  line(loop.apart, "  one_each<{}>(n, mine, [&]({} i) {{ {}<1>({}i); }});", index, index, of_group, passed);
+  line(loop.apart, "  each_of<{}>(n, mine, count, [&]({} i) {{ {}<1>({}i); }});", index, index, of_group, passed);
   line(loop.packed, "  const {} packs = wide ? n / {} : 0;", index, kWide);
   line(loop.packed, "  each_of<{}>(packs, mine, count, [&]({} i) {{ {}<{}>({}i * {}); }});", index, index, of_group,
        kWide, passed, kWide);

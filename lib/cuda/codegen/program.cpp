@@ -23,9 +23,49 @@ std::string comment(const graph::Graph& g, const graph::Launch& l, const std::ve
   return to;
 }
 
-void generate_launch(LaunchScope& scope, std::string& text, GeneratedLaunch& to) {
+// Products whose tiles have the same code: one kernel of them all, as that code is most of what is compiled.
+struct Products {
+  struct One {
+    std::string function;
+    size_t launch;
+  };
+  int count = 0;  // of launches
+  std::vector<One> made;
+
+  std::string text(const std::string& kernel, std::vector<GeneratedLaunch>& launches) const {
+    size_t words = 0;
+    for (const One& one : made) words = std::max(words, launches[one.launch].behind[0].parameters.size() + 1);
+    std::string members, calls;
+    for (size_t k = 0; k < made.size(); ++k) {
+      launches[made[k].launch].behind[0].words = words;
+      line(members, "    {}_parameters of{};", made[k].function, k);
+      line(calls, "  if (p.which == {}) return {}(p.of{});", k, made[k].function, k);
+    }
+    return fmt::format(
+        "struct {}_parameters {{\n  i64 which;\n  union {{\n{}  }};\n}};\nDUET_FUSED_KERNEL(256, {}, {}_parameters) "
+        "{{\n{}}}\n\n",
+        kernel, members, kernel, kernel, calls);
+  }
+};
+
+void generate_launch(LaunchScope& scope, size_t number, bool keeps_product, std::map<std::string, Products>& products,
+                     std::string& text, GeneratedLaunch& to) {
   const graph::Launch& l = scope.launch;
   text += comment(scope.g, l, scope.names);
+  if (to.has_product) {
+    const std::string code = product_code(scope.g, scope.e, l, keeps_product);
+    Products& alike = products[code];
+    Builder b(scope, scope.kernel_name);
+    add_product(b, keeps_product);
+    if (alike.count == 1) {
+      text += b.text("");
+    } else {
+      alike.made.push_back({scope.kernel_name, number});
+      text += b.text_within(code, static_cast<int>(alike.made.size()) - 1);
+    }
+    to.behind.push_back(b.kernel());
+    return;
+  }
   add_steps(scope, l.before, "before", text, to.before);
   // As many segments a kernel as its parameters allow.
   int64_t elements = 0;
@@ -51,6 +91,38 @@ void generate_launch(LaunchScope& scope, std::string& text, GeneratedLaunch& to)
   add_steps(scope, l.after, "after", text, to.behind);
 }
 
+// Whether a launch's own result is read by later ones, or by the program.
+bool is_read_behind(const graph::Graph& g, const graph::Executable& e, size_t launch) {
+  const graph::Launch& l = e.launches[launch];
+  if (l.kind != graph::LaunchKind::matmul) return false;
+  auto is_it = [&](int v) { return v >= 0 && e.layouts[static_cast<size_t>(v)].root == l.outputs[0]; };
+  bool read = std::any_of(g.outputs.begin(), g.outputs.end(), is_it);
+  for (size_t k = launch + 1; k < e.launches.size() && !read; ++k)
+    read = std::any_of(e.launches[k].sources.begin(), e.launches[k].sources.end(), is_it) ||
+           std::any_of(e.launches[k].inputs.begin(), e.launches[k].inputs.end(), is_it);
+  return read;
+}
+
+// The headers that a program needs: parsing those it does not would be a good part of compiling it.
+std::string included(std::string_view program) {
+  struct Words {
+    const char* header;
+    std::vector<std::string_view> words;
+  };
+  static const Words kWords[] = {
+      {"fused_numbers.h",
+       {"add<", "sub<", "mul<", "neg<", "mul_hi(", "sar(", "to_i32(", "to_i64(", "to_u8(", "_of(", "round_to_odd(",
+        "sticky_double(", "pio2_"}},
+      {"fused_reduce.h", {"kSum", "kMax", "kMin", "kProd", "Registers<", "Lanes<"}},
+      {"fused_product.h", {"tile_of<"}},
+  };
+  std::string text = "#include \"kernels/fused.h\"\n";
+  for (const auto& [header, words] : kWords)
+    if (std::any_of(words.begin(), words.end(), [&](std::string_view w) { return program.find(w) != program.npos; }))
+      line(text, "#include \"kernels/{}\"", header);
+  return text;
+}
+
 }  // namespace
 
 Program generate(const graph::Graph& g, const graph::Executable& e) {
@@ -59,6 +131,17 @@ Program generate(const graph::Graph& g, const graph::Executable& e) {
   std::string kernels;
   const std::vector<std::string> names = graph::value_names(g);
   program.launches.resize(e.launches.size());
+  std::map<std::string, Products> products;
+  std::vector<char> keeps(e.launches.size(), 0);
+  for (size_t k = 0; k < e.launches.size(); ++k) {
+    GeneratedLaunch& to = program.launches[k];
+    to.has_product = has_own_epilogue(g, e, e.launches[k], to.epilogue);
+    if (!to.epilogue.empty())
+      to.epilogue = (to.has_product ? "in the product's kernel: " : "behind the product's kernel: ") + to.epilogue;
+    if (!to.has_product) continue;
+    keeps[k] = is_read_behind(g, e, k);
+    ++products[product_code(g, e, e.launches[k], keeps[k] != 0)].count;
+  }
   bool any = false;
   for (size_t k = 0; k < e.launches.size(); ++k) {
     const graph::Launch& l = e.launches[k];
@@ -67,13 +150,15 @@ Program generate(const graph::Graph& g, const graph::Executable& e) {
     for (int n : l.nodes)
       if (ops.size() < 40) ops += "_" + std::string(g.node(n).op->name);
     LaunchScope scope{g, e, l, names, functions, fmt::format("k{}{}", k, identifier(ops).substr(0, 48))};
-    generate_launch(scope, kernels, program.launches[k]);
+    generate_launch(scope, k, keeps[k] != 0, products, kernels, program.launches[k]);
     any = any || !program.launches[k].behind.empty() || !program.launches[k].before.empty();
   }
-  if (any)
-    program.source =
-        "#include \"kernels/fused.h\"\n\nnamespace duet {\nnamespace fused {\nnamespace DUET_PROGRAM {\n\n" +
-        functions.text() + "\n" + kernels + "}\n}\n}\n";
+  if (!any) return program;
+  for (const auto& [kernel, alike] : products)
+    if (alike.count > 1) kernels += alike.text(kernel, program.launches);
+  const std::string body = functions.text() + "\n" + kernels;
+  program.source =
+      included(body) + "\nnamespace duet {\nnamespace fused {\nnamespace DUET_PROGRAM {\n\n" + body + "}\n}\n}\n";
   return program;
 }
 

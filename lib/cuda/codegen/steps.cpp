@@ -5,6 +5,7 @@
 namespace duet::cuda {
 namespace {
 
+constexpr int64_t kFewTurns = 8;  // of a block's threads: elements in groups are four times the code
 constexpr int64_t kMostBlocks = 1 << 16;
 constexpr int64_t kMostOfOneBlock = 16 * 1024;  // elements: a step of more has a kernel of its own
 
@@ -44,7 +45,7 @@ class Steps {
       open().add_segment(call_elements(open(), pass, numel, numel > kMostApart));
       end();
     } else {
-      open().add_step(filled(call_elements(open(), pass, numel, numel > kThreads), "0", 1));
+      open().add_step(filled(call_elements(open(), pass, numel, numel > kFewTurns * kThreads), "0", 1));
     }
   }
 
