@@ -114,10 +114,8 @@ class StoragePlanner {
       };
       // A product that only its own epilogue reads lies where a result will, see Executable::product_in; not where that
       // result may lie in an operand, which the epilogue still reads when the product is written.
-      const int product =
-          l.kind == LaunchKind::matmul && !is_output_[index(l.outputs[0])] && last_use_[index(l.outputs[0])] == launch
-              ? l.outputs[0]
-              : -1;
+      const int y = l.kind == LaunchKind::matmul ? l.outputs[0] : -1;
+      const int product = y >= 0 && !is_output_[index(y)] && last_use_[index(y)] == launch ? y : -1;
       int home = -1;
       bool elsewhere = false;  // a result has a better place than the product's
       for (int r : l.results) {
