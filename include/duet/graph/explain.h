@@ -89,7 +89,7 @@ struct Explanation {
     std::vector<Buffer> buffers;
     std::vector<Alias> aliases;
     int64_t naive_bytes = 0, lower_bound_bytes = 0, arena_bytes = 0;
-    int64_t packed_bytes = 0;  // of weights, packed when the plan met them a second time
+    int64_t packed_bytes = 0;            // of weights, packed when the plan met them a second time
     bool proven_optimal = false;         // no arena can be smaller
     graph::ScheduleRecord schedule;      // the order of the kernels
     int64_t bytes = 0, bytes_apart = 0;  // read and written by all kernels; with a kernel an operation

@@ -29,8 +29,8 @@ DUET_FN T gelu_tanh(const T& x) {
   }
 }
 
-/// What both erf forms are made of, a = |x|: e^(-a^2/2) = e 2^n, and erfc(a / sqrt 2) / 2 = e 2^n P(v) / (a + 2.875) with
-/// v = a / (a + 2.875), which takes [0, 14.75] to [0, 0.84].
+/// What both erf forms are made of, a = |x|: e^(-a^2/2) = e 2^n, and erfc(a / sqrt 2) / 2 = e 2^n P(v) / (a + 2.875)
+/// with v = a / (a + 2.875), which takes [0, 14.75] to [0, 0.84].
 template <class T>
 struct NormalTail {
   T a, e, inverse, p, nf;

@@ -5,8 +5,9 @@
 //
 // A few orders are tried, each near linear in the number of operands, and the smallest peak is kept; trace order where
 // it is as good. Kernels that can find a bad index stay in program order. What in trace order could be computed in a
-// donated input still can (it stays behind the input's other readers, and behind the kernels that can find a bad index),
-// unless new storage for it costs less than the order saves: a weight's gradient before that of the layer's input.
+// donated input still can (it stays behind the input's other readers, and behind the kernels that can find a bad
+// index), unless new storage for it costs less than the order saves: a weight's gradient before that of the layer's
+// input.
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
