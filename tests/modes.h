@@ -1,13 +1,22 @@
 // One function in its three lives.
 #pragma once
 
+#include <functional>
+
 #include "expect.h"
 
 namespace duet::expect {
 
+/// f behind one type for all functions of such arguments: what goes over many is compiled once a signature.
+template <class F, class... A>
+auto of_one_type(const F& f, const A&...) {
+  return std::function<std::invoke_result_t<const F&, const A&...>(const A&...)>(f);
+}
+
 /// The bits of f(args…), which compiled and frozen calls have to have too, the first time and again.
 template <class F, class... A>
-std::string in_every_mode(const F& f, const A&... args) {
+std::string in_every_mode(const F& function, const A&... args) {
+  const auto f = of_one_type(function, args...);
   const std::string eager = tree_bits(f(args...));
   auto compiled = compile(f);
   auto frozen = freeze(f);
@@ -20,7 +29,8 @@ std::string in_every_mode(const F& f, const A&... args) {
 
 /// vmap(f)(x…)[i] == f(x…[i]) for all i, in every mode.
 template <class F, class... A>
-void expect_rows(const F& f, const A&... x) {
+void expect_rows(const F& function, const A&... x) {
+  const auto f = of_one_type(function, x...);
   const auto y = vmap(f)(x...);
   in_every_mode(vmap(f), x...);
   const int64_t n = std::get<0>(std::tie(x...)).shape(0);

@@ -10,7 +10,8 @@ using expect::numbers;
 
 // The rows of f and of its gradient for every argument.
 template <class F, class... A>
-void expect_rows_and_gradients(const F& f, const A&... x) {
+void expect_rows_and_gradients(const F& function, const A&... x) {
+  const auto f = expect::of_one_type(function, x...);
   expect_rows(f, x...);
   [&]<size_t... I>(std::index_sequence<I...>) {
     (expect_rows(grad<static_cast<int>(I)>([f](const auto&... a) { return sum(square(f(a...))); }), x...), ...);

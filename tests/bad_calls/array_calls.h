@@ -9,7 +9,7 @@ namespace duet::bad {
 
 inline void add_reductions(std::vector<Function>& all) {
   const Tensor a = expect::numbers({2, 3}, 1), m = a > 0, none = zeros({2, 0});
-  auto reduce = [&](const char* name, auto f, const Tensor& x, Types types) {
+  auto reduce = [&](const char* name, Tensor (*f)(const Tensor&, const ReduceOver&), const Tensor& x, Types types) {
     all.push_back({"reductions", name, {tensor("x", x, types), axis(1, 2)}, [f](const Values& v) {
                      return Tensors{f(v.t(0), ReduceOver{{v.axis(1)}})};
                    }});
@@ -50,7 +50,7 @@ inline void add_reductions(std::vector<Function>& all) {
   REDUCE(stddev, a, Types::any);
   REDUCE(logsumexp, a, Types::floats);
 #undef REDUCE
-  auto along = [&](const char* name, auto f, Types types) {
+  auto along = [&](const char* name, Along f, Types types) {
     all.push_back({"reductions", name, {tensor("x", a, types), axis(1, 2)}, [f](const Values& v) {
                      return Tensors{f(v.t(0), v.axis(1))};
                    }});
@@ -69,7 +69,7 @@ inline void add_reductions(std::vector<Function>& all) {
       "softmax", [](const Tensor& x, int i) { return softmax(x, i); }, Types::floats);
   along(
       "log_softmax", [](const Tensor& x, int i) { return log_softmax(x, i); }, Types::floats);
-  auto none_of = [&](const char* name, auto f) {
+  auto none_of = [&](const char* name, Along f) {
     Argument x{"x", a, {{"no elements along the axis", none}, {"no elements of f64", none.to(f64)}}};
     all.push_back({"reductions", name, {x, fixed("axis", int64_t{1})}, [f](const Values& v) {
                      return Tensors{f(v.t(0), v.axis(1))};
@@ -104,7 +104,8 @@ inline void add_reductions(std::vector<Function>& all) {
 
 inline void add_movements(std::vector<Function>& all) {
   const Tensor a = expect::numbers({2, 3}, 1), b = expect::numbers({2, 3}, 2), image = expect::numbers({1, 2, 4, 4}, 3);
-  auto of_shape = [&](const char* name, auto f, const Shape& good, std::initializer_list<Shape> bad) {
+  auto of_shape = [&](const char* name, Tensor (*f)(const Tensor&, const Shape&), const Shape& good,
+                      std::initializer_list<Shape> bad) {
     Argument s{"shape", good, {}};
     for (const Shape& x : bad) s.wrong.push_back({to_string(x), x});
     all.push_back({"movement", name, {tensor("x", a, Types::any), s}, [f](const Values& v) {
@@ -211,7 +212,7 @@ inline void add_movements(std::vector<Function>& all) {
                  {Argument{"x", a, {{"empty", Tensor()}}}, axis(1, 2)},
                  [](const Values& v) { return Tensors{zeros({v.t(0).shape(v.axis(1))})}; },
                  {"Tensor"}});
-  auto joined = [&](const char* name, auto f, Fits fits, int64_t rank) {
+  auto joined = [&](const char* name, Tensor (*f)(const Tensor&, const Tensor&, int), Fits fits, int64_t rank) {
     all.push_back({"movement",
                    name,
                    {tensor("first", a, Types::alike, fits), tensor("second", b, Types::alike, fits), axis(0, rank)},

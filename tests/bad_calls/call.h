@@ -53,6 +53,12 @@ struct Argument {
   }
 };
 
+// What helpers take: of one type, so that each is compiled once and not for every function.
+using Unary = Tensor (*)(const Tensor&);
+using Binary = Tensor (*)(const Tensor&, const Tensor&);
+using Along = Tensor (*)(const Tensor&, int);
+using OfValues = std::function<Tensor(const Values&)>;
+
 /// Where a function may be called: anywhere, or in programs that are not recorded, as it works on the host.
 enum class Life { all, host };
 

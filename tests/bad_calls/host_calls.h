@@ -12,8 +12,8 @@ namespace duet::bad {
 
 inline void add_host(std::vector<Function>& all, const TempFolder& folder) {
   const Tensor x = expect::numbers({2, 3}, 1), one = full({}, 2.f), column = expect::numbers({3}, 2);
-  auto host = [&](const char* family, const char* name, std::vector<Argument> arguments, auto f,
-                  std::vector<std::string> says = {}) {
+  auto host = [&](const char* family, const char* name, std::vector<Argument> arguments,
+                  std::function<void(const Values&)> f, std::vector<std::string> says = {}) {
     all.push_back({family, name, std::move(arguments), [f](const Values& v) { return f(v), Tensors{}; },
                    std::move(says), Life::host});
   };
@@ -111,7 +111,7 @@ inline void add_host(std::vector<Function>& all, const TempFolder& folder) {
       a.wrong.push_back({"\"" + bad + "\"", bad});
     return a;
   };
-  auto file = [&](const char* name, const std::string& good, auto f, bool other = true) {
+  auto file = [&](const char* name, const std::string& good, void (*f)(const Values&), bool other = true) {
     Argument a = path(good);
     if (other) a.wrong.push_back({"of another kind", text});
     host("files", name, {a}, f, {"load", "save", "load_npy", "load_npz", "load_csv"});
@@ -126,7 +126,7 @@ inline void add_host(std::vector<Function>& all, const TempFolder& folder) {
   file("load_csv", folder / "x.csv", [](const Values& v) { data::load_csv(v.text(0)); });
   host("files", "load_idx", {path(DUET_SOURCE_DIR "/examples/data/digits").also("a file", text)},
        [](const Values& v) { data::load_idx(v.text(0)); });
-  auto output = [&](const char* name, const char* good, auto f) {
+  auto output = [&](const char* name, const char* good, void (*f)(const Values&)) {
     Argument a = fixed("path", folder / good);
     for (const std::string& bad : {place, std::string("/nowhere/x"), std::string(), text + "/x"})
       a.wrong.push_back({"\"" + bad + "\"", bad});

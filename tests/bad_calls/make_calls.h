@@ -8,7 +8,7 @@
 namespace duet::bad {
 
 inline void add_creation(std::vector<Function>& all) {
-  auto made = [&](const char* name, std::vector<Argument> arguments, auto f, std::vector<std::string> says = {}) {
+  auto made = [&](const char* name, std::vector<Argument> arguments, OfValues f, std::vector<std::string> says = {}) {
     all.push_back(
         {"creation", name, std::move(arguments), [f](const Values& v) { return Tensors{f(v)}; }, std::move(says)});
   };
@@ -82,7 +82,8 @@ inline void add_random(std::vector<Function>& all) {
         .also("[2,2]", zeros({2, 2}, i32))
         .also("a scalar", zeros({}, i32));
   };
-  auto drawn = [&](const char* name, std::vector<Argument> more, auto f, std::vector<std::string> says = {}) {
+  auto drawn = [&](const char* name, std::vector<Argument> more, std::function<Tensor(const Key&, const Values&)> f,
+                   std::vector<std::string> says = {}) {
     std::vector<Argument> arguments = {key()};
     for (Argument& a : more) arguments.push_back(std::move(a));
     for (const char* of : {"Key", "uniform"}) says.emplace_back(of);
@@ -181,7 +182,7 @@ inline void add_training(std::vector<Function>& all) {
                    return Tensors{optim::clip_by_global_norm(Two{v.t(0), b}, v.t(1)).gradients.a};
                  },
                  {"div", "cast"}});
-  auto schedule = [&](const char* name, std::vector<Argument> arguments, auto f) {
+  auto schedule = [&](const char* name, std::vector<Argument> arguments, float (*f)(const Values&)) {
     all.push_back({"training", name, std::move(arguments), [f](const Values& v) { return Tensors{full({}, f(v))}; }});
   };
   const Argument step = choices("step", 3, {-1, -2, INT_MIN, INT64_MIN});

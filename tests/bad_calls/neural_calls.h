@@ -123,7 +123,7 @@ inline void add_neural(std::vector<Function>& all) {
                   index},
                  [](const Values& v) { return Tensors{cross_entropy(v.t(0), v.t(1))}; },
                  {"one_hot"}});
-  auto loss = [&](const char* name, auto f, const char* of) {
+  auto loss = [&](const char* name, Binary f, const char* of) {
     all.push_back({"neural",
                    name,
                    {tensor("a", x, Types::alike, Fits::last), tensor("b", square(x), Types::alike, Fits::last)},
@@ -167,7 +167,7 @@ inline void add_layers(std::vector<Function>& all) {
   const Key key(3);
   const Tensor x = expect::numbers({4, 6}, 1), h = expect::numbers({4, 3}, 2),
                images = expect::numbers({2, 6, 5, 5}, 3);
-  auto made = [&](const char* name, std::vector<Argument> arguments, auto f) {
+  auto made = [&](const char* name, std::vector<Argument> arguments, OfValues f) {
     all.push_back({"layers", name, std::move(arguments), [f](const Values& v) { return Tensors{f(v)}; }});
   };
   auto units = [](const char* name, int64_t good) {
@@ -193,7 +193,7 @@ inline void add_layers(std::vector<Function>& all) {
        {units("width", 6), positive("heads", 2).also("4", int64_t{4}).also("INT64_MAX", INT64_MAX)},
        [key](const Values& v) { return nn::MultiHeadAttention::init(v.n(0), v.n(1), key).query.weight; });
 
-  auto called = [&](const char* name, std::vector<Argument> arguments, auto f, std::vector<std::string> says = {}) {
+  auto called = [&](const char* name, std::vector<Argument> arguments, OfValues f, std::vector<std::string> says = {}) {
     all.push_back(
         {"layers", name, std::move(arguments), [f](const Values& v) { return Tensors{f(v)}; }, std::move(says)});
   };

@@ -8,7 +8,7 @@ namespace duet::bad {
 inline void add_pointwise(std::vector<Function>& all) {
   const Tensor a = expect::numbers({2, 3}, 1), b = expect::numbers({2, 3}, 2), c = expect::numbers({3}, 3);
   const Tensor n = duet::tensor({{1, 2, 3}, {0, 1, 2}}), m = n > 1, k = m.to(boolean), u = n.to(u8);
-  auto unary = [&](const char* name, auto f, Types types) {
+  auto unary = [&](const char* name, Unary f, Types types) {
     all.push_back({"pointwise", name, {tensor("x", types == Types::bools ? m : a, types)}, [f](const Values& v) {
                      return Tensors{f(v.t(0))};
                    }});
@@ -50,7 +50,7 @@ inline void add_pointwise(std::vector<Function>& all) {
                    return Tensors{logical_not(v.t(0))};
                  }});
 
-  auto binary = [&](const char* name, auto f, const Tensor& x, const Tensor& y, Types types) {
+  auto binary = [&](const char* name, Binary f, const Tensor& x, const Tensor& y, Types types) {
     all.push_back({"pointwise",
                    name,
                    {tensor("a", x, types, Fits::last), tensor("b", y, types, Fits::last)},
@@ -94,14 +94,23 @@ inline void add_pointwise(std::vector<Function>& all) {
       "logical_or", [](const Tensor& x, const Tensor& y) { return logical_or(x, y); }, m, k, Types::bools);
   binary(
       "logical_or", [](const Tensor& x, const Tensor& y) { return x | y; }, m, k, Types::bools);
-  auto assigning = [&](const char* name, auto f) {
-    binary(
-        name, [f](Tensor x, const Tensor& y) { return f(x, y), x; }, a, b, Types::alike);
-  };
-  assigning("add", [](Tensor& x, const Tensor& y) { x += y; });
-  assigning("sub", [](Tensor& x, const Tensor& y) { x -= y; });
-  assigning("mul", [](Tensor& x, const Tensor& y) { x *= y; });
-  assigning("div", [](Tensor& x, const Tensor& y) { x /= y; });
+  auto assigning = [&](const char* name, Binary f) { binary(name, f, a, b, Types::alike); };
+  assigning("add", [](const Tensor& v, const Tensor& y) {
+    Tensor x = v;
+    return x += y;
+  });
+  assigning("sub", [](const Tensor& v, const Tensor& y) {
+    Tensor x = v;
+    return x -= y;
+  });
+  assigning("mul", [](const Tensor& v, const Tensor& y) {
+    Tensor x = v;
+    return x *= y;
+  });
+  assigning("div", [](const Tensor& v, const Tensor& y) {
+    Tensor x = v;
+    return x /= y;
+  });
 
   all.push_back({"pointwise",
                  "clamp",

@@ -11,7 +11,7 @@ inline Tensor squares(const Tensor& x) { return sum(x * x * 0.5f); }
 
 inline void add_transforms(std::vector<Function>& all) {
   const Tensor x = expect::numbers({2, 3}, 1), w = expect::numbers({3}, 2);
-  auto made = [&](const char* name, std::vector<Argument> arguments, auto f, std::vector<std::string> says = {}) {
+  auto made = [&](const char* name, std::vector<Argument> arguments, OfValues f, std::vector<std::string> says = {}) {
     all.push_back(
         {"transforms", name, std::move(arguments), [f](const Values& v) { return Tensors{f(v)}; }, std::move(says)});
   };
@@ -55,8 +55,9 @@ inline void add_transforms(std::vector<Function>& all) {
            }
          })(v.t(1));
        });
+  using Inner = std::function<Tensor(const Tensor&)>;
   // Each transform of a function that calls an operation wrongly: nothing of the transform stays behind.
-  auto within = [&](const char* name, auto f) {
+  auto within = [&](const char* name, Tensor (*f)(const Tensor&, const Inner&)) {
     made("add", {tensor("w", w, Types::alike, Fits::last)},
          [f, x](const Values& v) { return f(x, [&](const Tensor& t) { return t + v.t(0); }); });
     made(
@@ -82,35 +83,36 @@ inline void add_transforms(std::vector<Function>& all) {
     });
     static_cast<void>(name);
   };
-  within("grad", [](const Tensor& t, auto f) { return grad([&](const Tensor& z) { return sum(f(z)); })(t); });
-  within("grad of grad", [](const Tensor& t, auto f) {
+  within("grad", [](const Tensor& t, const Inner& f) { return grad([&](const Tensor& z) { return sum(f(z)); })(t); });
+  within("grad of grad", [](const Tensor& t, const Inner& f) {
     return grad([&](const Tensor& z) { return sum(grad([&](const Tensor& u) { return sum(f(u) * f(u)); })(z)); })(t);
   });
-  within("vjp", [](const Tensor& t, auto f) {
+  within("vjp", [](const Tensor& t, const Inner& f) {
     auto [y, pullback] = vjp([&](const Tensor& z) -> Tensor { return f(z); }, t);
     return std::get<0>(pullback(ones(y.shape())));
   });
-  within("jvp", [](const Tensor& t, auto f) {
+  within("jvp", [](const Tensor& t, const Inner& f) {
     return jvp([&](const Tensor& z) -> Tensor { return f(z); }, t, ones(t.shape())).second;
   });
-  within("vmap", [](const Tensor& t, auto f) {
+  within("vmap", [](const Tensor& t, const Inner& f) {
     return vmap([&](const Tensor& z) -> Tensor { return f(z); })(stack({t, t}));
   });
-  within("vmap of grad", [](const Tensor& t, auto f) {
+  within("vmap of grad", [](const Tensor& t, const Inner& f) {
     return vmap(grad([&](const Tensor& z) { return sum(f(z)); }))(stack({t, t}));
   });
-  within("checkpoint",
-         [](const Tensor& t, auto f) { return checkpoint([f](const Tensor& z) -> Tensor { return f(z); })(t); });
-  within("grad of checkpoint", [](const Tensor& t, auto f) {
+  within("checkpoint", [](const Tensor& t, const Inner& f) {
+    return checkpoint([f](const Tensor& z) -> Tensor { return f(z); })(t);
+  });
+  within("grad of checkpoint", [](const Tensor& t, const Inner& f) {
     return grad(checkpoint([f](const Tensor& z) -> Tensor { return sum(f(z)); }))(t);
   });
-  within("custom_vjp", [](const Tensor& t, auto f) {
+  within("custom_vjp", [](const Tensor& t, const Inner& f) {
     auto rule = custom_vjp([f](const Tensor& z) -> Tensor { return f(z); },
                            [f](const Tensor& z) { return std::pair<Tensor, Tensor>(f(z), z); },
                            [](const Tensor&, const Tensor& dy) { return dy; });
     return grad([&](const Tensor& z) { return sum(rule(z)); })(t);
   });
-  within("custom_vjp's backward", [](const Tensor& t, auto f) {
+  within("custom_vjp's backward", [](const Tensor& t, const Inner& f) {
     auto rule = custom_vjp([](const Tensor& z) { return z * 2; },
                            [](const Tensor& z) {
                              return std::pair{z * 2, z};
@@ -119,7 +121,7 @@ inline void add_transforms(std::vector<Function>& all) {
     return grad([&](const Tensor& z) { return sum(rule(z)); })(t);
   });
   within("compile",
-         [](const Tensor& t, auto f) { return compile([&](const Tensor& z) -> Tensor { return f(z); })(t); });
+         [](const Tensor& t, const Inner& f) { return compile([&](const Tensor& z) -> Tensor { return f(z); })(t); });
 
   made("vjp", {tensor("dy", x, Types::alike, Fits::exactly)},
        [x](const Values& v) {

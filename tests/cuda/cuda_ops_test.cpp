@@ -3,19 +3,6 @@
 
 #include "cuda/memory.h"
 #include "cuda/samples.h"
-#include "ops/along_cases.h"
-#include "ops/conv_cases.h"
-#include "ops/create_cases.h"
-#include "ops/families.h"
-#include "ops/index_cases.h"
-#include "ops/matmul_cases.h"
-#include "ops/movement_cases.h"
-#include "ops/pad_cases.h"
-#include "ops/rearrange_cases.h"
-#include "ops/reduce_cases.h"
-#include "ops/scan_cases.h"
-#include "ops/sort_cases.h"
-#include "ops/windows_cases.h"
 
 namespace duet::testing {
 namespace {

@@ -4,7 +4,6 @@
 #include "cuda/memory.h"
 #include "cuda/on_device.h"
 #include "ops/checks.h"
-#include "ops/pointwise_cases.h"
 
 namespace duet::testing {
 namespace {

@@ -1,9 +1,11 @@
-// A program compiled with main=program_main that is linked with this file finds the fake device.
+// A program linked with this file and -Wl,--wrap=main finds the fake device.
 #include "cuda/fake_driver.h"
 
-int program_main(int argc, char** argv);
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker's names, of --wrap
+extern "C" int __real_main(int argc, char** argv);
 
-int main(int argc, char** argv) {
+extern "C" int __wrap_main(int argc, char** argv) {
   duet::cuda::fake::install({.blas = true});
-  return program_main(argc, argv);
+  return __real_main(argc, argv);
 }
+// NOLINTEND(bugprone-reserved-identifier)

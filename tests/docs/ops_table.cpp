@@ -5,14 +5,8 @@
 #include <fmt/format.h>
 
 #include "docs/documented.h"
-#include "golden/index_cases.h"
-#include "golden/layers_cases.h"
-#include "golden/matmul_cases.h"
-#include "golden/movement_cases.h"
-#include "golden/neural_cases.h"
-#include "golden/optim_cases.h"
-#include "golden/pointwise_cases.h"
-#include "golden/reduce_cases.h"
+#include "golden/cases.h"
+#include "ops/samples.h"
 #include "ops/basic_composites.h"
 #include "ops/families.h"
 #include "ops/neural_composites.h"
@@ -133,15 +127,13 @@ class Tables {
   template <class Family>
   void operations(const char* list) {
     lists_.insert(list);
-    testing::for_each_op<Family>([&]<class Op>() { row(op<Op>(), testing::Generator<Op>::samples()); });
+    for (const testing::Sampled& op : testing::samples_of<Family>()) row(*op.op, op.samples());
   }
   /// Samples of functions; of "name.part" for each part of several results.
   template <class List>
   void composites() {
-    testing::for_each_op<List>([&]<class Op>() {
-      const std::string name(Op::name);
-      composites_[name.substr(0, name.find('.'))].add(testing::Generator<Op>::samples());
-    });
+    for (const testing::Sampled& function : testing::samples_of<List>())
+      composites_[std::string(function.name.substr(0, function.name.find('.')))].add(function.samples());
   }
 
   std::string operation_rows() {

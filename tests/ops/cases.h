@@ -193,8 +193,6 @@ inline std::vector<std::vector<int>> pairwise(const std::vector<int>& levels, Rn
   return rows;
 }
 
-inline constexpr size_t kMaxSamples = 150;
-
 // --- the lists ---
 
 /// Calls f.template operator()<Op>() for each op of a family.
@@ -211,18 +209,5 @@ void for_each_op(F f) {
 /// none does not compile.
 template <class Op>
 struct Generator;
-
-template <class Family>
-std::vector<Sample> family_samples() {
-  std::vector<Sample> all;
-  for_each_op<Family>([&]<class Op>() {
-    std::vector<Sample> mine = Generator<Op>::samples();
-    if (mine.empty() || mine.size() > kMaxSamples)
-      throw std::runtime_error(fmt::format("{}: {} samples", std::string(Op::name), mine.size()));
-    const size_t step = small_size() ? 9 : 1;
-    for (size_t i = 0; i < mine.size(); i += step) all.push_back(std::move(mine[i]));
-  });
-  return all;
-}
 
 }  // namespace duet::testing

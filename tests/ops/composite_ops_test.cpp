@@ -1,7 +1,6 @@
 // Operations made of others, from their list.
 #include <gtest/gtest.h>
 
-#include "ops/basic_composites.h"
 #include "ops/checks.h"
 
 namespace duet::testing {

@@ -1,19 +1,7 @@
-// Every list of operations, with the samples of each operation.
+// Every list of operations.
 #pragma once
 
-#include "ops/along_cases.h"
-#include "ops/conv_cases.h"
-#include "ops/create_cases.h"
-#include "ops/index_cases.h"
-#include "ops/matmul_cases.h"
-#include "ops/movement_cases.h"
-#include "ops/pad_cases.h"
-#include "ops/pointwise_cases.h"
-#include "ops/rearrange_cases.h"
-#include "ops/reduce_cases.h"
-#include "ops/scan_cases.h"
-#include "ops/sort_cases.h"
-#include "ops/windows_cases.h"
+#include "duet/duet.h"
 
 namespace duet::testing {
 

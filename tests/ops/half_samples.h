@@ -1,7 +1,7 @@
 // The samples of the lists with 16-bit floats in place of f32, lying in memory as those did.
 #pragma once
 
-#include "ops/families.h"
+#include "ops/samples.h"
 
 namespace duet::testing {
 

@@ -1,12 +1,7 @@
 // Every op that moves or picks elements, from the lists.
 #include <gtest/gtest.h>
 
-#include "ops/along_cases.h"
 #include "ops/checks.h"
-#include "ops/index_cases.h"
-#include "ops/movement_cases.h"
-#include "ops/pad_cases.h"
-#include "ops/windows_cases.h"
 
 namespace duet::testing {
 namespace {

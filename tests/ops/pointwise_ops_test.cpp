@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include "ops/checks.h"
-#include "ops/pointwise_cases.h"
 
 namespace duet::testing {
 namespace {

@@ -1,5 +1,4 @@
 // Movements made of others, and flip.
-#include "ops/rearrange_cases.h"
 
 #include <gtest/gtest.h>
 

@@ -2,8 +2,6 @@
 #include <gtest/gtest.h>
 
 #include "ops/checks.h"
-#include "ops/matmul_cases.h"
-#include "ops/reduce_cases.h"
 
 namespace duet::testing {
 namespace {
