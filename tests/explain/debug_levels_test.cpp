@@ -69,6 +69,14 @@ TEST(DebugLevels, PassesThatChangeNothingAreNotShown) {
   EXPECT_EQ(lines_of(3, [&] { f(x); }).size(), 4u) << "a call that finds its plan: record and launch";
 }
 
+TEST(DebugLevels, ConstantsAreNumbersOfTheirType) {
+  for (const DType t : {f32, f64, i32, i64, u8}) {
+    auto f = compile([](const Tensor& x) { return x * Operand::constant(3); });
+    const Lines lines = lines_of(3, [&] { f(ones({2}, t)); });
+    EXPECT_EQ(count(lines, fmt::format("  %0: {}[2] = mul(arg0, 3)", t).c_str()), 1u);
+  }
+}
+
 TEST(DebugLevels, FormulasAreTheInstructionsOfTheKernel) {
   auto f = compile([](const Tensor& x, const Tensor& m) {
     const Tensor positive = relu(x), twice = positive * 2.0f, third = x / 3.0f;

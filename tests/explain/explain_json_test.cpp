@@ -151,6 +151,8 @@ TEST(ExplainJson, AnyNameOfAFileIsText) {
   e.line.line = 3;
   const Json json = Json::parse(to_json(e));  // throws for bytes that are no UTF-8
   EXPECT_EQ(json["line"]["file"], "odd \"name\"\\? ??.cpp");
+  e.line.file = "two\nlines";
+  EXPECT_EQ(Json::parse(to_json(e))["line"]["file"], "two\nlines");
 }
 
 }  // namespace

@@ -204,6 +204,19 @@ TEST(Explain, SplitsAreCountedWithTheirPlace) {
   EXPECT_EQ(e.events[0].count, 5u);
   EXPECT_EQ(e.events[2].why, "first call, after split 1");
   EXPECT_NE(to_string(e).find("split at item: 5 times"), std::string::npos) << e.events[0].why;
+  EXPECT_NE(to_svg(e).find("split at item (explain_test.cpp:"), std::string::npos);
+}
+
+// Above its lower bound an arena says so, and whether no smaller one exists.
+TEST(Explain, HowGoodTheArenaIs) {
+  Explanation e = explain([](const Tensor& x) { return matmul(matmul(x, x), x); }, ones({8, 8}));
+  Explanation::Plan& p = e.plans.at(0);
+  EXPECT_NE(to_string(e).find("= lower bound (proven optimal)"), std::string::npos);
+  p.lower_bound_bytes = 1024, p.arena_bytes = 2048;
+  p.proven_optimal = true;
+  EXPECT_NE(to_string(e).find("(lower bound 1,024 B, proven optimal)"), std::string::npos);
+  p.proven_optimal = false;
+  EXPECT_NE(to_string(e).find("(lower bound 1,024 B)"), std::string::npos);
 }
 
 TEST(Explain, PlansThatLeftTheCacheAreStillCounted) {

@@ -4,6 +4,7 @@
 
 #include "modes.h"
 #include "passes/recorded.h"
+#include "planted.h"
 
 namespace duet {
 namespace {
@@ -159,6 +160,21 @@ TEST(UserPasses, ChangedOperandsAndOutputs) {
   auto h = [](const Tensor& x) { return std::pair{x + 1, x.reshape({2})}; };
   EXPECT_ERROR(Error, compile(h, checked(first))(tensor({1.0, 2.0})),
                "pass first: changes the result of add: %0 f32[2] at [0]: 2 became 1; a pass keeps every bit");
+  // No operation is named where the output is an argument itself.
+  const Pass other_slot{"other_slot", "", [](Graph g, Report&) {
+                          for (size_t v = 0; v < g.values.size(); ++v)
+                            if (g.values[v].origin == Origin::slot && g.values[v].index == 1)
+                              g.outputs[0] = static_cast<int>(v);
+                          return g;
+                        }};
+  auto same = [](const Tensor& x, const Tensor& y) { return std::pair{x * Operand::constant(1), x + y}; };
+  std::string message;
+  try {
+    compile(same, checked(other_slot))(tensor({1.0, 2.0}), tensor({1.0, 3.0}));
+  } catch (const Error& e) {
+    message = e.what();
+  }
+  EXPECT_EQ(message, "pass other_slot: changes an output: arg0 f32[2] at [1]: 2 became 3; a pass keeps every bit");
   const Pass other_axis{"other_axis", "", [](Graph g, Report&) {
                           for (Node& n : g.nodes)
                             if (n.op == &op<Cumsum>()) n.attrs[0] = 1 - n.attrs[0];
@@ -168,6 +184,15 @@ TEST(UserPasses, ChangedOperandsAndOutputs) {
   EXPECT_ERROR(
       Error, compile(sums, checked(other_axis))(ones({2, 2})),
       "pass other_axis: changes the result of cumsum: %1 i64[2,2] at [0,1]: 1 became 2; a pass keeps every bit");
+  // An operand of another shape, where the results have one.
+  const Pass other_sum{"other_sum", "", [](Graph g, Report&) {
+                         std::swap(g.nodes[0].inputs, g.nodes[1].inputs);
+                         return g;
+                       }};
+  auto two_sums = [](const Tensor& x, const Tensor& y) { return sum(x) * 2 - sum(y); };
+  EXPECT_ERROR(Error, compile(two_sums, checked(other_sum))(ones({2}), ones({3})),
+               "pass other_sum: changes an operand of sum: arg0 f32[2] at []: f32[2] became f32[3]; a pass keeps "
+               "every bit");
 }
 
 // A call that fails by itself fails with its own words; a pass that makes one fail is named.
@@ -320,6 +345,14 @@ TEST(UserPasses, NumbersAsOutputs) {
                "pass p: output 0 is a number, which has no storage; return a broadcast_to of it");
 }
 
+// Those that fill and surround take numbers, not tensors.
+TEST(UserPasses, NumbersAsOperands) {
+  auto f = [](const Tensor& x, float s) { return pad(x, {{1, 1}}, s) + full({4}, s); };
+  const Pass nothing{"nothing", "", [](Graph g, Report&) { return g; }};
+  const Tensor x = expect::numbers({2});
+  EXPECT_EQ(bits(compile(f, checked(nothing))(x, 2.f)), bits(f(x, 2.f)));
+}
+
 // Nodes may be put in and taken out: values learn by themselves which node makes them.
 TEST(UserPasses, NodesComeAndGo) {
   auto f = [](const Tensor& x) { return abs(x) * 2; };
@@ -346,6 +379,28 @@ TEST(UserPasses, NodesComeAndGo) {
 TEST(UserPasses, AlwaysCheckedInTestBuilds) {
   EXPECT_ERROR(Error, compile(zero_times, {.with = {kNoZeros}})(tensor({kNan})),
                "pass no_zeros: changes the result of mul: %0 f32[1] at [0]: nan became 0; a pass keeps every bit");
+}
+
+// Duet's own passes, what makes kernels and what places results: a bug in each of them is found by the same comparison.
+TEST(UserPasses, PlantedBugsAreFound) {
+  auto column_sums = [](const Tensor& x) { return sum(matmul(x, x), 0) + sum(matmul(x, x + 1), 0) * 2; };
+  auto relu_of = [](const Tensor& x) { return relu(x) + 1; };
+  const Tensor x = from_vector<float>({1, 2, 3, 4}, {2, 2}), nan = tensor({kNan, 1.f});
+  auto found = [](const char* bug, const auto& f, const Tensor& argument) {
+    plant(bug);
+    std::string text;
+    try {
+      compile(f, {.check_passes = true})(argument);
+    } catch (const Error& e) {
+      text = e.what();
+    }
+    plant("");
+    return text.substr(0, text.find(" at ["));
+  };
+  EXPECT_EQ(found("reduce_axis", column_sums, x), "pass simplify: changes the result of sum: %5 f32[2]");
+  EXPECT_EQ(found("mul_zero", zero_times, nan), "pass simplify: changes the result of mul: %0 f32[2]");
+  EXPECT_EQ(found("relu_nan", relu_of, nan), "pass lower: changes the result of add: %1 f32[2]");
+  EXPECT_EQ(found("arena_overlap", column_sums, x), "pass plan_memory: changes the result of add: %6 f32[2]");
 }
 #endif
 
