@@ -96,7 +96,7 @@ double bound(Fn fn) {
     case Fn::k_gelu_tanh:
       return 3.2;
     case Fn::k_gelu_erf:
-      return 5.33;
+      return 4.92;
     case Fn::k_rsqrt:
       return 1.5;
     case Fn::k_abs:

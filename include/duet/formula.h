@@ -98,8 +98,9 @@ inline Formula silu(const Formula& x) { return formula_dispatch(op<Silu>(), x); 
 inline Formula softplus(const Formula& x) { return formula_dispatch(op<Softplus>(), x); }
 inline Formula gelu_erf(const Formula& x) { return formula_dispatch(op<Gelu>(), x); }
 inline Formula gelu_erf_slope(const Formula& x) {
-  return Formula(0.5) + Formula(0.5) * erf(x * Formula(0.7071067811865476)) +
-         x * Formula(0.3989422804014327) * exp(x * x * Formula(-0.5));
+  const Formula c = clamp(x, Formula(-40), Formula(40));
+  return Formula(0.5) + Formula(0.5) * erf(c * Formula(0.7071067811865476)) +
+         c * Formula(0.3989422804014327) * exp(c * c * Formula(-0.5));
 }
 inline Formula gelu_tanh(const Formula& x) { return formula_dispatch(op<GeluTanh>(), x); }
 

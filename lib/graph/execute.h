@@ -3,6 +3,7 @@
 
 #include "cpu/segments.h"
 #include "duet/core/memory.h"
+#include "duet/cuda.h"
 #include "duet/graph/plan.h"
 
 namespace duet::graph {
@@ -84,6 +85,7 @@ struct Executable {
   std::vector<OutputPlan> outputs;
   std::vector<std::pair<int, int>> product_in;  // products that lie in the storage of an output of their epilogue
   int64_t arena_bytes = 0;
+  cuda::MatmulProvider provider = cuda::matmul_provider();  // of a device's products, when the plan was made
   std::vector<std::pair<int, int>> slot_values, number_values;  // what changes from call to call: value and index
 };
 

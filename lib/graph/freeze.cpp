@@ -7,6 +7,7 @@
 #include <cstring>
 #include <functional>
 
+#include "graph/execute.h"
 #include "planted.h"
 
 namespace duet {
@@ -225,6 +226,11 @@ FrozenPlan bind(const FrozenTrace& a, const FrozenTrace& b, const std::vector<Fl
 
 bool matches(const FrozenPlan& p, const std::vector<const Tensor*>& leaves, const std::vector<uint64_t>& config,
              std::string* why) {
+  if (p.plan != nullptr && p.plan->graph().device.is_cuda() &&
+      p.plan->executable().provider != cuda::matmul_provider()) {
+    if (why) *why = "matmul has another provider";
+    return false;
+  }
   if (leaves.size() != p.leaves.size()) {
     if (why) *why = fmt::format("{} tensors in the arguments, were {}", leaves.size(), p.leaves.size());
     return false;

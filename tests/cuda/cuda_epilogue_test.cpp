@@ -135,13 +135,14 @@ TEST(CudaEpilogueCodeTest, NvrtcCompilesThemWithoutLocalMemory) {
 
 // f64, a depth of several blocks of k, and tiles of both sizes.
 TEST_F(CudaEpilogueTest, EveryTile) {
-  for (const auto& [m, n, k] : {std::array<int64_t, 3>{33, 20, 700}, {900, 128, 17}, {2100, 65, 300}})
+  for (const auto& [m, n, k] : {std::array<int64_t, 3>{33, 20, 700}, {900, 128, 17}, {4300, 65, 300}, {4300, 65, 200}})
     for (const DType dtype : {f32, f64}) {
       const Tensors x{random({m, k}).to(dtype), random({k, n}, 2).to(dtype), random({n}, 3).to(dtype)};
       const auto f = [](const Tensors& t) { return Tensors{relu(matmul(t[0], t[1]) + t[2])}; };
       const auto compiled = compile(f);
       EXPECT_EQ(difference(f(x)[0], compiled(like_on_device(x))[0].to(Device::cpu())), "") << m << " " << n << " " << k;
       EXPECT_EQ(explain(compiled).plans[0].kernels[0].epilogue.substr(0, 23), "in the product's kernel");
+      EXPECT_NE(cuda_source(compiled).find(m > 4000 ? "tile_of<4, " : "tile_of<2, "), std::string::npos);
     }
 }
 
@@ -197,11 +198,15 @@ TEST_F(CudaEpilogueTest, WhichKernelHasTheEpilogueIsAMatterOfShape) {
 TEST_F(CudaEpilogueTest, AnotherProviderIsAnotherPlan) {
   if (real_device()) GTEST_SKIP() << "it changes the provider";
   const Tensors x{random({8, 300}).to(Device::cuda()), random({300, 9}, 2).to(Device::cuda())};
-  const auto f = compile([](const Tensors& t) { return relu(matmul(t[0], t[1])); });
-  f(x);
+  const auto layer = [](const Tensors& t) { return relu(matmul(t[0], t[1])); };
+  const auto f = compile(layer);
+  const auto frozen = freeze(layer), again = freeze(layer, {OnNewShape::retrace});
+  f(x), frozen(x), again(x);
   cuda::set_matmul_provider(cuda::MatmulProvider::automatic);
   f(x), f(x);
   EXPECT_EQ(f.cache().plans().size(), 2u);
+  EXPECT_THROW(frozen(x), TraceError);
+  EXPECT_EQ(difference(layer(x).to(Device::cpu()), again(x).to(Device::cpu())), "");
 }
 
 }  // namespace

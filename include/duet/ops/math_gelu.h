@@ -65,7 +65,8 @@ DUET_FN T gelu_erf(const T& x) {
 template <class T>
 DUET_FN T gelu_erf_slope(const T& x) {
   if constexpr (T::kIsDouble) {
-    return T(0.5) + T(0.5) * erf(x * T(0.7071067811865476)) + x * T(0.3989422804014327) * exp(x * x * T(-0.5));
+    const T c = clamp(x, T(-40), T(40));  // not inf · 0
+    return T(0.5) + T(0.5) * erf(c * T(0.7071067811865476)) + c * T(0.3989422804014327) * exp(c * c * T(-0.5));
   } else {
     const NormalTail<T> q = normal_tail(x);
     const T w = scale_pow2(q.e * fma(q.a, T(0x1.988454p-2), -(q.p * q.inverse)), q.nf, q.n);

@@ -73,12 +73,11 @@ bool has_own_epilogue(const graph::Graph& g, const graph::Executable& e, const g
   if (l.kind != graph::LaunchKind::matmul || l.segments.empty()) return false;
   const Shape &y = g.value(l.outputs[0]).spec.shape, &a = g.value(l.inputs[0]).spec.shape;
   const int64_t n = y[y.rank() - 1], k = a[a.rank() - 1];
-  const MatmulProvider provider = matmul_provider();
-  if (provider == MatmulProvider::cublas) {
+  if (e.provider == MatmulProvider::cublas) {
     why = "cuBLAS, as asked for";
     return false;
   }
-  if (provider == MatmulProvider::automatic && (n > kNarrowColumns || k > kNarrowDepth)) {
+  if (e.provider == MatmulProvider::automatic && (n > kNarrowColumns || k > kNarrowDepth)) {
     why = n > kNarrowColumns ? fmt::format("{} columns are more than {}: cuBLAS's", n, kNarrowColumns)
                              : fmt::format("a depth of {} is more than {}: cuBLAS's", k, kNarrowDepth);
     return false;

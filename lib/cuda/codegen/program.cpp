@@ -91,16 +91,18 @@ void generate_launch(LaunchScope& scope, size_t number, bool keeps_product, std:
   add_steps(scope, l.after, "after", text, to.behind);
 }
 
-// Whether a launch's own result is read by later ones, or by the program.
-bool is_read_behind(const graph::Graph& g, const graph::Executable& e, size_t launch) {
-  const graph::Launch& l = e.launches[launch];
-  if (l.kind != graph::LaunchKind::matmul) return false;
-  auto is_it = [&](int v) { return v >= 0 && e.layouts[static_cast<size_t>(v)].root == l.outputs[0]; };
-  bool read = std::any_of(g.outputs.begin(), g.outputs.end(), is_it);
-  for (size_t k = launch + 1; k < e.launches.size() && !read; ++k)
-    read = std::any_of(e.launches[k].sources.begin(), e.launches[k].sources.end(), is_it) ||
-           std::any_of(e.launches[k].inputs.begin(), e.launches[k].inputs.end(), is_it);
-  return read;
+// By value: the last launch that reads a root; behind all launches where the program returns it.
+std::vector<size_t> last_readers(const graph::Graph& g, const graph::Executable& e) {
+  std::vector<size_t> last(g.values.size(), 0);
+  auto read = [&](int v, size_t by) {
+    if (v >= 0) last[static_cast<size_t>(e.layouts[static_cast<size_t>(v)].root)] = by;
+  };
+  for (size_t k = 0; k < e.launches.size(); ++k) {
+    for (int v : e.launches[k].sources) read(v, k);
+    for (int v : e.launches[k].inputs) read(v, k);
+  }
+  for (int v : g.outputs) read(v, e.launches.size());
+  return last;
 }
 
 // The headers that a program needs: parsing those it does not would be a good part of compiling it.
@@ -133,13 +135,14 @@ Program generate(const graph::Graph& g, const graph::Executable& e) {
   program.launches.resize(e.launches.size());
   std::map<std::string, Products> products;
   std::vector<char> keeps(e.launches.size(), 0);
+  const std::vector<size_t> last = last_readers(g, e);
   for (size_t k = 0; k < e.launches.size(); ++k) {
     GeneratedLaunch& to = program.launches[k];
     to.has_product = has_own_epilogue(g, e, e.launches[k], to.epilogue);
     if (!to.epilogue.empty())
       to.epilogue = (to.has_product ? "in the product's kernel: " : "behind the product's kernel: ") + to.epilogue;
     if (!to.has_product) continue;
-    keeps[k] = is_read_behind(g, e, k);
+    keeps[k] = last[static_cast<size_t>(e.launches[k].outputs[0])] > k;
     ++products[product_code(g, e, e.launches[k], keeps[k] != 0)].count;
   }
   bool any = false;

@@ -83,7 +83,7 @@ class Scheduler {
     return most;
   }
 
-  // Bytes of donations that an order cannot use.
+  // Bytes of donations that an order cannot use, those among them that could not be used anyway.
   int64_t given_up(const std::vector<int>& order) const {
     if (donations_.empty()) return 0;
     std::vector<int> when(order.size());
@@ -220,7 +220,7 @@ class Scheduler {
     for (Donation& d : of_value) {
       if (d.maker < 0 || !makes_output[at(d.maker)] || last_throw_ >= d.maker) continue;
       if (last_throw_ >= 0) d.after.push_back(last_throw_);
-      donations_.push_back(std::move(d));
+      if (!d.after.empty()) donations_.push_back(std::move(d));
     }
   }
 
@@ -260,23 +260,26 @@ class Scheduler {
 Graph schedule(Graph g, Report& report) {
   report.schedule = {};
   // The orders break ties by the order that there is, so a better one may lead to a better one still.
-  int64_t given_up = 0;  // bytes of new storage in place of donated
+  int64_t given_up = 0, least = 0;  // bytes of new storage in place of donated; of that and the peak
   for (bool better = true; better;) {
     std::vector<int> best(g.kernels.size());
     for (size_t k = 0; k < best.size(); ++k) best[k] = static_cast<int>(k);
     better = false;
     int64_t best_given_up = 0;
+    bool donates = true;
     for (bool keep_donations : {true, false}) {
+      if (!donates) break;  // the same orders
       const Scheduler scheduler(g, keep_donations);
-      if (!keep_donations && !scheduler.donates()) break;  // the same orders
+      donates = scheduler.donates();
       if (report.schedule.order.empty()) {
-        const int64_t peak = scheduler.peak(best);
-        report.schedule = {"trace order", peak, peak};
+        least = scheduler.peak(best);
+        report.schedule = {"trace order", least, least};
       }
       for (const Order& o : kOrders) {
         std::vector<int> order = scheduler.order(o);
-        const int64_t more = scheduler.given_up(order), peak = scheduler.peak(order) + given_up + more;
-        if (peak >= report.schedule.peak_bytes) continue;
+        const int64_t peak = scheduler.peak(order), more = scheduler.given_up(order);
+        if (peak + given_up + more >= least) continue;
+        least = peak + given_up + more;
         report.schedule.order = o.name;
         report.schedule.peak_bytes = peak;
         best = std::move(order);
