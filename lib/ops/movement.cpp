@@ -215,6 +215,7 @@ Tensor slice_axis(const Operand& x, int axis, int64_t start, int64_t stop, int64
   start = clamp(start);
   stop = clamp(stop);
   int64_t count = stop > start ? (stop - start - 1) / step + 1 : 0;
+  if (count <= 1) step = 1;  // not taken, and strides times a large one overflow
   int64_t attrs[] = {axis, start, count, step};
   return dispatch(op<Slice>(), {x}, attrs);
 }

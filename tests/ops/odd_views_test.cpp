@@ -2,6 +2,8 @@
 // read beyond their storage, and plans with them must be sound.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "cpu/threads.h"
 #include "ops/cases.h"
 #include "graph/verify_memory.h"
@@ -140,6 +142,17 @@ TEST(OddViews, AnArgumentThatAViewOfItselfReadsIsNotDonated) {
     g(a), compiled_g(b);
     EXPECT_EQ(difference(a, b), "");
   }
+}
+
+// Found by fuzz_onnx: a stride times a step that is not taken overflowed.
+TEST(OddViews, AStepBeyondTheEndIsNotTaken) {
+  const Tensor x = reshape(arange(6, f32), {2, 3});
+  constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(slice_axis(x, 0, 1, 2, kHuge).to_vector(), (std::vector<float>{3, 4, 5}));
+  EXPECT_EQ(slice_axis(flip(x, 0), 0, 0, 2, kHuge).to_vector(), (std::vector<float>{3, 4, 5}));
+  EXPECT_EQ(slice_axis(x, 0, 0, 0, kHuge).numel(), 0);
+  const auto f = [](const Tensor& t) { return sum(square(slice_axis(t, 0, 0, 2, kHuge))); };
+  EXPECT_EQ(grad(f)(x).to_vector(), (std::vector<float>{0, 2, 4, 0, 0, 0}));
 }
 
 TEST(OddViews, AreViews) {
