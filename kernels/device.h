@@ -163,7 +163,7 @@ DUET_DEVICE E at(const Operand& x, int64_t i) {
 }
 
 template <class E, int W>
-struct alignas(sizeof(E) * W) Pack {
+struct alignas(sizeof(E) * W < 16 ? sizeof(E) * W : 16) Pack {
   E v[W];
 };
 /// Elements group * W to group * W + W - 1 of an operand: one load where they are dense or `grouped`, which means that
